@@ -1,0 +1,1 @@
+"""Raw photographs in, verified training shards out."""

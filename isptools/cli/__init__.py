@@ -1,0 +1,38 @@
+"""Command line: names, options, messages. A command is imported when it is asked for."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "build": "Build a data set's shards from raw files.",
+    "check": "Verify a folder of shards.",
+    "inspect": "Show the facts of a raw file or a shard.",
+    "recipes": "List the recipes that ship.",
+    "render": "Develop one raw file with LibRaw's integers.",
+    "sample": "Write the miniature of a data set.",
+    "show": "Print the stations and truths of a recipe.",
+}
+
+
+class Lazy(click.Group):
+    """Loads `isptools.cli.<name>.command` when `<name>` is called; the list of names is static."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"isptools.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Lazy)
+@click.version_option(package_name="isptools")
+def main() -> None:
+    """Turn raw photographs into verified training shards for learned image signal processors."""

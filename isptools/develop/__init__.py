@@ -1,0 +1,1 @@
+"""The light path: from sensor values to a picture, with LibRaw's own integers."""

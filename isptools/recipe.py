@@ -1,0 +1,86 @@
+"""A recipe: everything that decides the bytes of a data set, and nothing else."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import msgspec
+
+from isptools import shipped
+from isptools.develop.chain import stations
+from isptools.develop.steps import Step
+from isptools.frame import Space
+
+
+class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is kept of the walk: the picture at one station, as integers or floats on disk."""
+
+    at: Space
+    dtype: Literal["uint8", "uint16", "float32"] = "uint16"
+    full_scale: Annotated[float, msgspec.Meta(gt=0)] = 1.0  # value that the largest integer stands for
+    source: Literal["develop", "files"] = "develop"  # "files": the user's own, matched by scene
+    note: str = ""  # what people must know about it; stored in the shard
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One strict TOML. Workers, folders and verbosity are not in it: they change no bytes."""
+
+    name: str
+    title: str
+    manifest: str
+    develop: tuple[Step, ...]  # the walk of the truth frame, from `sensor` on
+    restoration: Truth | None = None
+    enhancement: Truth | None = None
+    prepare: tuple[Step, ...] = ()  # sensor -> sensor steps on every frame (bad pixels)
+    pairs: Literal["all", "first", "one-per-scene"] = "all"
+    val: Literal["own", "train"] = "own"  # "train": the validation scenes join the training split
+    exclude: tuple[str, ...] = ()  # names of exclusion lists of the manifest
+    max_ratio: float = 300.0  # exposure ratio = min(truth / input, max_ratio)
+    scenes_per_shard: Annotated[int, msgspec.Meta(gt=0)] = 4
+    tile: Annotated[int, msgspec.Meta(gt=0)] = 252  # side of the square chunks; a multiple of 6 keeps every CFA phase
+    compression: Literal["bitshuffle-lz4", "none"] = "bitshuffle-lz4"
+    limit: int | None = None  # scenes per split; None means all
+    sample: bool = False  # made from the embedded miniature, not from photographs
+
+    def __post_init__(self) -> None:
+        walk = stations(self.develop)
+        if self.restoration is None and self.enhancement is None:
+            raise ValueError("a recipe keeps a restoration truth, an enhancement truth, or both")
+        for truth in (self.restoration, self.enhancement):
+            if truth and truth.source == "develop" and truth.at not in walk:
+                raise ValueError(f"truth asks for {truth.at}; the steps reach {', '.join(walk)}")
+        if any(space is not Space.SENSOR for space in stations(self.prepare)):
+            raise ValueError("`prepare` takes only steps that stay at the sensor station")
+
+    @classmethod
+    def load(cls, name: str | Path) -> Self:
+        """Read a recipe by shipped name (`sid`) or by path; ValueError in one line if it is wrong."""
+        path = find(name)
+        try:
+            return msgspec.toml.decode(path.read_bytes(), type=cls)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    def small(self, limit: int) -> Self:
+        """The same recipe over a few scenes a split, for a first run; it has another hash."""
+        return msgspec.structs.replace(self, limit=limit)
+
+    def to_json(self) -> bytes:
+        """Canonical text: what the shard stores and what the hash covers."""
+        return msgspec.json.encode(self, order="deterministic")
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_json()).hexdigest()
+
+
+def find(name: str | Path) -> Path:
+    """The file of a recipe, given its path or its shipped name."""
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    shipped_file = shipped.folder("recipes") / f"{name}.toml"
+    if shipped_file.is_file():
+        return shipped_file
+    known = ", ".join(sorted(file.stem for file in shipped.folder("recipes").glob("*.toml")))
+    raise ValueError(f"no recipe {str(name)!r}: give a .toml file or one of {known}")
