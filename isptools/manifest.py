@@ -1,9 +1,10 @@
-"""Which files a data set has: their roles, scenes, splits; its licence and where it is to be had."""
+"""Which files a data set has: their roles, scenes and splits; its licence; where to get it."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -11,6 +12,9 @@ from isptools import shipped
 
 Role = Literal["input", "truth"]
 Split = Literal["train", "val", "test"]
+Protocol = Literal["all", "first", "one-per-scene"]
+Validation = Literal["own", "train"]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,8 +24,8 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scene: str
     role: Role
     path: str  # below the data set's root, with forward slashes
-    exposure_s: float | None = None  # nominal, from the file name or list
-    iso: float | None = None
+    exposure_s: Positive | None = None  # nominal, from the file name or list
+    iso: Positive | None = None
     sha256: str = ""  # of the file, where known
 
 
@@ -56,21 +60,34 @@ class Manifest(msgspec.Struct, frozen=True):
     citation: str = ""
 
 
+class Scene(msgspec.Struct, frozen=True):
+    """One truth and the inputs that are scored against it."""
+
+    scene: str
+    split: Split
+    truth: Entry
+    inputs: tuple[Entry, ...]  # in the order of the manifest
+
+
 def load(name: str, base: Path | None = None) -> Manifest:
     """Read the manifest folder `name`: one that ships, or a path (relative to `base`).
 
-    Raises ValueError with one line for a missing folder, a wrong field, a scene in two splits or
-    a file named twice.
+    Raises ValueError with one line for a missing folder or table, a wrong field, a scene in two
+    splits, a file named twice, a path that leaves the data set, and an exclusion of an unknown
+    scene.
     """
     folder = _find(name, base)
     try:
         data_set = msgspec.toml.decode((folder / "dataset.toml").read_bytes(), type=DataSet)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder / 'dataset.toml'}: {error}") from None
+    if not (folder / "files.tsv").is_file():
+        raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
     entries = tuple(_rows(folder / "files.tsv"))
     check(entries, folder)
+    _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"
-    return Manifest(data_set, entries, citation.read_text() if citation.exists() else "")
+    return Manifest(data_set, entries, citation.read_text("utf-8") if citation.exists() else "")
 
 
 def _find(name: str, base: Path | None) -> Path:
@@ -84,6 +101,8 @@ def _find(name: str, base: Path | None) -> Path:
 def _rows(path: Path) -> Iterable[Entry]:
     with path.open(newline="", encoding="utf-8") as lines:
         for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), start=2):
+            if None in row:
+                raise ValueError(f"{path}:{number}: more fields than the first line names")
             filled = {key: value for key, value in row.items() if value not in {"", None}}
             try:
                 yield msgspec.convert(filled, Entry, strict=False)
@@ -92,7 +111,7 @@ def _rows(path: Path) -> Iterable[Entry]:
 
 
 def check(entries: Iterable[Entry], folder: Path) -> None:
-    """Refuse a scene that stands in two splits, and a file that is named twice."""
+    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set."""
     split_of: dict[str, str] = {}
     seen: set[str] = set()
     for entry in entries:
@@ -100,4 +119,103 @@ def check(entries: Iterable[Entry], folder: Path) -> None:
             raise ValueError(f"{folder}: scene {entry.scene} stands in two splits")
         if entry.path in seen:
             raise ValueError(f"{folder}: {entry.path} is named twice")
+        path = PurePosixPath(entry.path)
+        if path.is_absolute() or ".." in path.parts or "\\" in entry.path:
+            raise ValueError(
+                f"{folder}: {entry.path!r} must be a path below the data set, with forward slashes"
+            )
         seen.add(entry.path)
+
+
+def _check_exclusions(data_set: DataSet, entries: Iterable[Entry], folder: Path) -> None:
+    scenes = {entry.scene for entry in entries}
+    for exclusion in data_set.exclusions:
+        unknown = [scene for scene in exclusion.scenes if scene not in scenes]
+        if unknown:
+            raise ValueError(
+                f"{folder}: exclusion {exclusion.name!r} names scenes that files.tsv has not:"
+                f" {', '.join(unknown)}"
+            )
+
+
+def pairs(
+    manifest: Manifest,
+    protocol: Protocol = "all",
+    val: Validation = "own",
+    exclude: Iterable[str] = (),
+    limit: int | None = None,
+) -> tuple[Scene, ...]:
+    """The scenes a protocol uses, in the order of the manifest, each with its truth and inputs.
+
+    `all` takes every input; `first` the first listed input of each exposure time of a scene (in
+    SID the `_00_` frames); `one-per-scene` the first listed input of the shortest exposure time.
+    `val="train"` moves the validation scenes to the training split. `exclude` names exclusion
+    lists of the manifest. `limit` keeps the first scenes of each split, after all of the above.
+
+    Nothing is looked up on disk. Raises ValueError with one line for an unknown exclusion list
+    and for a scene that lacks its truth or its inputs, or has two truths.
+    """
+    dropped = excluded(manifest.data_set, exclude)
+    together: dict[str, list[Entry]] = {}
+    for entry in manifest.entries:
+        if entry.scene not in dropped:
+            together.setdefault(entry.scene, []).append(entry)
+    scenes = (
+        _scene(entries, protocol, val, manifest.data_set.name) for entries in together.values()
+    )
+    return tuple(_limited(scenes, limit))
+
+
+def excluded(data_set: DataSet, names: Iterable[str]) -> dict[str, Exclusion]:
+    """The scenes that the named exclusion lists leave out, each with the list that says so.
+
+    Raises ValueError with one line that names the known lists if one is unknown.
+    """
+    lists = {exclusion.name: exclusion for exclusion in data_set.exclusions}
+    dropped: dict[str, Exclusion] = {}
+    for name in names:
+        if name not in lists:
+            known = ", ".join(lists) or "none"
+            raise ValueError(f"{data_set.name} has no exclusion list {name!r}; it has: {known}")
+        dropped.update(dict.fromkeys(lists[name].scenes, lists[name]))
+    return dropped
+
+
+def ratio(input_s: float, truth_s: float, max_ratio: float) -> float:
+    """How much longer the truth was exposed than the input, at most `max_ratio` (as SID does).
+
+    Both in seconds; ValueError if one of them is not positive.
+    """
+    if not (input_s > 0 and truth_s > 0):
+        raise ValueError(f"exposure times must be positive: input {input_s} s, truth {truth_s} s")
+    return min(truth_s / input_s, max_ratio)
+
+
+def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: str) -> Scene:
+    truths = [entry for entry in entries if entry.role == "truth"]
+    inputs = [entry for entry in entries if entry.role == "input"]
+    name, split = entries[0].scene, entries[0].split
+    if len(truths) != 1 or not inputs:
+        found = f"{len(truths)} truths and {len(inputs)} inputs"
+        raise ValueError(f"{data_set}: scene {name} needs one truth and an input, has {found}")
+    split = "train" if split == "val" and val == "train" else split
+    return Scene(name, split, truths[0], _chosen(inputs, protocol))
+
+
+def _chosen(inputs: list[Entry], protocol: Protocol) -> tuple[Entry, ...]:
+    if protocol == "all":
+        return tuple(inputs)
+    first: dict[float | None, Entry] = {}
+    for entry in inputs:
+        first.setdefault(entry.exposure_s, entry)
+    if protocol == "first":
+        return tuple(first.values())
+    return (min(first.values(), key=lambda entry: entry.exposure_s or 0.0),)
+
+
+def _limited(scenes: Iterable[Scene], limit: int | None) -> Iterable[Scene]:
+    taken: Counter[Split] = Counter()
+    for scene in scenes:
+        if limit is None or taken[scene.split] < limit:
+            taken[scene.split] += 1
+            yield scene
