@@ -4,6 +4,9 @@ from pathlib import Path
 
 from isptools.frame import Frame
 from isptools.raw import libraw
+from isptools.raw.dng_write import write_dng
+
+__all__ = ["read", "write_dng"]
 
 
 def read(path: str | Path) -> Frame:
