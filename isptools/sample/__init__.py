@@ -1,0 +1,129 @@
+"""A miniature of a data set: its real folders and file names, its pictures made from code.
+
+Everything is drawn from numpy's PCG64 with seeds of integers (seed, data set, scene, file), so a
+file does not depend on which others are made, or in which order. Scenes use only arithmetic that
+IEEE 754 fixes; the noise uses numpy's Poisson and normal generators, whose rare branches call the
+system's logarithm: another machine gives the same bytes unless a draw falls within the last bit of
+such a branch, another numpy unless it changes these generators.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import msgspec
+import numpy as np
+from numpy.random import PCG64, Generator, SeedSequence
+from numpy.typing import NDArray
+
+from isptools import manifest as manifests
+from isptools.frame import Frame
+from isptools.manifest import Entry, Manifest
+from isptools.raw import write_dng
+from isptools.sample import scenes
+from isptools.sample.camera import Exposure, expose
+from isptools.sample.sid import Miniature, miniature
+
+NAMES = ("sid", "sid-fuji")
+SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
+
+__all__ = ["NAMES", "frames", "manifest", "scene", "write"]
+
+
+def write(name: str, out: Path, seed: int = 0) -> list[Path]:
+    """Write the miniature of `name` below `out` and return its files, in the manifest's order.
+
+    The files are DNGs under the data set's own names; existing ones are replaced. Raises
+    ValueError for an unknown name, OSError where `out` can't be written.
+    """
+    written = []
+    for entry, frame in frames(name, seed):
+        target = out / entry.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_dng(target, frame)
+        written.append(target)
+    return written
+
+
+def frames(name: str, seed: int = 0) -> Iterator[tuple[Entry, Frame]]:
+    """Each file of the miniature and its content, a SENSOR frame, in the manifest's order."""
+    small = miniature(name)
+    entries = manifest(name, manifests.load(name)).entries
+    truth_s = {entry.scene: _seconds(entry) for entry in entries if entry.role == "truth"}
+    pictures: dict[str, NDArray[np.float32]] = {}
+    for entry in entries:
+        if entry.scene not in pictures:
+            pictures = {entry.scene: scene(name, entry.scene, seed)}
+        setup = small.scenes[entry.scene]
+        exposure = Exposure(
+            seconds=_seconds(entry),
+            scene_seconds=truth_s[entry.scene],
+            iso=entry.iso or 100.0,
+            gains=setup.gains,
+            orientation=setup.orientation,
+        )
+        rng = _generator(seed, small.code, int(entry.scene), *_numbers(entry))
+        yield entry, expose(pictures[entry.scene], small.camera, exposure, rng)
+
+
+def scene(name: str, scene_id: str, seed: int = 0) -> NDArray[np.float32]:
+    """What stood before the camera: linear sRGB (H, W, 3) float32, turned as the sensor sees it.
+
+    1.0 is the white that saturates green in the long exposure; lamps are brighter, up to about 10.
+    Nothing is clipped, so this is the truth that the miniature's truths approach.
+    """
+    small = miniature(name)
+    if scene_id not in small.scenes:
+        known = ", ".join(small.scenes)
+        raise ValueError(f"the miniature of {name} has no scene {scene_id!r}; it has: {known}")
+    rng = _generator(seed, small.code, int(scene_id))
+    if small.scenes[scene_id].orientation == 1:
+        return scenes.paint(rng, small.height, small.width)
+    upright = scenes.paint(rng, small.width, small.height)
+    # a picture is shown turned clockwise for orientation 6, so it lies turned the other way
+    turns = {6: 1, 8: -1}[small.scenes[scene_id].orientation]
+    return np.ascontiguousarray(np.rot90(upright, turns))
+
+
+def manifest(name: str, official: Manifest) -> Manifest:
+    """The official manifest with only the miniature's files, and the miniature's own facts."""
+    small = miniature(name)
+    names = _paths(small)
+    data_set = msgspec.structs.replace(
+        official.data_set,
+        title=f"{official.data_set.title}: miniature made from code, not photographs",
+        licence="Apache-2.0 (made by isptools; nothing of the data set is in it)",
+        redistribution="allowed",
+        downloads=(),
+        size=f"{len(names)} files of {small.width} x {small.height} pixels",
+        cameras=(f"{small.camera.make} {small.camera.model}",),
+    )
+    entries = tuple(entry for entry in official.entries if entry.path in names)
+    return msgspec.structs.replace(official, data_set=data_set, entries=entries)
+
+
+def _paths(small: Miniature) -> set[str]:
+    shorts = {
+        f"{small.folder}/short/{scene_id}_{short}s.{small.suffix}"
+        for scene_id, setup in small.scenes.items()
+        for short in setup.shorts
+    }
+    return shorts | {
+        f"{small.folder}/long/{scene_id}_00_{setup.long_s}s.{small.suffix}"
+        for scene_id, setup in small.scenes.items()
+    }
+
+
+def _seconds(entry: Entry) -> float:
+    if entry.exposure_s is None:
+        raise ValueError(f"{entry.path}: the manifest states no exposure time")
+    return SHUTTER.get(entry.exposure_s, entry.exposure_s)
+
+
+def _numbers(entry: Entry) -> tuple[int, int, int]:
+    """Role, frame and exposure of a file as integers, for its seed."""
+    _, frame, exposure = PurePosixPath(entry.path).name.rsplit("s.", 1)[0].split("_")
+    return int(entry.role == "truth"), int(frame), round(float(exposure) * 1000)
+
+
+def _generator(*integers: int) -> Generator:
+    return Generator(PCG64(SeedSequence(integers)))
