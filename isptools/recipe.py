@@ -17,7 +17,9 @@ class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     at: Space
     dtype: Literal["uint8", "uint16", "float32"] = "uint16"
-    full_scale: Annotated[float, msgspec.Meta(gt=0)] = 1.0  # value that the largest integer stands for
+    full_scale: Annotated[float, msgspec.Meta(gt=0)] = (
+        1.0  # value that the largest integer stands for
+    )
     source: Literal["develop", "files"] = "develop"  # "files": the user's own, matched by scene
     note: str = ""  # what people must know about it; stored in the shard
 
@@ -37,7 +39,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exclude: tuple[str, ...] = ()  # names of exclusion lists of the manifest
     max_ratio: float = 300.0  # exposure ratio = min(truth / input, max_ratio)
     scenes_per_shard: Annotated[int, msgspec.Meta(gt=0)] = 4
-    tile: Annotated[int, msgspec.Meta(gt=0)] = 252  # side of the square chunks; a multiple of 6 keeps every CFA phase
+    tile: Annotated[int, msgspec.Meta(gt=0)] = (
+        252  # side of the square chunks; a multiple of 6 keeps every CFA phase
+    )
     compression: Literal["bitshuffle-lz4", "none"] = "bitshuffle-lz4"
     limit: int | None = None  # scenes per split; None means all
     sample: bool = False  # made from the embedded miniature, not from photographs
@@ -54,7 +58,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def load(cls, name: str | Path) -> Self:
-        """Read a recipe by shipped name (`sid`) or by path; ValueError in one line if it is wrong."""
+        """Read a recipe by shipped name (`sid`) or by path; a ValueError in one line if wrong."""
         path = find(name)
         try:
             return msgspec.toml.decode(path.read_bytes(), type=cls)

@@ -1,5 +1,6 @@
 """Run a list of steps over a frame: the only loop over steps."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 from isptools.develop.steps import Step
@@ -14,26 +15,29 @@ def stations(steps: Sequence[Step], start: Space = Space.SENSOR) -> tuple[Space,
     passed = [start]
     for step in steps:
         if passed[-1] not in step.takes:
-            raise ValueError(f"{step} takes {_names(step)}, but stands at {passed[-1]}")
+            takes = " or ".join(sorted(step.takes))
+            raise ValueError(f"{step} takes {takes}, but the chain stands at {passed[-1]}")
         passed.append(step.gives(passed[-1]))
     return tuple(passed)
 
 
 def develop(frame: Frame, steps: Sequence[Step]) -> Frame:
-    """Walk the frame down the chain and return it at the last station."""
-    for frame in walk(frame, steps):  # noqa: B020 - the last frame of the walk is the result
-        pass
-    return frame
+    """Walk the frame down the chain and return it at the last station; `frame` stays as it is."""
+    return deque(_walk(frame, steps, scratch=True), maxlen=1)[0]
 
 
 def walk(frame: Frame, steps: Sequence[Step]) -> Iterator[Frame]:
     """Yield the frame as given, then behind each step; the caller keeps what it needs."""
+    return _walk(frame, steps, scratch=False)
+
+
+def _walk(frame: Frame, steps: Sequence[Step], scratch: bool) -> Iterator[Frame]:
+    """With `scratch`, steps may write over every frame but the one given."""
     stations(steps, frame.space)
     yield frame
+    own = False
     for step in steps:
-        frame = step(frame)
+        before = frame.pixels
+        frame = step(frame, scratch and own)
+        own = own or frame.pixels is not before
         yield frame
-
-
-def _names(step: Step) -> str:
-    return " or ".join(sorted(step.takes))

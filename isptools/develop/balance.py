@@ -1,0 +1,114 @@
+"""White balance: which gains, and multiplying by them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.develop.rows import kernel, over_rows
+from isptools.frame import Frame
+
+U16 = NDArray[np.uint16]
+Gains = tuple[float, float, float, float]  # R, G, B, G2
+
+
+def color_indices(cfa: str) -> NDArray[np.uint8]:
+    """LibRaw's color index per CFA position: R 0, G 1, B 2, and 3 for a green in a blue row."""
+    side = 6 if len(cfa) == 36 else 2
+    rows = [cfa[i : i + side] for i in range(0, len(cfa), side)]
+    second = 3 if side == 2 else 1
+    letters = [[second if c == "G" and "B" in row else "RGB".index(c) for c in row] for row in rows]
+    return np.array(letters, np.uint8)
+
+
+def three_colors(cfa: str) -> NDArray[np.uint8]:
+    """Color index per CFA position with both greens as 1."""
+    indices = color_indices(cfa)
+    joined: NDArray[np.uint8] = np.where(indices == 3, 1, indices).astype(np.uint8)
+    return joined
+
+
+def chosen(frame: Frame, by: str, gains: Gains | None) -> Gains:
+    """The gains a choice stands for, R, G, B, G2, not normalized. LibRaw: scale_colors.
+
+    `frame` stands at MOSAIC. "camera" gives gray-world gains where the file states none that is
+    usable (red <= 1e-5).
+    """
+    facts = frame.capture
+    if by == "user" and gains is not None:
+        return gains
+    if by == "daylight":
+        return facts.daylight
+    if by == "camera" and facts.as_shot[0] > 1e-5:
+        return facts.as_shot
+    mosaic = np.asarray(frame.pixels, np.uint16)
+    return gray_world(mosaic, facts.cfa, frame.white)
+
+
+def gray_world(mosaic: U16, cfa: str, white: float) -> Gains:
+    """Gains that make the mean of all unsaturated 8x8 blocks gray.
+
+    A block with a value above white - 25 is left out. LibRaw: scale_colors, use_auto_wb. The
+    gain of a color that has no sample is 0, which `normalized` replaces.
+    """
+    colors = color_indices(cfa)
+    found = np.zeros((2, 4), np.float64)
+    _block_sums(mosaic, colors, np.int64(white) - 25, found)
+    total, count = found
+    gains = np.divide(count, total, out=np.zeros(4), where=total > 0).astype(np.float32)
+    r, g, b, g2 = (float(gain) for gain in gains)
+    return r, g, b, g2
+
+
+@kernel
+def _block_sums(mosaic, colors, limit, found):
+    height, width = mosaic.shape
+    side = colors.shape[0]
+    for top in range(0, height, 8):
+        for left in range(0, width, 8):
+            sums = np.zeros((2, 4), np.int64)
+            used = True
+            for y in range(top, min(top + 8, height)):
+                for x in range(left, min(left + 8, width)):
+                    color = colors[y % side, x % side]
+                    used = used and mosaic[y, x] <= limit
+                    sums[0, color] += mosaic[y, x]
+                    sums[1, color] += 1
+            if used:
+                for color in range(4):
+                    found[0, color] += sums[0, color]
+                    found[1, color] += sums[1, color]
+
+
+def normalized(gains: Gains, keep_highlights: bool) -> Gains:
+    """Gains divided by their least (a saturated sensor gives white) or by their largest.
+
+    Missing greens are filled in: G with 1, G2 with G. LibRaw: scale_colors; float32 arithmetic.
+    """
+    r, g, b, g2 = (np.float32(gain) for gain in gains)
+    g = g or np.float32(1)
+    filled = np.array([r, g, b, g2 or g], np.float32)
+    by = filled.max() if keep_highlights else filled.min()
+    r, g, b, g2 = (float(gain) for gain in filled / by)
+    return r, g, b, g2
+
+
+def scale(mosaic: U16, cfa: str, gains: Gains, white: float) -> U16:
+    """Multiply each site by its gain and bring `white` to 65535; truncated and clipped.
+
+    LibRaw: scale_colors_loop.
+    """
+    factor = np.asarray(gains, np.float32) * np.float32(65535) / np.float32(white)
+    table = factor[color_indices(cfa)]
+    balanced = np.empty_like(mosaic)
+    over_rows(_scale, len(mosaic), mosaic, table, balanced)
+    return balanced
+
+
+@kernel
+def _scale(mosaic, table, balanced, top, bottom):
+    side = table.shape[0]
+    for y in range(top, bottom):
+        for phase in range(side):
+            factor = table[y % side, phase]
+            for x in range(phase, mosaic.shape[1], side):
+                value = np.int32(np.float32(mosaic[y, x]) * factor)
+                balanced[y, x] = min(value, np.int32(65535))

@@ -1,0 +1,14 @@
+"""Methods that are LibRaw's own, run by LibRaw on an array."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.frame import Capture
+from isptools.raw import libraw
+
+
+def demosaic(mosaic: NDArray[np.uint16], capture: Capture, method: str) -> NDArray[np.uint16]:
+    """(H, W) balanced mosaic to (H, W, 3) by "vng", "dcb", "dht", "aahd", "xtrans-1pass", "-3pass"."""
+    matrix = None if capture.xyz_to_camera is None else np.asarray(capture.xyz_to_camera)
+    rgb: NDArray[np.uint16] = libraw.demosaic(mosaic, capture.cfa, matrix, method)  # type: ignore[attr-defined]
+    return rgb

@@ -1,0 +1,57 @@
+"""Compiled kernels over strips of rows, on as many threads as the environment allows."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numba
+from numpy.typing import NDArray
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function) -> Function:
+    """Compile without the GIL and keep the machine code on disk for the next process."""
+    compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return compiled
+
+
+def threads() -> int:
+    """Threads for one picture: OMP_NUM_THREADS where it is set, as for LibRaw, else all cores."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def over_rows(strip: Callable[..., Any], height: int, *args: Any) -> list[Any]:
+    """Call `strip(*args, top, bottom)` for strips that cover `height` rows; results in order.
+
+    `strip` reads what it likes and writes only rows [top, bottom) of its output. Arrays are handed
+    over read-only unless they are the last argument, so that a kernel is compiled once.
+    """
+    *inputs, output = args
+    args = (*(readonly(value) for value in inputs), output)
+    count = max(1, min(threads(), height // 16))
+    edges = [height * i // count for i in range(count + 1)]
+    if count == 1:
+        return [strip(*args, 0, height)]
+    with ThreadPoolExecutor(count) as pool:
+        jobs = [pool.submit(strip, *args, *edges[i : i + 2]) for i in range(count)]
+        return [job.result() for job in jobs]
+
+
+def readonly(value: Any) -> Any:
+    """A read-only view of an array; anything else as it is."""
+    if not hasattr(value, "setflags"):
+        return value
+    view: NDArray[Any] = value.view()
+    view.setflags(write=False)
+    return view
+
+
+def writable(value: NDArray[Any]) -> NDArray[Any]:
+    """The array itself, unlocked: only for pixels that nobody else holds."""
+    value.setflags(write=True)
+    return value

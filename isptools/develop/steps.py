@@ -1,0 +1,363 @@
+"""The vocabulary of a recipe: each step names its parameters and calls the math.
+
+No arithmetic lives here. A step is a frozen record of parameters, the stations it joins, and one
+call. `Step` is the whole list: what is not in it can't be in a recipe. With `scratch` a step may
+write over the pixels of the frame it is given.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+import msgspec
+import numpy as np
+
+from isptools.develop import (
+    autotone,
+    badpixels,
+    balance,
+    color,
+    highlight,
+    orient,
+    sensor,
+    shading,
+    tone,
+)
+from isptools.develop.demosaic import libraw
+from isptools.develop.demosaic.ahd import ahd
+from isptools.develop.demosaic.half import half
+from isptools.develop.demosaic.linear import linear
+from isptools.develop.demosaic.ppg import ppg
+from isptools.frame import Frame, Pixels, Space, Taken, UnsupportedError
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+Found = Mapping[str, tuple[float, ...]]
+
+LINEAR = {
+    "raw": Space.CAMERA_LINEAR,
+    "srgb": Space.SRGB_LINEAR,
+    "adobe": Space.ADOBE_LINEAR,
+    "prophoto": Space.PROPHOTO_LINEAR,
+    "xyz": Space.XYZ_LINEAR,
+    "p3": Space.P3_LINEAR,
+    "rec2020": Space.REC2020_LINEAR,
+}
+ENCODED = {
+    Space.CAMERA_LINEAR: Space.CAMERA_ENCODED,
+    Space.SRGB_LINEAR: Space.SRGB,
+    Space.ADOBE_LINEAR: Space.ADOBE,
+    Space.PROPHOTO_LINEAR: Space.PROPHOTO,
+    Space.XYZ_LINEAR: Space.XYZ_ENCODED,
+    Space.P3_LINEAR: Space.P3,
+    Space.REC2020_LINEAR: Space.REC2020,
+}
+PICTURES = frozenset({Space.CAMERA, Space.XYZ, *ENCODED, *ENCODED.values()})
+
+
+class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="step"):
+    """What every step has: the stations it takes, where it leads, and one call."""
+
+    takes: ClassVar[frozenset[Space]]
+
+    def gives(self, space: Space) -> Space:
+        """The station it leads to from one of those it takes."""
+        raise NotImplementedError
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        """The frame behind this step; ValueError where the frame's facts don't allow it."""
+        raise NotImplementedError
+
+    def done(self, frame: Frame, pixels: Pixels, found: Found | None = None) -> Frame:
+        """The frame with new pixels, at the station this step leads to, and the step noted."""
+        taken = Taken(self, tuple((found or {}).items()))
+        space = self.gives(frame.space)
+        return replace(frame, pixels=pixels, space=space, history=(*frame.history, taken))
+
+
+class BadPixels(Base, frozen=True, tag="bad-pixels"):
+    """Replace bad sites by the median of their CFA plane (rawpy.enhance.repair_bad_pixels).
+
+    With `sites` (rows of y, x in the visible area) a confirmed map; without, what one picture
+    shows, fine texture included.
+    """
+
+    takes = frozenset({Space.SENSOR})
+    camera: str = ""  # "Make Model" that `sites` holds for; other cameras' frames pass untouched
+    sites: tuple[tuple[int, int], ...] | None = None
+
+    def gives(self, space: Space) -> Space:
+        return Space.SENSOR
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        _only(frame, "bayer", "bad-pixels")
+        name = f"{frame.capture.make} {frame.capture.model}".strip()
+        if self.sites is None:
+            sites = badpixels.candidates(_integers(frame))
+        else:
+            here = not self.camera or self.camera == name
+            sites = np.array(self.sites if here else (), np.int64).reshape(-1, 2)
+        repaired = badpixels.repair(_integers(frame), sites)
+        return self.done(frame, repaired, {"repaired": (len(sites),)})
+
+
+class Levels(Base, frozen=True, tag="levels"):
+    """Subtract black and fix what stands for white (LibRaw: subtract_black, adjust_maximum).
+
+    `adjust_maximum` is LibRaw's threshold: 0 keeps the camera's white level, as a truth needs.
+    """
+
+    takes = frozenset({Space.SENSOR})
+    adjust_maximum: Share = 0.0
+
+    def gives(self, space: Space) -> Space:
+        return Space.MOSAIC
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        facts = frame.capture
+        _with_cfa(frame, "levels")
+        mosaic, peak = sensor.subtract_black(_integers(frame), facts.black_libraw)
+        white = sensor.scaled_white(facts.white, facts.black_libraw, peak, self.adjust_maximum)
+        found = {"peak": (float(peak),), "white": (float(white),)}
+        return replace(self.done(frame, mosaic, found), white=white)
+
+
+class Balance(Base, frozen=True, tag="balance"):
+    """White balance, 65535 = white (LibRaw: scale_colors).
+
+    `camera` falls back to `auto` (gray world) where the file states no usable gain, as LibRaw
+    does. `highlights`: "clip" divides gains by their least, so that a saturated sensor gives
+    white; "keep" by their largest.
+    """
+
+    takes = frozenset({Space.MOSAIC})
+    by: Literal["camera", "daylight", "auto", "user"] = "camera"
+    gains: tuple[float, float, float, float] | None = None  # R, G, B, G2 for "user"
+    highlights: Literal["clip", "keep"] = "clip"
+
+    def __post_init__(self) -> None:
+        if (self.by == "user") != (self.gains is not None):
+            raise ValueError('`gains` go with by = "user", and only with it')
+
+    def gives(self, space: Space) -> Space:
+        return Space.BALANCED
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        raw_gains = balance.chosen(frame, self.by, self.gains)
+        gains = balance.normalized(raw_gains, self.highlights == "keep")
+        pixels = balance.scale(_integers(frame), frame.capture.cfa, gains, frame.white)
+        return replace(self.done(frame, pixels, {"gains": gains}), gains=gains)
+
+
+class Shading(Base, frozen=True, tag="shading"):
+    """Apply the GainMap opcodes of the file's OpcodeList2 (DNG), where it has any."""
+
+    takes = frozenset({Space.BALANCED})
+
+    def gives(self, space: Space) -> Space:
+        return Space.BALANCED
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        maps = [one for one in frame.capture.gain_maps if one.opcode_list == 2]
+        pixels = _integers(frame)
+        for one in maps:
+            pixels = shading.apply_gain_map(pixels, one)
+        return self.done(frame, pixels, {"gain_maps": (len(maps),)})
+
+
+class Vignetting(Base, frozen=True, tag="vignetting"):
+    """Multiply by 1 + k0 r^2 + k1 r^4 + ... (DNG FixVignetteRadial), r = 1 in the far corner."""
+
+    takes = frozenset({Space.BALANCED})
+    terms: tuple[float, ...]
+    center: tuple[Share, Share] = (0.5, 0.5)
+
+    def gives(self, space: Space) -> Space:
+        return Space.BALANCED
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        return self.done(frame, shading.radial(_integers(frame), self.terms, self.center))
+
+
+Method = Literal[
+    "half", "linear", "ppg", "ahd", "libraw-vng", "libraw-dcb", "libraw-dht", "libraw-aahd",
+    "libraw-xtrans-1pass", "libraw-xtrans-3pass",
+]  # fmt: skip
+OURS: dict[str, Callable[..., Any]] = {"linear": linear, "ppg": ppg}
+
+
+class Demosaic(Base, frozen=True, tag="demosaic"):
+    """All three colors at every pixel, with LibRaw's integers; `libraw-...` runs LibRaw itself."""
+
+    takes = frozenset({Space.BALANCED})
+    method: Method = "ahd"
+
+    def gives(self, space: Space) -> Space:
+        return Space.CAMERA
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        xtrans = "xtrans" in self.method
+        _only(frame, "xtrans" if xtrans else "bayer", f"demosaic {self.method}")
+        facts, pixels = frame.capture, _integers(frame)
+        if self.method.startswith("libraw-"):
+            return self.done(frame, libraw.demosaic(pixels, facts, self.method[7:]))
+        colors = balance.color_indices(facts.cfa)
+        if self.method == "half":
+            return self.done(frame, half(pixels, colors))
+        joined = balance.three_colors(facts.cfa)
+        if self.method == "ahd":
+            return self.done(frame, ahd(pixels, joined, facts.camera_to_srgb))
+        return self.done(frame, OURS[self.method](pixels, joined))
+
+
+class Blend(Base, frozen=True, tag="blend"):
+    """Draw the chroma of clipped highlights together (LibRaw: highlight mode 2).
+
+    Goes with Balance(highlights = "keep").
+    """
+
+    takes = frozenset({Space.CAMERA})
+
+    def gives(self, space: Space) -> Space:
+        return Space.CAMERA
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        return self.done(frame, highlight.blend(_integers(frame), frame.gains))
+
+
+class ToXYZ(Base, frozen=True, tag="xyz"):
+    """Linear CIE XYZ in float32, nothing clipped: the restoration truth.
+
+    "libraw": white balanced, D65, a neutral white is (0.9505, 1, 1.0888) whatever the camera; a
+    camera without a matrix keeps its own RGB, as LibRaw has it. "mean": CameraNet v1's inverse of
+    the mean of ColorMatrix1 and 2, on camera RGB with the white balance taken out again.
+    """
+
+    takes = frozenset({Space.CAMERA})
+    matrix: Literal["libraw", "mean"] = "libraw"
+
+    def gives(self, space: Space) -> Space:
+        return Space.XYZ
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        matrix = color.xyz_matrix(frame.capture, self.matrix, frame.gains)
+        found = {"matrix": tuple(float(value) for value in matrix.ravel())}
+        return self.done(frame, color.project(_integers(frame), matrix), found)
+
+
+class ToSpace(Base, frozen=True, tag="space"):
+    """Linear light of a color space, clipped to 16 bit (LibRaw: convert_to_rgb).
+
+    A camera without a matrix keeps its own RGB, as LibRaw has it.
+    """
+
+    takes = frozenset({Space.CAMERA})
+    name: Literal["raw", "srgb", "adobe", "prophoto", "xyz", "p3", "rec2020"] = "srgb"
+
+    def gives(self, space: Space) -> Space:
+        return LINEAR[self.name]
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        matrix = frame.capture.camera_to_srgb
+        if self.name == "raw" or matrix is None:
+            return self.done(frame, frame.pixels)
+        out = color.out_matrix(self.name, matrix)
+        return self.done(frame, color.convert(_integers(frame), out, scratch))
+
+
+class Encode(Base, frozen=True, tag="encode"):
+    """The transfer curve and brightness (LibRaw: gamma_curve, auto-bright).
+
+    `curve`: "libraw" is its default 2.222 / 4.5, "srgb" 2.4 / 12.92, "linear" 1 / 1. With
+    `auto_bright`, `clipped` of the pixels of the brightest channel become white.
+    """
+
+    takes = frozenset(ENCODED)
+    curve: Literal["libraw", "srgb", "linear"] = "libraw"
+    bright: Positive = 1.0
+    auto_bright: bool = False
+    clipped: Share = 0.01
+
+    def gives(self, space: Space) -> Space:
+        return ENCODED[space]
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        pixels = _integers(frame)
+        white = tone.white_point(pixels, self.clipped) if self.auto_bright else tone.FULL
+        table = tone.curve(*tone.CURVES[self.curve], tone.full_scale(white, self.bright))
+        return self.done(frame, tone.encode(pixels, table, scratch), {"white": (float(white),)})
+
+
+class EncodeSrgb(Base, frozen=True, tag="encode-srgb"):
+    """XYZ to sRGB, clipped, encoded as IEC 61966-2-1 says."""
+
+    takes = frozenset({Space.XYZ})
+
+    def gives(self, space: Space) -> Space:
+        return Space.SRGB
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        return self.done(frame, autotone.encode_srgb(_floats(frame)))
+
+
+class AutoTone(Base, frozen=True, tag="auto-tone"):
+    """XYZ to sRGB with levels and contrast from the picture itself.
+
+    An open stand-in for the closed auto tool of the CameraNet papers; it does not equal it.
+    """
+
+    takes = frozenset({Space.XYZ})
+    clip: Annotated[float, msgspec.Meta(ge=0, lt=0.5)] = 0.001  # share that goes to black, to white
+    middle: Annotated[float, msgspec.Meta(gt=0, lt=1)] = (
+        0.45  # display value aimed at for the median
+    )
+
+    def gives(self, space: Space) -> Space:
+        return Space.SRGB
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        pixels, levels = autotone.auto_tone(_floats(frame), self.clip, self.middle)
+        return self.done(frame, pixels, {"black_white_exponent": levels})
+
+
+class Orient(Base, frozen=True, tag="orient"):
+    """Turn the picture upright by the file's orientation (LibRaw: flip)."""
+
+    takes = PICTURES
+
+    def gives(self, space: Space) -> Space:
+        return space
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        return self.done(frame, orient.upright(frame.pixels, frame.capture.flip))
+
+
+Step = (
+    BadPixels | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ | ToSpace
+    | Encode | EncodeSrgb | AutoTone | Orient
+)  # fmt: skip
+
+
+def _integers(frame: Frame) -> Any:
+    """Pixels of a station that is defined as uint16."""
+    if frame.pixels.dtype != np.uint16:
+        raise UnsupportedError(f"{frame.space} takes uint16 pixels, got {frame.pixels.dtype}")
+    return frame.pixels
+
+
+def _floats(frame: Frame) -> Any:
+    if frame.pixels.dtype != np.float32:
+        raise UnsupportedError(f"{frame.space} takes float32 pixels, got {frame.pixels.dtype}")
+    return frame.pixels
+
+
+def _only(frame: Frame, kind: str, step: str) -> None:
+    if frame.capture.kind != kind:
+        raise UnsupportedError(f"{step} is for {kind} mosaics, this frame is {frame.capture.kind}")
+
+
+def _with_cfa(frame: Frame, step: str) -> None:
+    if not frame.capture.cfa:
+        raise UnsupportedError(
+            f"{step} needs a color filter array, this frame is {frame.capture.kind}"
+        )
