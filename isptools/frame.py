@@ -102,6 +102,7 @@ class Capture:
     orientation: int = 1  # EXIF/TIFF code 1..8
     flip: int = 0  # LibRaw's code for the same: bit 0 columns, bit 1 rows, bit 2 transposes
     active_area: tuple[int, int, int, int] | None = None  # top, left, bottom, right on the sensor
+    visible_origin: tuple[int, int] = (0, 0)  # row, column on the sensor of the top left pixel
     default_crop: tuple[float, float, float, float] | None = None  # top, left, height, width,
     # in pixels of the active area
     opcode_list_1: bytes = b""

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Matrix, Space, UnsupportedError
+from isptools.raw import capi
 
 FORMATS = {"BYTE": (1, "B"), "ASCII": (2, "s"), "SHORT": (3, "H"), "LONG": (4, "I"),
            "RATIONAL": (5, "II"), "UNDEFINED": (7, "s"), "SRATIONAL": (10, "ii"),
@@ -31,13 +33,15 @@ def write_dng(target: str | Path | BinaryIO, frame: Frame) -> None:
 
     `read` of the written file gives the same pixels and the same Capture, except that
     - `as_shot` passes through AsShotNeutral = 1 / gain: the second green reads 0 (LibRaw then
-      uses the first), a gain that is no reciprocal of a float32 moves by one unit in the last
-      place, and a balance with a gain <= 0 is not written (LibRaw reads 0, 1, 0, 0);
+      uses the first); where a gain is no reciprocal of a float32, all are scaled by one factor
+      below 2 that leaves LibRaw's balance as it was; a balance with a gain <= 0 is not written
+      (LibRaw then reads 0, 1, 0, 0);
     - `black_libraw` is the integer part of `black`, as LibRaw reads a DNG;
     - `xyz_to_camera` without a `color_matrix_1` or `_2` (LibRaw's own table) is written, and read
-      back, as `color_matrix_1` under D65; `camera_to_srgb` and `daylight` follow from it;
-    - `active_area` is the whole picture, as only visible pixels are written; opcode lists keep
-      their bytes;
+      back, as `color_matrix_1` under D65; `camera_to_srgb` and `daylight` follow from the matrix;
+    - `active_area` is the whole picture and `visible_origin` 0, as only visible pixels are
+      written; opcode lists keep their bytes;
+    - `pixel_aspect` is a float32;
     - rationals have 32 bits: an `exposure_s`, `aperture`, `black`, crop or matrix value that is no
       fraction of two such integers is written as the nearest one; `iso` is a whole number;
     - facts that LibRaw states without a tag (`origins`, white per channel) are not written.
@@ -61,7 +65,9 @@ def encode(frame: Frame) -> tuple[bytes, memoryview]:
     pixels = np.ascontiguousarray(frame.pixels, dtype="<u2")
     fields = [*_image_fields(pixels.shape), *_mosaic_fields(capture), *_color_fields(capture),
               *_area_fields(capture, pixels.shape), *_other_fields(capture)]  # fmt: skip
-    return _tiff(fields, _exif_fields(capture), pixels.nbytes), pixels.data.cast("B")
+    head = _tiff(fields, _exif_fields(capture), pixels.nbytes)
+    _expect_readable(head, pixels.shape, capture)
+    return head, pixels.data.cast("B")
 
 
 def _refuse(frame: Frame) -> None:
@@ -85,6 +91,16 @@ def _refuse(frame: Frame) -> None:
     if ORIENTATION_OF_FLIP.get(capture.flip) != capture.orientation:
         raise UnsupportedError(
             f"orientation {capture.orientation} and flip {capture.flip} contradict each other"
+        )
+
+
+def _expect_readable(head: bytes, shape: tuple[int, ...], capture: Capture) -> None:
+    """LibRaw trims DNGs of some cameras at certain widths (Sony 4288, Leica SL2, ...)."""
+    seen = capi.look(head)
+    if (seen.height, seen.width) != shape:
+        raise UnsupportedError(
+            f"LibRaw would read this {shape} picture of a {capture.make} {capture.model} "
+            f"as {(seen.height, seen.width)}; cut it, or leave out make and model"
         )
 
 
@@ -141,15 +157,35 @@ def _color_fields(capture: Capture) -> list[Field]:
     fields += _stated(50778, "SHORT", light) + _stated(50779, "SHORT", capture.illuminant_2)
     fields += _stated(50727, "RATIONAL", capture.analog_balance)
     if min(capture.as_shot[:3]) > 0 and capture.kind != "monochrome":
-        fields.append((50728, "RATIONAL", [_neutral(gain) for gain in capture.as_shot[:3]]))
+        fields.append((50728, "RATIONAL", _as_shot_neutral(capture.as_shot)))
     return fields
 
 
-def _neutral(gain: float) -> float:
-    """The float32 whose reciprocal, as LibRaw forms it, is the gain (or nearest to it)."""
-    start = np.float32(1) / np.float32(gain)
-    around = [start, np.nextafter(start, np.float32(0)), np.nextafter(start, np.float32(np.inf))]
-    return float(min(around, key=lambda value: abs(np.float32(1) / value - np.float32(gain))))
+def _as_shot_neutral(as_shot: Sequence[float]) -> list[float]:
+    """Neutral color from which LibRaw, taking float32 reciprocals, gets the gains.
+
+    Not every float32 is such a reciprocal. Then all gains are multiplied by the first factor of
+    1 + k / 4096 for which the gains over their smallest and over their largest one, the only
+    things LibRaw's balance looks at, come out as the same float32.
+    """
+    gains = np.array(as_shot[:3], dtype=np.float32)
+    neutral, found = _reciprocals(gains)
+    if np.array_equal(found, gains):
+        return [float(value) for value in neutral]
+    for k in range(4096):
+        scaled, found = _reciprocals((gains * (1 + k / 4096)).astype(np.float32))
+        if all(np.array_equal(found / f(found), gains / f(gains)) for f in (np.min, np.max)):
+            return [float(value) for value in scaled]
+    return [float(value) for value in neutral]
+
+
+def _reciprocals(gains: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """float32 numbers whose float32 reciprocals come nearest to the gains; and those."""
+    one, start = np.float32(1), np.float32(1) / gains
+    around = np.stack([start, np.nextafter(start, 0 * one), np.nextafter(start, 2 * start)])
+    best = np.abs(one / around - gains).argmin(axis=0)
+    neutral = np.take_along_axis(around, best[None], axis=0)[0]
+    return neutral, one / neutral
 
 
 def _area_fields(capture: Capture, shape: tuple[int, ...]) -> list[Field]:

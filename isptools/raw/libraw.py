@@ -1,6 +1,6 @@
-"""Pixels and facts as LibRaw states them, through rawpy."""
+"""Pixels and facts as LibRaw states them, through rawpy; and LibRaw's own demosaicking."""
 
-from pathlib import Path
+import io
 from typing import Any
 
 import numpy as np
@@ -8,12 +8,25 @@ import rawpy
 from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Kind, Matrix, Space, UnsupportedError
+from isptools.raw import capi, dng_write
+from isptools.raw.color import XYZ_FROM_SRGB, as_matrix
 
-# CIE XYZ (D65) of linear sRGB's primaries, column by column, as LibRaw carries it (xyz_rgb)
-XYZ_FROM_SRGB = np.array(
-    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-     [0.0193339, 0.1191920, 0.9503041]]
-)  # fmt: skip
+__all__ = ["XYZ_FROM_SRGB", "cfa_of", "demosaic", "frame_of", "kind_of", "version"]
+
+METHODS = {
+    "vng": rawpy.DemosaicAlgorithm.VNG,
+    "dcb": rawpy.DemosaicAlgorithm.DCB,
+    "dht": rawpy.DemosaicAlgorithm.DHT,
+    "aahd": rawpy.DemosaicAlgorithm.AAHD,
+    "xtrans-1pass": rawpy.DemosaicAlgorithm.PPG,  # LibRaw: any quality up to 2 but 0 and 1
+    "xtrans-3pass": rawpy.DemosaicAlgorithm.AHD,  # LibRaw: any quality above 2
+}
+XTRANS_SIDE = 512  # LibRaw's X-Trans interpolation refuses a smaller picture
+STAND_IN = "DNG"  # LibRaw's make for a DNG that names none
+
+
+class SensorError(ValueError):
+    """A sensor, or a statement about it, that a Frame can't hold."""
 
 
 def version() -> str:
@@ -21,49 +34,96 @@ def version() -> str:
     return ".".join(map(str, rawpy.libraw_version))
 
 
-def frame_of(raw: Any) -> Frame:
-    """Copy the visible pixels and the facts out of an opened and unpacked rawpy object."""
-    kind = _kind(raw)
-    cfa, colors = _cfa(raw, kind)
-    black = tuple(int(raw.black_level_per_channel[i]) for i in colors)
-    sizes = raw.sizes
-    pixels = np.array(raw.raw_image_visible, copy=True)
+def frame_of(raw: Any, info: capi.Info) -> Frame:
+    """Copy the visible pixels and the facts out of an opened rawpy object.
+
+    `info` is what LibRaw's C interface says about the same file.
+    """
+    kind = kind_of(info)
+    _expect_agreement(raw, info, kind)
+    black = tuple(int(raw.black_level_per_channel[i]) for i in _positions(info, kind))
+    make, model = camera_of(info)
     capture = Capture(
         kind=kind,
-        cfa=cfa,
-        black=black,
+        cfa=cfa_of(info, kind),
+        black=tuple(map(float, black)),
         black_libraw=black,
         white=int(raw.white_level),
         as_shot=_four(raw.camera_whitebalance),
         daylight=_four(raw.daylight_whitebalance),
-        camera_to_srgb=camera_to_srgb(raw),
-        xyz_to_camera=_matrix(raw.rgb_xyz_matrix[:3]),
-        flip=int(sizes.flip),
-        pixel_aspect=float(sizes.pixel_aspect),
+        make=make,
+        model=model,
+        camera_to_srgb=info.camera_to_srgb,
+        xyz_to_camera=None if info.dng else _table_matrix(raw),
+        exposure_s=_stated(info.exposure_s),
+        iso=_stated(info.iso),
+        aperture=_stated(info.aperture),
+        orientation=dng_write.ORIENTATION_OF_FLIP[info.flip],
+        flip=info.flip,
+        visible_origin=(int(raw.sizes.top_margin), int(raw.sizes.left_margin)),
+        pixel_aspect=float(raw.sizes.pixel_aspect),
     )
+    pixels = np.array(raw.raw_image_visible, copy=True)
     return Frame(pixels[..., :3] if kind == "linear" else pixels, Space.SENSOR, capture)
 
 
-def _kind(raw: Any) -> Kind:
-    if raw.raw_type == rawpy.RawType.Stack:
-        return "linear"
-    if raw.num_colors == 1 or raw.raw_pattern is None:
-        return "monochrome"
-    if raw.raw_pattern.shape == (6, 6):
+def _expect_agreement(raw: Any, info: capi.Info, kind: Kind) -> None:
+    sizes = raw.sizes
+    if (raw.num_colors, raw.color_desc.decode(), sizes.flip, sizes.pixel_aspect) != (
+        info.colors,
+        info.color_names,
+        info.flip,
+        info.pixel_aspect,
+    ):
+        raise RuntimeError(
+            f"LibRaw {version()} lays out its structures in a way unknown to isptools"
+        )
+    if (raw.raw_type == rawpy.RawType.Stack) != (kind == "linear"):
+        raise SensorError(f"LibRaw decodes it to {raw.raw_type}, which does not fit {kind} pixels")
+    if raw.raw_image_visible.shape[:2] != (sizes.height, sizes.width):
+        raise SensorError("its sensor is laid out at 45 degrees (Fujifilm Super CCD)")
+    if info.flip not in dng_write.ORIENTATION_OF_FLIP:
+        raise SensorError(f"LibRaw states an orientation ({info.flip}) that does not exist")
+
+
+def kind_of(info: capi.Info) -> Kind:
+    if info.filters == 0:
+        return "monochrome" if info.colors == 1 else "linear"
+    if info.colors != 3:
+        raise SensorError(f"its color filter array has {info.colors} colors; 3 can be treated")
+    if info.filters == capi.XTRANS:
         return "xtrans"
-    if raw.num_colors != 3 or raw.raw_pattern.shape != (2, 2):
-        raise UnsupportedError(f"color filter array of {raw.num_colors} colors is not supported")
+    if info.filters < 1000 or not info.pattern_repeats:
+        raise SensorError("its color filter array repeats over more than 2x2 pixels")
     return "bayer"
 
 
-def _cfa(raw: Any, kind: Kind) -> tuple[str, list[int]]:
-    """Letters per CFA position, and the color index (0..3) of each."""
+def cfa_of(info: capi.Info, kind: Kind) -> str:
+    """Letters per CFA position, row by row from the top left visible pixel."""
     if kind in {"linear", "monochrome"}:
-        return "", [0, 1, 2] if kind == "linear" else [0]
-    side = 6 if kind == "xtrans" else 2
-    indices = [int(i) for i in raw.raw_colors_visible[:side, :side].ravel()]
-    letters = raw.color_desc.decode()
-    return "".join(letters[i] for i in indices), indices
+        return ""
+    return "".join(info.color_names[i] for i in info.pattern)
+
+
+def camera_of(info: capi.Info) -> tuple[str, str]:
+    """Make and model as LibRaw spells them ("Nikon", "D1"); empty where the file names none."""
+    stated = f"{info.make} {info.model}"
+    if info.dng and (info.make == STAND_IN or stated == dng_write.UNKNOWN_CAMERA):
+        return "", ""
+    return info.make, info.model
+
+
+def _positions(info: capi.Info, kind: Kind) -> tuple[int, ...]:
+    """Color index per CFA position, per channel where there is no CFA."""
+    if kind == "linear":
+        return (0, 1, 2)
+    return (0,) if kind == "monochrome" else info.pattern
+
+
+def _table_matrix(raw: Any) -> Matrix | None:
+    """LibRaw's own table of cameras (rgb_xyz_matrix); a DNG's matrix stands in its tags."""
+    values = raw.rgb_xyz_matrix[:3]
+    return as_matrix(values) if np.any(values) else None
 
 
 def _four(values: Any) -> tuple[float, float, float, float]:
@@ -71,26 +131,57 @@ def _four(values: Any) -> tuple[float, float, float, float]:
     return a, b, c, d
 
 
-def _matrix(values: NDArray[np.float32]) -> Matrix | None:
-    if not np.any(values):
-        return None
-    return tuple(tuple(float(value) for value in row[:3]) for row in values)
+def _stated(value: float) -> float | None:
+    """LibRaw's float32 as the shortest decimal that is the same float32; 0 is "not stated"."""
+    return float(str(np.float32(value))) if np.isfinite(value) and value > 0 else None
 
 
-def camera_to_srgb(raw: Any) -> Matrix | None:
-    """LibRaw's rgb_cam (balanced camera to linear sRGB); None where it has no matrix.
+def demosaic(
+    balanced: NDArray[np.uint16], cfa: str, camera_matrix: Any, method: str
+) -> NDArray[np.uint16]:
+    """LibRaw's own demosaicking of an array: (H, W) to (H, W, 3), both balanced, 65535 = white.
 
-    A DNG states it; for LibRaw's own table it is computed as in cam_xyz_coeff: the rows of
-    xyz_to_camera @ XYZ_FROM_SRGB are brought to sum 1, then inverted.
+    `cfa` is as in Capture. `camera_matrix` is the 3x3 XYZ to camera matrix or None; only X-Trans
+    looks at it, to compare colors in CIELAB. `method`: "vng", "dcb", "dht", "aahd" for Bayer,
+    "xtrans-1pass", "xtrans-3pass" for X-Trans, whose sides must be at least 512 pixels.
+    The array goes through LibRaw as a DNG in memory with black 0, white 65535 and gains of 1, so
+    that nothing but the demosaicking touches a value. Raises UnsupportedError.
     """
-    stated = _matrix(raw.color_matrix)
-    table = _matrix(raw.rgb_xyz_matrix[:3])
-    if stated is not None or table is None:
-        return stated
-    camera_from_srgb = np.asarray(table, np.float32).astype(np.float64) @ XYZ_FROM_SRGB
-    camera_from_srgb /= camera_from_srgb.sum(axis=1, keepdims=True)
-    return _matrix(np.linalg.inv(camera_from_srgb).astype(np.float32))
+    _expect_method(balanced.shape, cfa, method)
+    head, pixels = dng_write.encode(_stand_in(balanced, cfa, camera_matrix))
+    with rawpy.imread(io.BytesIO(head + bytes(pixels))) as raw:
+        rgb = raw.postprocess(
+            demosaic_algorithm=METHODS[method],
+            output_color=rawpy.ColorSpace.raw,
+            gamma=(1, 1),
+            no_auto_bright=True,
+            user_wb=[1.0, 1.0, 1.0, 1.0],
+            adjust_maximum_thr=0.0,
+            user_flip=0,
+            output_bps=16,
+        )
+    return rgb.view(np.uint16)
 
 
-def open_raw(path: Path) -> Any:
-    return rawpy.imread(str(path))
+def _expect_method(shape: tuple[int, ...], cfa: str, method: str) -> None:
+    if method not in METHODS:
+        raise UnsupportedError(f"{method!r} is none of LibRaw's {', '.join(METHODS)}")
+    kind = "xtrans" if method.startswith("xtrans") else "bayer"
+    if len(cfa) != {"xtrans": 36, "bayer": 4}[kind]:
+        raise UnsupportedError(f"{method!r} is made for {kind} arrays, not for {cfa!r}")
+    if kind == "xtrans" and min(shape) < XTRANS_SIDE:
+        raise UnsupportedError(f"LibRaw's {method} needs sides of {XTRANS_SIDE}, not {shape}")
+
+
+def _stand_in(balanced: NDArray[np.uint16], cfa: str, camera_matrix: Any) -> Frame:
+    capture = Capture(
+        kind="xtrans" if len(cfa) == 36 else "bayer",
+        cfa=cfa,
+        black=(0.0,) * len(cfa),
+        black_libraw=(0,) * len(cfa),
+        white=65535,
+        as_shot=(1.0, 1.0, 1.0, 1.0),
+        daylight=(1.0, 1.0, 1.0, 1.0),
+        xyz_to_camera=None if camera_matrix is None else as_matrix(np.asarray(camera_matrix)),
+    )
+    return Frame(balanced.copy(), Space.SENSOR, capture)

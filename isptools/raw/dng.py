@@ -1,0 +1,249 @@
+"""The facts in DNG and EXIF tags that LibRaw's binding leaves out, or rounds (DNG 1.7)."""
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from isptools.frame import Capture, GainMap, Matrix
+from isptools.raw.color import as_matrix, camera_to_srgb_of
+from isptools.raw.tags import Tags
+
+MATRICES = {
+    "color_matrix_1": (50721, "ColorMatrix1"),
+    "color_matrix_2": (50722, "ColorMatrix2"),
+    "camera_calibration_1": (50723, "CameraCalibration1"),
+    "camera_calibration_2": (50724, "CameraCalibration2"),
+    "forward_matrix_1": (50964, "ForwardMatrix1"),
+    "forward_matrix_2": (50965, "ForwardMatrix2"),
+}
+ILLUMINANTS = {
+    "illuminant_1": (50778, "CalibrationIlluminant1"),
+    "illuminant_2": (50779, "CalibrationIlluminant2"),
+}
+OPCODE_LISTS = {
+    "opcode_list_1": (51008, "OpcodeList1"),
+    "opcode_list_2": (51009, "OpcodeList2"),
+    "opcode_list_3": (51022, "OpcodeList3"),
+}
+GAIN_MAP = 9
+Facts = dict[str, tuple[Any, str]]  # field of Capture -> value, name of the tag it came from
+
+
+class TagError(ValueError):
+    """A tag that contradicts its own specification."""
+
+
+def exposure_facts(tags: Tags) -> Facts:
+    """Exposure, aperture and ISO from EXIF, for every TIFF-based raw."""
+    found: Facts = {}
+    for name, tag, title in [("exposure_s", 33434, "ExposureTime"), ("aperture", 33437, "FNumber")]:
+        value = (tags.find(tag) or (0.0,))[0]
+        if math.isfinite(value) and value > 0:
+            found[name] = (float(value), title)
+    iso = (tags.find(34855) or (0,))[0]
+    if iso == 65535 and tags.find(34866):  # EXIF 2.3: more than 16 bits stand elsewhere
+        found["iso"] = (float(tags.find(34866)[0]), "RecommendedExposureIndex")
+    elif iso:
+        found["iso"] = (float(iso), "ISOSpeedRatings")
+    return found
+
+
+def dng_facts(tags: Tags, capture: Capture) -> Facts:
+    """Everything a DNG states about color, noise, areas, black and opcodes.
+
+    `capture` holds LibRaw's facts: kind, white, and where its visible area begins.
+    """
+    found: Facts = {
+        name: (matrix, title)
+        for name, (tag, title) in MATRICES.items()
+        if (matrix := _matrix(tags.find(tag))) is not None
+    }
+    for name, (tag, title) in ILLUMINANTS.items():
+        if tags.find(tag):
+            found[name] = (int(tags.find(tag)[0]), title)
+    if tags.find(50727):
+        found["analog_balance"] = (tuple(map(float, tags.find(50727))), "AnalogBalance")
+    found |= _noise(tags) | _areas(tags) | _opcodes(tags) | _black(tags, capture)
+    return found | _chosen_matrix(found, capture)
+
+
+def _matrix(values: Sequence[float] | None) -> Matrix | None:
+    """A 3x3 matrix; four-color cameras have other shapes, which nothing here can use."""
+    if values is None or len(values) != 9 or not all(map(math.isfinite, values)):
+        return None
+    return tuple(tuple(map(float, values[row : row + 3])) for row in (0, 3, 6))
+
+
+def _chosen_matrix(found: Facts, capture: Capture) -> Facts:
+    """The calibrated ColorMatrix from which LibRaw made its camera_to_srgb.
+
+    LibRaw takes the values as float32 where it chooses between two, as double where there is one.
+    """
+    if capture.camera_to_srgb is None:
+        return {}
+    candidates = [
+        (_calibrated(found, number, as_float), f"ColorMatrix{number}")
+        for number in (1, 2)
+        for as_float in (np.float32, np.float64)
+        if f"color_matrix_{number}" in found
+    ]
+    distances = [_distance(camera_to_srgb_of(m), capture.camera_to_srgb) for m, _ in candidates]
+    if min(distances, default=1.0) > 1e-5:
+        return {}
+    return {"xyz_to_camera": candidates[distances.index(min(distances))]}
+
+
+def _calibrated(found: Facts, number: int, as_float: type) -> Matrix:
+    balance = np.diag(found["analog_balance"][0] if "analog_balance" in found else np.ones(3))
+    name = f"camera_calibration_{number}"
+    calibration = found[name][0] if name in found else np.eye(3)
+    parts = [balance, calibration, found[f"color_matrix_{number}"][0]]
+    first, second, third = (np.array(part, as_float).astype(np.float64) for part in parts)
+    return as_matrix(first @ second @ third)
+
+
+def _distance(ours: Matrix | None, libraw: Matrix) -> float:
+    return 1.0 if ours is None else float(np.abs(np.array(ours) - np.array(libraw)).max())
+
+
+def _noise(tags: Tags) -> Facts:
+    values = tags.find(51041)
+    if not values or len(values) % 2 or not all(map(math.isfinite, values)):
+        return {}
+    pairs = tuple(zip(map(float, values[::2]), map(float, values[1::2]), strict=True))
+    return {"noise_profile": (pairs, "NoiseProfile")}
+
+
+def _areas(tags: Tags) -> Facts:
+    found: Facts = {}
+    if tags.raw.get(50829):
+        found["active_area"] = (tuple(map(int, tags.raw[50829])), "ActiveArea")
+    origin, size = tags.raw.get(50719), tags.raw.get(50720)
+    if origin and size:
+        (left, top), (width, height) = map(float, origin), map(float, size)
+        found["default_crop"] = ((top, left, height, width), "DefaultCropOrigin, DefaultCropSize")
+    return found
+
+
+def _opcodes(tags: Tags) -> Facts:
+    found: Facts = {}
+    maps: list[GainMap] = []
+    for number, (name, (tag, title)) in enumerate(OPCODE_LISTS.items(), start=1):
+        code = tags.find(tag)
+        if code:
+            found[name] = (bytes(code), title)
+            maps += gain_maps(bytes(code), number)
+    if maps:
+        found["gain_maps"] = (tuple(maps), "OpcodeList")
+    return found
+
+
+def gain_maps(code: bytes, opcode_list: int) -> list[GainMap]:
+    """The GainMap opcodes of one list (big endian whatever the file is); others are passed over.
+
+    Raises TagError for a list that ends before its opcodes do.
+    """
+    maps = []
+    try:
+        (count,), place = struct.unpack_from(">I", code), 4
+        for _ in range(count):
+            number, _version, _flags, size = struct.unpack_from(">4I", code, place)
+            body, place = code[place + 16 : place + 16 + size], place + 16 + size
+            if place > len(code):
+                raise struct.error("cut off")
+            if number == GAIN_MAP:
+                maps.append(_gain_map(body, opcode_list))
+    except struct.error:
+        raise TagError(f"OpcodeList{opcode_list} of {len(code)} bytes is damaged") from None
+    return maps
+
+
+def _gain_map(body: bytes, opcode_list: int) -> GainMap:
+    top, left, bottom, right, plane, planes, *pitch = struct.unpack_from(">8I", body)
+    points_v, points_h = struct.unpack_from(">2I", body, 32)
+    spacing_v, spacing_h, origin_v, origin_h = struct.unpack_from(">4d", body, 40)
+    (map_planes,) = struct.unpack_from(">I", body, 72)
+    gains = struct.unpack_from(f">{points_v * points_h * map_planes}f", body, 76)
+    return GainMap(
+        opcode_list=opcode_list,
+        area=(top, left, bottom, right),
+        plane=plane,
+        planes=planes,
+        row_pitch=pitch[0],
+        col_pitch=pitch[1],
+        points_v=points_v,
+        points_h=points_h,
+        spacing_v=spacing_v,
+        spacing_h=spacing_h,
+        origin_v=origin_v,
+        origin_h=origin_h,
+        map_planes=map_planes,
+        gains=gains,
+    )
+
+
+def _black(tags: Tags, capture: Capture) -> Facts:
+    """Black with its fraction, per CFA position of the visible area (per channel if linear).
+
+    BlackLevel repeats from the corner of the active area; BlackLevelDeltaH and DeltaV add their
+    mean over the columns and rows of each position. Left to LibRaw where it decodes to another
+    scale than the file's (lossy DNG), which its white level shows.
+    """
+    levels, white = tags.raw.get(50714), tags.raw.get(50717)
+    if levels is None or not white or int(white[0]) != capture.white:
+        return {}
+    rows, columns = map(int, tags.raw.get(50713, (1, 1)))
+    samples = int(tags.raw.get(277, (1,))[0])
+    if len(levels) != rows * columns * samples:
+        raise TagError(f"{len(levels)} black levels for {rows}x{columns} positions x {samples}")
+    pattern = np.array(levels, dtype=np.float64).reshape(rows, columns, samples)
+    if capture.kind == "linear":
+        black = pattern.mean(axis=(0, 1))[:3]
+    else:
+        period = {"bayer": 2, "xtrans": 6, "monochrome": 1}[capture.kind]
+        black = _per_position(pattern[:, :, 0], period, _offset(tags, capture))
+        black += _deltas(tags, period, _offset(tags, capture))
+    found: Facts = {"black": (tuple(float(level) for level in black.ravel()), "BlackLevel")}
+    if capture.kind == "xtrans" and rows * columns > 1:
+        found["black_libraw"] = (_libraw_xtrans(pattern[:, :, 0], capture), "BlackLevel")
+    return found
+
+
+def _libraw_xtrans(pattern: Any, capture: Capture) -> tuple[int, ...]:
+    """What LibRaw subtracts per X-Trans position: rawpy states only the smallest of the pattern.
+
+    LibRaw cuts fractions off, and lays the pattern from its visible corner.
+    """
+    whole = _per_position(np.trunc(pattern), 6, (0, 0))
+    levels = whole - whole.min() + min(capture.black_libraw)
+    return tuple(int(level) for level in levels.ravel())
+
+
+def _offset(tags: Tags, capture: Capture) -> tuple[int, int]:
+    """Where LibRaw's visible area begins inside the active area: it trims odd margins."""
+    top, left = map(int, tags.raw.get(50829, (0, 0))[:2])
+    return capture.visible_origin[0] - top, capture.visible_origin[1] - left
+
+
+def _per_position(pattern: Any, period: int, offset: tuple[int, int]) -> Any:
+    rows, columns = pattern.shape
+    tall = np.arange(math.lcm(rows, period)) + offset[0]
+    wide = np.arange(math.lcm(columns, period)) + offset[1]
+    whole = pattern[tall % rows][:, wide % columns]
+    cells = [whole[i::period, j::period] for i in range(period) for j in range(period)]
+    if any(np.ptp(cell) for cell in cells):
+        raise TagError(f"a BlackLevel pattern of {rows}x{columns} does not fit the CFA's {period}")
+    return np.array([cell[0, 0] for cell in cells]).reshape(period, period)
+
+
+def _deltas(tags: Tags, period: int, offset: tuple[int, int]) -> Any:
+    total = np.zeros((period, period))
+    for axis, tag in enumerate([50716, 50715]):  # BlackLevelDeltaV a row, DeltaH a column
+        deltas = np.array(tags.raw.get(tag, ()), dtype=np.float64)[max(offset[axis], 0) :]
+        if deltas.size >= period:
+            means = np.array([deltas[i::period].mean() for i in range(period)])
+            total += means[:, None] if axis == 0 else means[None, :]
+    return total

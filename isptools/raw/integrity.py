@@ -1,0 +1,69 @@
+"""Is a raw file whole? LibRaw decodes some that are not, and leaves memory as it was."""
+
+import math
+
+import numpy as np
+
+from isptools.frame import Capture, Pixels
+from isptools.raw.tags import Tags
+
+FLOATING_POINT = 3  # TIFF SampleFormat
+FEWEST_ROWS = 16  # fewer empty rows than this are taken for a defect of the sensor
+
+
+def missing_bytes(tags: Tags, size: int) -> str:
+    """What is wrong with the strips or tiles of the raw picture; "" where nothing is.
+
+    A DNG must name as many strips or tiles as its size asks for, and all must lie inside the
+    file. Other raws may name fewer, and may round the last length up by less than two rows.
+    """
+    raw = tags.raw
+    tiled = 324 in raw
+    offsets, lengths = raw.get(324 if tiled else 273), raw.get(325 if tiled else 279)
+    if not offsets or not lengths or 256 not in raw or 257 not in raw:
+        return ""
+    name = "tiles" if tiled else "strips"
+    needed = _pieces(raw, tiled)
+    if tags.is_dng and (len(offsets) < needed or len(lengths) < needed):
+        return f"only {min(len(offsets), len(lengths))} of {needed} {name} of pixels are there"
+    slack = 0 if tags.is_dng else 4 * int(raw[256][0])
+    end = max(int(o) + int(n) for o, n in zip(offsets, lengths, strict=False))
+    if end > size + slack:
+        return f"cut off: its pixels end at byte {end}, the file at {size}"
+    return ""
+
+
+def _pieces(raw: dict[int, tuple[int, ...]], tiled: bool) -> int:
+    width, height = int(raw[256][0]), int(raw[257][0])
+    if tiled:
+        across, down = int(raw[322][0]), int(raw[323][0])
+        return math.ceil(width / across) * math.ceil(height / down)
+    return math.ceil(height / int(raw.get(278, (height,))[0]))
+
+
+def is_floating_point(tags: Tags) -> bool:
+    return int(tags.raw.get(339, (1,))[0]) == FLOATING_POINT
+
+
+def missing_rows(pixels: Pixels, capture: Capture) -> str:
+    """Rows without a signal at all; "" where there are none.
+
+    Only where black is above 0: a sensor's own noise then keeps every row of a dark frame off
+    zero, so zeros from edge to edge over many rows are pixels nobody decoded. A camera that
+    clips at black may write such rows, and nothing is said about it.
+    """
+    if min(capture.black) <= 0 or capture.kind == "linear":
+        return ""
+    empty = np.asarray(pixels.max(axis=1) == 0)
+    if empty.sum() < FEWEST_ROWS or _longest(empty) < FEWEST_ROWS:
+        return ""
+    return (
+        f"{int(empty.sum())} of {len(empty)} rows hold nothing but zeros although black is at "
+        f"{min(capture.black):g}: pixels are missing"
+    )
+
+
+def _longest(flags: np.ndarray) -> int:
+    """Length of the longest run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    return int((edges[1::2] - edges[::2]).max(initial=0))

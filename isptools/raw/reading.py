@@ -1,0 +1,192 @@
+"""The one door to raw files: bytes in, a frame out, or one clear line why not."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import rawpy
+
+from isptools.frame import Capture, Frame, Kind
+from isptools.raw import cameras, capi, dng, integrity, libraw
+from isptools.raw.color import xyz_to_camera_of
+from isptools.raw.error import RawError
+from isptools.raw.quiet import captured_stderr
+from isptools.raw.tags import Tags, read_tags
+
+NOT_A_RAW = "give it a camera raw file LibRaw knows (ARW, NEF, CR2, RAF, DNG, ...), or leave it out"
+BROKEN = "copy it again from its source, or leave it out"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What is known of a raw file before a pixel is decoded."""
+
+    height: int  # of the visible area, as in Frame.pixels
+    width: int
+    kind: Kind
+    cfa: str  # as in Capture
+    make: str
+    model: str
+    flip: int  # LibRaw's code, as in Capture
+
+
+def read(path: str | Path) -> Frame:
+    """The visible pixels of a raw file and everything it states about them.
+
+    Gives a Frame at the station SENSOR: (H, W) uint16 for Bayer, X-Trans and monochrome files,
+    (H, W, 3) uint16 for demosaicked ("linear") ones, in the file's own digital numbers with black
+    still in, not turned, not cropped further than LibRaw's visible area. Pixels and levels are
+    LibRaw's; a fact comes from the file's tags if they state it, else from LibRaw, else from
+    cameras.toml (see docs/raw.md).
+
+    Raises RawError (a ValueError, one line) for a file that is missing, empty, no raw, damaged,
+    or of a sensor this package can't treat.
+    """
+    return read_bytes(_load(Path(path)), str(path))
+
+
+def read_bytes(data: bytes, name: str) -> Frame:
+    """As `read`, from a file's content; `name` stands in messages."""
+    if not data:
+        raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
+    tags = read_tags(io.BytesIO(data))
+    _expect_whole(tags, len(data), name)
+    info = _look(data, name, data[:16])
+    frame = _decode(data, name, info)
+    capture = _complete(frame.capture, tags, info, name)
+    damage = integrity.missing_rows(frame.pixels, capture)
+    if damage:
+        raise RawError(name, damage, BROKEN)
+    return replace(frame, capture=_with_matrix(cameras.fill_in(capture)))
+
+
+def header(path: str | Path) -> Header:
+    """A cheap look, without decoding: size, kind, color filter array, camera.
+
+    Opens the file as LibRaw does and checks that the pixels its directory names lie inside it.
+    Raises RawError as `read` does; damage that only shows in the pixels is left to `read`.
+    """
+    path, name = Path(path), str(path)
+    with _open(path) as file:
+        start = file.read(16)
+        size = file.seek(0, io.SEEK_END)
+        if not size:
+            raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
+        file.seek(0)
+        tags = read_tags(file)
+    _expect_whole(tags, size, name)
+    info = _look(path, name, start)
+    with _named(name):
+        kind = libraw.kind_of(info)
+        cfa = libraw.cfa_of(info, kind)
+    make, model = libraw.camera_of(info)
+    return Header(info.height, info.width, kind, cfa, make, model, info.flip)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[BinaryIO]:
+    what = ""
+    if path.is_dir():
+        what = "it is a folder; expected a raw photograph"
+    elif not path.exists():
+        what = "there is no such file"
+    if what:
+        raise RawError(str(path), what, "check the path")
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise RawError(
+            str(path), f"it can't be read ({error.strerror})", "check disk and rights"
+        ) from None
+
+
+def _load(path: Path) -> bytes:
+    with _open(path) as file:
+        return file.read()
+
+
+def _look(source: bytes | Path, name: str, start: bytes) -> capi.Info:
+    try:
+        with captured_stderr():
+            return capi.look(source)
+    except capi.LibRawCallError as error:
+        if "Input/output" in str(error):
+            raise RawError(name, "LibRaw finds it cut off or damaged", BROKEN) from None
+        what = f"LibRaw {libraw.version()} does not know it as a raw photograph: it begins with "
+        raise RawError(name, f"{what}{start!r}", NOT_A_RAW) from None
+
+
+def _expect_whole(tags: Tags | None, size: int, name: str) -> None:
+    if tags is None:
+        return
+    missing = integrity.missing_bytes(tags, size)
+    if missing:
+        raise RawError(name, missing, BROKEN)
+    if integrity.is_floating_point(tags):
+        raise RawError(
+            name,
+            "its pixels are floating point numbers, which LibRaw rescales by the picture's content",
+            "convert it to a DNG of integers",
+        )
+
+
+def _decode(data: bytes, name: str, info: capi.Info) -> Frame:
+    said: list[str] = []
+    try:
+        with _named(name), captured_stderr() as said, rawpy.imread(io.BytesIO(data)) as raw:
+            frame = libraw.frame_of(raw, info)
+    except rawpy.LibRawFileUnsupportedError:
+        camera = " ".join(libraw.camera_of(info)) or "unknown camera"
+        what = f"LibRaw {libraw.version()} can't decode the pixels of this file ({camera})"
+        raise RawError(name, what, "convert it to a DNG LibRaw decodes, or leave it out") from None
+    except rawpy.LibRawError as error:
+        raise RawError(
+            name, f"its pixels can't be decoded ({_words(error, said)})", BROKEN
+        ) from None
+    if said:
+        raise RawError(name, f"some of its pixels are damaged ({said[0]})", BROKEN)
+    return frame
+
+
+def _words(error: Exception, said: list[str]) -> str:
+    """LibRaw's own words, on one line; rawpy hands them over as bytes."""
+    text = error.args[0] if error.args else ""
+    text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+    return ": ".join([text, *(line.rpartition(": ")[2] for line in said[:1])])
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Put the file's name in front of what the rooms below say about its facts."""
+    try:
+        yield
+    except (libraw.SensorError, dng.TagError) as error:
+        raise RawError(name, str(error), "leave it out") from None
+
+
+def _complete(capture: Capture, tags: Tags | None, info: capi.Info, name: str) -> Capture:
+    """The file's tags before LibRaw's statements; each such fact is recorded in `origins`."""
+    if tags is None:
+        if info.dng:
+            raise RawError(name, "the directory of this DNG can't be followed", BROKEN)
+        return capture
+    with _named(name):
+        facts = dng.exposure_facts(tags)
+        if info.dng:
+            facts |= dng.dng_facts(tags, capture)
+    values: dict[str, Any] = {fact: value for fact, (value, _) in facts.items()}
+    origins = tuple((fact, f"tag {title}") for fact, (_, title) in sorted(facts.items()))
+    return replace(capture, **values, origins=origins)
+
+
+def _with_matrix(capture: Capture) -> Capture:
+    """LibRaw carries a few cameras' rgb_cam without the matrix it would come from."""
+    if capture.xyz_to_camera is not None or capture.camera_to_srgb is None:
+        return capture
+    matrix = xyz_to_camera_of(capture.camera_to_srgb, capture.daylight)
+    origins = (*capture.origins, ("xyz_to_camera", "inverse of LibRaw's rgb_cam"))
+    return replace(capture, xyz_to_camera=matrix, origins=origins)

@@ -1,0 +1,111 @@
+"""The TIFF, EXIF and DNG tags of a raw file, as plain Python values."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import tifffile
+
+# What the picture is and where its strips or tiles lie; exposure; DNG's facts. Nothing else is
+# read: profiles and private data can be large.
+WANTED = frozenset({
+    254, 256, 257, 262, 273, 277, 278, 279, 322, 323, 324, 325, 339,
+    33434, 33437, 34855, 34866, 50706, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
+    50722, 50723, 50724, 50727, 50778, 50779, 50829, 50964, 50965, 51008, 51009, 51022, 51041,
+})  # fmt: skip
+EXIF_NAMES = {
+    "ExposureTime": 33434,
+    "FNumber": 33437,
+    "ISOSpeedRatings": 34855,
+    "RecommendedExposureIndex": 34866,
+}
+EXIF_IFD, PHOTOMETRIC, SUBFILE, DNG_VERSION = 34665, 262, 254, 50706
+RAW_PHOTOMETRICS = {32803, 34892}  # color filter array, LinearRaw
+RATIONALS = {5, 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Tag number to a tuple of numbers (rationals divided), a string, or bytes."""
+
+    main: dict[int, Any] = field(default_factory=dict)  # IFD 0, and EXIF's exposure facts
+    raw: dict[int, Any] = field(default_factory=dict)  # the IFD of the largest raw picture
+
+    @property
+    def is_dng(self) -> bool:
+        return DNG_VERSION in self.main
+
+    def find(self, tag: int) -> Any:
+        """The raw picture's own value, else that of IFD 0, else None."""
+        return self.raw.get(tag, self.main.get(tag))
+
+
+def read_tags(file: BinaryIO) -> Tags | None:
+    """None for a file that is no TIFF (CRW, RAF, CR3, ...) or whose directories can't be followed.
+
+    A missing fact is then LibRaw's to state; whether a DNG may lack its tags is for the caller.
+    """
+    try:
+        with _quiet_tifffile(), tifffile.TiffFile(file) as tiff:
+            directories = [_values(page) for page in _pages(tiff.pages)]
+    except Exception:  # tifffile raises a dozen types on a damaged directory
+        return None
+    if not directories:
+        return None
+    raws = [ifd for ifd in directories if _is_raw(ifd)]
+    largest = max(raws, key=lambda ifd: ifd.get(256, (0,))[0] * ifd.get(257, (0,))[0], default={})
+    return Tags(directories[0], largest)
+
+
+@contextmanager
+def _quiet_tifffile() -> Iterator[None]:
+    """tifffile logs a damaged tag and leaves it out; the log would reach people as noise."""
+    logger = logging.getLogger("tifffile")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _pages(pages: Any) -> Iterator[Any]:
+    for page in pages or ():
+        if isinstance(page, tifffile.TiffPage):
+            yield page
+            yield from _pages(page.pages)
+
+
+def _values(page: Any) -> dict[int, Any]:
+    values: dict[int, Any] = {}
+    for tag in page.tags.values():
+        if tag.code == EXIF_IFD and isinstance(tag.value, dict):
+            values.update(_exif(tag.value))
+        elif tag.code in WANTED and tag.code not in values:
+            values[tag.code] = _plain(tag.value, tag.dtype in RATIONALS)
+    return values
+
+
+def _exif(named: dict[str, Any]) -> dict[int, Any]:
+    """tifffile gives EXIF values by name, and rationals as pairs of integers."""
+    return {
+        number: _plain(named[name], number in {33434, 33437})
+        for name, number in EXIF_NAMES.items()
+        if name in named
+    }
+
+
+def _plain(value: Any, rational: bool) -> Any:
+    if isinstance(value, str | bytes):
+        return value
+    numbers = (value,) if isinstance(value, int | float) else tuple(value)
+    if not rational:
+        return numbers
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return tuple(above / below if below else float("nan") for above, below in pairs)
+
+
+def _is_raw(ifd: dict[int, Any]) -> bool:
+    kind, purpose = ifd.get(PHOTOMETRIC, (0,))[0], ifd.get(SUBFILE, (0,))[0]
+    return int(kind) in RAW_PHOTOMETRICS and int(purpose) == 0
