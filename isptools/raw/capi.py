@@ -20,6 +20,7 @@ from isptools.frame import Matrix
 
 NO_CALLBACKS = 0
 XTRANS = 9  # LibRaw's code for a 6x6 array
+UNSUPPORTED = 1 << 14  # LIBRAW_DECODER_UNSUPPORTED_FORMAT
 
 
 class LibRawCallError(Exception):
@@ -48,6 +49,7 @@ class Info:
     iso: float
     exposure_s: float
     aperture: float
+    decodable: bool  # False for a codec LibRaw knows by name only
 
 
 class _Params(ctypes.Structure):  # the head of libraw_iparams_t
@@ -69,6 +71,10 @@ class _Head(ctypes.Structure):  # the head of libraw_data_t: image and libraw_im
         ("iwidth", ctypes.c_ushort), ("pitch", ctypes.c_uint), ("pixel_aspect", ctypes.c_double),
         ("flip", ctypes.c_int),
     ]  # fmt: skip
+
+
+class _Decoder(ctypes.Structure):  # libraw_decoder_info_t
+    _fields_ = [("name", ctypes.c_char_p), ("flags", ctypes.c_uint)]
 
 
 class _Other(ctypes.Structure):  # the head of libraw_imgother_t
@@ -101,6 +107,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         "get_iparams": ([handle], ctypes.POINTER(_Params)),
         "get_imgother": ([handle], ctypes.POINTER(_Other)),
         "get_rgb_cam": ([handle, number, number], ctypes.c_float),
+        "get_decoder_info": ([handle, ctypes.POINTER(_Decoder)], number),
         "COLOR": ([handle, number, number], number),
     }
     for name, (arguments, result) in signatures.items():
@@ -151,7 +158,7 @@ def _info(library: ctypes.CDLL, handle: int) -> Info:
         dng=params.dng_version > 0,
         colors=params.colors,
         filters=params.filters,
-        color_names=params.color_names.decode(),
+        color_names=params.color_names.decode(errors="replace"),
         pattern=cells[0],
         pattern_repeats=len(set(cells)) == 1,
         height=head.height,
@@ -164,7 +171,14 @@ def _info(library: ctypes.CDLL, handle: int) -> Info:
         iso=other.iso,
         exposure_s=other.shutter,
         aperture=other.aperture,
+        decodable=_decodable(library, handle),
     )
+
+
+def _decodable(library: ctypes.CDLL, handle: int) -> bool:
+    decoder = _Decoder()
+    code = library.libraw_get_decoder_info(handle, ctypes.byref(decoder))
+    return code == 0 and not decoder.flags & UNSUPPORTED
 
 
 def _cell(library: ctypes.CDLL, handle: int, side: int, corner: tuple[int, int]) -> tuple[int, ...]:

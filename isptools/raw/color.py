@@ -1,8 +1,13 @@
 """Between a camera's color matrix and LibRaw's rgb_cam (LibRaw cam_xyz_coeff)."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from isptools.frame import Matrix
+
+F64 = NDArray[np.float64]
 
 # CIE XYZ (D65) of linear sRGB's primaries, column by column, as LibRaw carries it (xyz_rgb)
 XYZ_FROM_SRGB = np.array(
@@ -22,24 +27,34 @@ def camera_to_srgb_of(xyz_to_camera: Matrix) -> Matrix | None:
     sums = camera_from_srgb.sum(axis=1, keepdims=True)
     if np.any(sums == 0):
         return None
-    try:
-        inverse = np.linalg.inv(camera_from_srgb / sums)
-    except np.linalg.LinAlgError:
-        return None
-    return as_matrix(inverse.astype(np.float32))
+    inverse = _inverse(camera_from_srgb / sums)
+    return None if inverse is None else as_matrix(inverse.astype(np.float32))
 
 
-def xyz_to_camera_of(camera_to_srgb: Matrix, daylight: tuple[float, ...]) -> Matrix:
+def xyz_to_camera_of(camera_to_srgb: Matrix, daylight: tuple[float, ...]) -> Matrix | None:
     """The matrix under D65 from which LibRaw makes this `camera_to_srgb` and these daylight gains.
 
     For cameras whose rgb_cam LibRaw carries without a color matrix (Kodak DC50 and DC120): each
-    float32 there stands for a short decimal, and only as decimals do its rows sum to 1.
+    float32 there stands for a short decimal, and only as decimals do its rows sum to 1. None for a
+    matrix that has no such inverse.
     """
+    if min(daylight[:3]) <= 0:
+        return None
     decimals = [[float(str(np.float32(value))) for value in row] for row in camera_to_srgb]
-    camera_from_srgb = np.linalg.inv(np.array(decimals))
+    camera_from_srgb = _inverse(np.array(decimals))
+    if camera_from_srgb is None:
+        return None
     gains = np.array(daylight[:3], dtype=np.float64)[:, None]
     return as_matrix(camera_from_srgb / gains @ np.linalg.inv(XYZ_FROM_SRGB))
 
 
-def as_matrix(values: np.ndarray) -> Matrix:
+def _inverse(values: F64) -> F64 | None:
+    try:
+        inverse: F64 = np.linalg.inv(values).astype(np.float64)
+    except np.linalg.LinAlgError:
+        return None
+    return inverse
+
+
+def as_matrix(values: NDArray[np.floating[Any]]) -> Matrix:
     return tuple(tuple(float(value) for value in row) for row in values)

@@ -119,10 +119,10 @@ def _noise(tags: Tags) -> Facts:
 
 def _areas(tags: Tags) -> Facts:
     found: Facts = {}
-    if tags.raw.get(50829):
-        found["active_area"] = (tuple(map(int, tags.raw[50829])), "ActiveArea")
-    origin, size = tags.raw.get(50719), tags.raw.get(50720)
-    if origin and size:
+    if len(area := tags.raw.get(50829, ())) == 4:
+        found["active_area"] = (tuple(map(int, area)), "ActiveArea")
+    origin, size = tags.raw.get(50719, ()), tags.raw.get(50720, ())
+    if len(origin) == len(size) == 2:
         (left, top), (width, height) = map(float, origin), map(float, size)
         found["default_crop"] = ((top, left, height, width), "DefaultCropOrigin, DefaultCropSize")
     return found
@@ -195,9 +195,9 @@ def _black(tags: Tags, capture: Capture) -> Facts:
     levels, white = tags.raw.get(50714), tags.raw.get(50717)
     if levels is None or not white or int(white[0]) != capture.white:
         return {}
-    rows, columns = map(int, tags.raw.get(50713, (1, 1)))
+    rows, columns = map(int, (*tags.raw.get(50713, (1, 1)), 0)[:2])
     samples = int(tags.raw.get(277, (1,))[0])
-    if len(levels) != rows * columns * samples:
+    if len(levels) != rows * columns * samples or not all(map(math.isfinite, levels)):
         raise TagError(f"{len(levels)} black levels for {rows}x{columns} positions x {samples}")
     pattern = np.array(levels, dtype=np.float64).reshape(rows, columns, samples)
     if capture.kind == "linear":
@@ -224,7 +224,7 @@ def _libraw_xtrans(pattern: Any, capture: Capture) -> tuple[int, ...]:
 
 def _offset(tags: Tags, capture: Capture) -> tuple[int, int]:
     """Where LibRaw's visible area begins inside the active area: it trims odd margins."""
-    top, left = map(int, tags.raw.get(50829, (0, 0))[:2])
+    top, left = map(int, (*tags.raw.get(50829, ()), 0, 0)[:2])
     return capture.visible_origin[0] - top, capture.visible_origin[1] - left
 
 

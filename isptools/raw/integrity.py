@@ -24,6 +24,8 @@ def missing_bytes(tags: Tags, size: int) -> str:
         return ""
     name = "tiles" if tiled else "strips"
     needed = _pieces(raw, tiled)
+    if not needed:
+        return f"the directory does not say how large its {name} are"
     if tags.is_dng and (len(offsets) < needed or len(lengths) < needed):
         return f"only {min(len(offsets), len(lengths))} of {needed} {name} of pixels are there"
     slack = 0 if tags.is_dng else 4 * int(raw[256][0])
@@ -35,10 +37,9 @@ def missing_bytes(tags: Tags, size: int) -> str:
 
 def _pieces(raw: dict[int, tuple[int, ...]], tiled: bool) -> int:
     width, height = int(raw[256][0]), int(raw[257][0])
-    if tiled:
-        across, down = int(raw[322][0]), int(raw[323][0])
-        return math.ceil(width / across) * math.ceil(height / down)
-    return math.ceil(height / int(raw.get(278, (height,))[0]))
+    across = int(raw.get(322, (0,))[0]) if tiled else width
+    down = int(raw.get(323, (0,))[0] if tiled else raw.get(278, (height,))[0])
+    return math.ceil(width / across) * math.ceil(height / down) if across and down else 0
 
 
 def is_floating_point(tags: Tags) -> bool:

@@ -69,15 +69,15 @@ def frame_of(raw: Any, info: capi.Info) -> Frame:
 
 def _expect_agreement(raw: Any, info: capi.Info, kind: Kind) -> None:
     sizes = raw.sizes
-    if (raw.num_colors, raw.color_desc.decode(), sizes.flip, sizes.pixel_aspect) != (
-        info.colors,
-        info.color_names,
-        info.flip,
-        info.pixel_aspect,
-    ):
-        raise RuntimeError(
-            f"LibRaw {version()} lays out its structures in a way unknown to isptools"
-        )
+    theirs = (
+        raw.num_colors,
+        raw.color_desc.decode(errors="replace"),
+        sizes.flip,
+        sizes.pixel_aspect,
+    )
+    ours = (info.colors, info.color_names, info.flip, info.pixel_aspect)
+    if theirs != ours:
+        raise SensorError(f"LibRaw {version()} contradicts itself about it: {theirs} and {ours}")
     if (raw.raw_type == rawpy.RawType.Stack) != (kind == "linear"):
         raise SensorError(f"LibRaw decodes it to {raw.raw_type}, which does not fit {kind} pixels")
     if raw.raw_image_visible.shape[:2] != (sizes.height, sizes.width):
@@ -94,7 +94,9 @@ def kind_of(info: capi.Info) -> Kind:
     if info.filters == capi.XTRANS:
         return "xtrans"
     if info.filters < 1000 or not info.pattern_repeats:
-        raise SensorError("its color filter array repeats over more than 2x2 pixels")
+        raise SensorError(
+            "its color filter array is no pattern of 2x2 pixels (turned by 45 degrees?)"
+        )
     return "bayer"
 
 
@@ -141,9 +143,9 @@ def demosaic(
 ) -> NDArray[np.uint16]:
     """LibRaw's own demosaicking of an array: (H, W) to (H, W, 3), both balanced, 65535 = white.
 
-    `cfa` is as in Capture. `camera_matrix` is the 3x3 XYZ to camera matrix or None; only X-Trans
-    looks at it, to compare colors in CIELAB. `method`: "vng", "dcb", "dht", "aahd" for Bayer,
-    "xtrans-1pass", "xtrans-3pass" for X-Trans, whose sides must be at least 512 pixels.
+    `cfa` is as in Capture. `camera_matrix` is the 3x3 XYZ to camera matrix or None; AAHD and
+    X-Trans look at it, to compare colors as an eye does. `method`: "vng", "dcb", "dht", "aahd" for
+    Bayer, "xtrans-1pass", "xtrans-3pass" for X-Trans, whose sides must be at least 512 pixels.
     The array goes through LibRaw as a DNG in memory with black 0, white 65535 and gains of 1, so
     that nothing but the demosaicking touches a value. Raises UnsupportedError.
     """
@@ -184,4 +186,4 @@ def _stand_in(balanced: NDArray[np.uint16], cfa: str, camera_matrix: Any) -> Fra
         daylight=(1.0, 1.0, 1.0, 1.0),
         xyz_to_camera=None if camera_matrix is None else as_matrix(np.asarray(camera_matrix)),
     )
-    return Frame(balanced.copy(), Space.SENSOR, capture)
+    return Frame(balanced.view(), Space.SENSOR, capture)  # a view: the caller's stays writable

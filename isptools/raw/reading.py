@@ -112,12 +112,21 @@ def _load(path: Path) -> bytes:
 def _look(source: bytes | Path, name: str, start: bytes) -> capi.Info:
     try:
         with captured_stderr():
-            return capi.look(source)
+            info = capi.look(source)
     except capi.LibRawCallError as error:
         if "Input/output" in str(error):
             raise RawError(name, "LibRaw finds it cut off or damaged", BROKEN) from None
         what = f"LibRaw {libraw.version()} does not know it as a raw photograph: it begins with "
         raise RawError(name, f"{what}{start!r}", NOT_A_RAW) from None
+    if not info.decodable:
+        raise _undecodable(name, info)
+    return info
+
+
+def _undecodable(name: str, info: capi.Info) -> RawError:
+    camera = " ".join(libraw.camera_of(info)).strip() or "unknown camera"
+    what = f"LibRaw {libraw.version()} can't decode the pixels of this file ({camera})"
+    return RawError(name, what, "convert it to a DNG LibRaw decodes, or leave it out")
 
 
 def _expect_whole(tags: Tags | None, size: int, name: str) -> None:
@@ -126,12 +135,6 @@ def _expect_whole(tags: Tags | None, size: int, name: str) -> None:
     missing = integrity.missing_bytes(tags, size)
     if missing:
         raise RawError(name, missing, BROKEN)
-    if integrity.is_floating_point(tags):
-        raise RawError(
-            name,
-            "its pixels are floating point numbers, which LibRaw rescales by the picture's content",
-            "convert it to a DNG of integers",
-        )
 
 
 def _decode(data: bytes, name: str, info: capi.Info) -> Frame:
@@ -140,9 +143,7 @@ def _decode(data: bytes, name: str, info: capi.Info) -> Frame:
         with _named(name), captured_stderr() as said, rawpy.imread(io.BytesIO(data)) as raw:
             frame = libraw.frame_of(raw, info)
     except rawpy.LibRawFileUnsupportedError:
-        camera = " ".join(libraw.camera_of(info)) or "unknown camera"
-        what = f"LibRaw {libraw.version()} can't decode the pixels of this file ({camera})"
-        raise RawError(name, what, "convert it to a DNG LibRaw decodes, or leave it out") from None
+        raise _undecodable(name, info) from None
     except rawpy.LibRawError as error:
         raise RawError(
             name, f"its pixels can't be decoded ({_words(error, said)})", BROKEN
@@ -179,8 +180,10 @@ def _complete(capture: Capture, tags: Tags | None, info: capi.Info, name: str) -
         if info.dng:
             facts |= dng.dng_facts(tags, capture)
     values: dict[str, Any] = {fact: value for fact, (value, _) in facts.items()}
-    origins = tuple((fact, f"tag {title}") for fact, (_, title) in sorted(facts.items()))
-    return replace(capture, **values, origins=origins)
+    origins = [(fact, f"tag {title}") for fact, (_, title) in sorted(facts.items())]
+    if integrity.is_floating_point(tags):
+        origins.append(("pixels", "floating point numbers, scaled and cut to integers by LibRaw"))
+    return replace(capture, **values, origins=tuple(origins))
 
 
 def _with_matrix(capture: Capture) -> Capture:
@@ -188,5 +191,7 @@ def _with_matrix(capture: Capture) -> Capture:
     if capture.xyz_to_camera is not None or capture.camera_to_srgb is None:
         return capture
     matrix = xyz_to_camera_of(capture.camera_to_srgb, capture.daylight)
+    if matrix is None:
+        return capture
     origins = (*capture.origins, ("xyz_to_camera", "inverse of LibRaw's rgb_cam"))
     return replace(capture, xyz_to_camera=matrix, origins=origins)

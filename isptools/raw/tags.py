@@ -84,7 +84,7 @@ def _values(page: Any) -> dict[int, Any]:
             values.update(_exif(tag.value))
         elif tag.code in WANTED and tag.code not in values:
             values[tag.code] = _plain(tag.value, tag.dtype in RATIONALS)
-    return values
+    return {code: value for code, value in values.items() if len(value)}
 
 
 def _exif(named: dict[str, Any]) -> dict[int, Any]:
