@@ -1,0 +1,143 @@
+"""Manifest and recipe to shards: the only loop over files."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from isptools import manifest as manifests
+from isptools import raw
+from isptools.build import folder, index, journal, ledger, state
+from isptools.build.folder import BuildError
+from isptools.build.journal import Planned
+from isptools.build.plan import SPLITS, Choice, Plan, plan
+from isptools.build.run import run
+from isptools.build.unit import Work
+from isptools.manifest import Manifest, Split
+from isptools.recipe import Recipe
+from isptools.shards import write
+
+__all__ = ["BuildError", "Options", "Summary", "build"]
+
+OWN = "the user's own pictures, matched by scene"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a build runs. Of these only `enhanced` and `manifest` change bytes."""
+
+    jobs: int = 1  # 1 works in this process, -1 takes every core
+    splits: Sequence[Split] | None = None  # None makes all
+    enhanced: Path | None = None  # folder of the user's own enhancement truths
+    manifest: Manifest | None = None  # None loads the one that the recipe names
+    progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
+    # called with "headers" or "inputs", how many are done, and how many there are
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What stands in the output folder now."""
+
+    out: Path
+    recipe: Recipe
+    shards: tuple[journal.Shard, ...]
+    made: int  # units of this run
+    kept: int  # units that were finished before
+    refusals: dict[str, dict[str, int]]  # kind -> reason -> files
+
+
+def build(recipe: Recipe, source: Path, out: Path, options: Options | None = None) -> Summary:
+    """Make the shards of a recipe from the files below `source`, in the folder `out`.
+
+    What was finished before and has not changed is kept. Files that can't be used go to
+    `out/ledger.jsonl`; what was made is listed in `out/index.json`, which is written last.
+    BuildError, one message for people, if the data set is not there, or the folder holds another
+    recipe's shards or takes no more. An interrupt passes through; only whole shards stay.
+    """
+    options = options or Options()
+    manifest = options.manifest or manifests.load(recipe.manifest)
+    recipe = _settled(recipe, options.enhanced)
+    splits = tuple(options.splits or SPLITS)
+    state.claim(out, recipe)
+    todo = _planned(recipe, manifest, source, options, splits)
+    try:
+        with folder.locked(out) as token:
+            work = Work(
+                recipe,
+                manifest.data_set,
+                manifest.citation,
+                versions(),
+                todo.root,
+                out,
+                options.enhanced,
+                token,
+            )
+            return _run(todo, work, options, splits)
+    except OSError as error:
+        raise folder.refused_by_system(out, error) from error
+
+
+def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) -> Summary:
+    folder.sweep(work.out)
+    rest = state.remaining(todo, work, splits)
+    if rest:
+        (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
+    for split, lines in todo.ledger.items():
+        journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines))))
+    rows = {unit.name: unit.rows for unit in todo.units}
+    done = sum(rows.values()) - sum(unit.rows for unit in rest)
+    options.progress("inputs", done, sum(rows.values()))
+    for made in run(rest, work, options.jobs):
+        done += rows[made.name]
+        options.progress("inputs", done, sum(rows.values()))
+    index.write(work.out, work.recipe, work.data_set, work.versions)
+    made_all = journal.made(work.out).values()
+    return Summary(
+        work.out,
+        work.recipe,
+        tuple(entry.shard for entry in made_all if entry.shard),
+        len(rest),
+        len(todo.units) - len(rest),
+        ledger.counts(index.entries(work.out)),
+    )
+
+
+def _planned(
+    recipe: Recipe,
+    manifest: Manifest,
+    source: Path,
+    options: Options,
+    splits: tuple[Split, ...],
+) -> Plan:
+    def progress(done: int, total: int) -> None:
+        options.progress("headers", done, total)
+
+    try:
+        return plan(recipe, manifest, source, Choice(splits, options.enhanced, progress))
+    except OSError as error:
+        place = error.filename or source
+        raise BuildError(f"cannot read {place}: {error.strerror or error}") from error
+
+
+def _settled(recipe: Recipe, pictures: Path | None) -> Recipe:
+    """The recipe that is built: with a folder of own pictures, the enhancement comes from there."""
+    truth = recipe.enhancement
+    if truth is None or truth.source == "files":
+        if truth is None and pictures:
+            raise BuildError(f"recipe {recipe.name} keeps no enhancement: leave out --enhanced")
+        if truth and not pictures:
+            raise BuildError(f"recipe {recipe.name} takes your own pictures: give --enhanced DIR")
+        return recipe
+    if pictures is None:
+        return recipe
+    own = msgspec.structs.replace(truth, source="files", note=OWN)
+    return msgspec.structs.replace(recipe, enhancement=own)
+
+
+def versions() -> dict[str, str]:
+    """What can't be the same everywhere and may change bytes: it is stamped into every shard."""
+    names = ("isptools", "numba", "numpy", "rawpy")
+    own = {name: version(name) for name in names}
+    return {**own, "libraw": raw.libraw_version(), **write.versions()}

@@ -1,0 +1,121 @@
+"""The user's own retouched pictures as enhancement truths, laid onto the sensor."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.build.folder import BuildError
+from isptools.build.journal import Source
+from isptools.build.source import Found, source
+from isptools.develop.orient import onto_sensor
+from isptools.frame import Array, UnsupportedError
+
+# which plugin of imageio reads what: its first choice for PNG cuts 16-bit color to 8 without a word
+PLUGINS = {
+    ".png": "opencv",
+    ".tif": "tifffile",
+    ".tiff": "tifffile",
+    ".jpg": "pillow",
+    ".jpeg": "pillow",
+}
+BLOCKS = 16  # pictures are compared in so many blocks a side where their size does not decide
+
+
+@dataclass(frozen=True, slots=True)
+class Enhanced:
+    """(H, W, 3) uint8 or uint16 in the sensor's orientation, and where it came from."""
+
+    pixels: Array
+    sha256: str
+    turned: bool  # the file was upright
+
+
+def listed(folder: Path) -> list[Source]:
+    """The pictures of a folder."""
+    if not folder.is_dir():
+        raise BuildError(f"{folder}: no such folder; --enhanced names the folder of your pictures")
+    return [
+        source(folder, path)
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in PLUGINS and path.is_file()
+    ]
+
+
+def match(files: list[Source], scene: str, truth: str) -> Found:
+    """The picture of a scene: its stem equals the truth's, or is or begins with the scene's name.
+
+    After the scene's name must follow no letter or digit, so that scene 1 is not scene 10.
+    """
+    stems = [(Path(file.path).stem, file) for file in files]
+    exact = [file for stem, file in stems if stem == truth]
+    found = exact or [file for stem, file in stems if _begins(stem, scene)]
+    if not found:
+        return Found(None, "enhanced-missing", f"no picture named {scene}* or {truth}.* there")
+    if len(found) > 1:
+        names = ", ".join(file.path for file in found)
+        return Found(
+            None, "enhanced-two-files", f"two pictures for scene {scene}, keep one: {names}"
+        )
+    return Found(found[0])
+
+
+def _begins(stem: str, scene: str) -> bool:
+    rest = stem.removeprefix(scene)
+    return stem.startswith(scene) and not rest[:1].isalnum()
+
+
+def read(path: Path, developed: Array, flip: int) -> Enhanced:
+    """Read a picture and turn it onto the sensor.
+
+    `developed` is the developed truth (H, W, 3) in the sensor's orientation, and `flip` LibRaw's
+    code of what turns it upright. A picture of a size that fits both ways lies as it agrees better
+    with `developed`. UnsupportedError with the reason if it is no such picture.
+    """
+    try:
+        data = path.read_bytes()
+        pixels = _colors(data, path)
+    except OSError as error:
+        raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
+    ways = {turned: onto_sensor(pixels, flip if turned else 0) for turned in (False, True)}
+    fitting = {turned: way for turned, way in ways.items() if way.shape == developed.shape}
+    if not fitting:
+        raise UnsupportedError(
+            f"{path.name} is {pixels.shape[0]} x {pixels.shape[1]} (height x width), the developed "
+            f"truth {developed.shape[0]} x {developed.shape[1]}"
+        )
+    turned = max(fitting, key=lambda way: (_likeness(fitting[way], developed), way))
+    return Enhanced(fitting[turned], hashlib.sha256(data).hexdigest(), turned and flip != 0)
+
+
+def _colors(data: bytes, path: Path) -> Array:
+    """(H, W, 3) uint8 or uint16; alpha is left out."""
+    suffix = path.suffix.lower()
+    try:
+        pixels: Array = imageio.imread(data, plugin=PLUGINS[suffix], extension=suffix)
+    except Exception as error:  # every plugin has its own errors
+        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise UnsupportedError(f"{path.name} can't be read: {first[0]}") from None
+    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] < 3:
+        raise UnsupportedError(f"{path.name} is no color picture of 8 or 16 bits")
+    return pixels[..., :3]
+
+
+def _likeness(one: Array, other: Array) -> float:
+    """Correlation of block means of the green plane; 0 for a flat picture."""
+    a, b = _blocks(one), _blocks(other)
+    if a.std() == 0 or b.std() == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _blocks(picture: Array) -> NDArray[np.float64]:
+    rows, columns = (max(1, side // BLOCKS) for side in picture.shape[:2])
+    green = picture[: rows * BLOCKS, : columns * BLOCKS, 1]
+    blocks = green[: len(green) // rows * rows, : green.shape[1] // columns * columns]
+    shaped = blocks.reshape(len(blocks) // rows, rows, blocks.shape[1] // columns, columns)
+    means: NDArray[np.float64] = shaped.mean((1, 3))
+    return means.ravel()

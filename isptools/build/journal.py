@@ -1,0 +1,92 @@
+"""What is finished in an output folder: one small file a unit, so that a build can go on."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from isptools.build.ledger import Line
+from isptools.frame import Kind
+from isptools.manifest import Split
+from isptools.shards import disk
+
+FOLDER = ".journal"
+T = TypeVar("T", "Made", "Planned")
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A file as it was found: enough to notice that it changed."""
+
+    path: str  # below the data set's root (or the folder of enhanced pictures)
+    size: int
+    mtime_ns: int
+
+
+class Shard(msgspec.Struct, frozen=True):
+    """A finished shard, as the index lists it."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    scenes: int
+    split: Split
+    shape: tuple[int, int]
+    kind: Kind
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A finished unit: what it was made of, and what came out (no shard if all was refused)."""
+
+    name: str
+    split: Split
+    recipe: str  # sha256
+    versions: dict[str, str]
+    sources: tuple[Source, ...]
+    shard: Shard | None
+    ledger: tuple[Line, ...]
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What planning a split left out, before any unit ran."""
+
+    split: str  # "" for files the manifest does not know
+    recipe: str
+    ledger: tuple[Line, ...]
+
+
+def save(out: Path, entry: Made | Planned) -> None:
+    folder = out / FOLDER
+    folder.mkdir(exist_ok=True)
+    data = msgspec.json.format(msgspec.json.encode(entry, order="deterministic"), indent=1)
+    disk.save(folder / _name(entry), data)
+
+
+def _name(entry: Made | Planned) -> str:
+    return f"plan-{entry.split}.json" if isinstance(entry, Planned) else f"{entry.name}.json"
+
+
+def made(out: Path) -> dict[str, Made]:
+    """The finished units by name; one that can't be read counts as not finished."""
+    return {entry.name: entry for entry in _load(out, "*.h5.json", Made)}
+
+
+def planned(out: Path) -> dict[str, Planned]:
+    """What planning left out, by split."""
+    return {entry.split: entry for entry in _load(out, "plan-*.json", Planned)}
+
+
+def forget(out: Path, name: str) -> None:
+    """Drop a unit: first what says that it is finished, then its shard."""
+    (out / FOLDER / f"{name}.json").unlink(missing_ok=True)
+    (out / name).unlink(missing_ok=True)
+
+
+def _load(out: Path, pattern: str, kind: type[T]) -> list[T]:
+    found = []
+    for path in sorted((out / FOLDER).glob(pattern)):
+        try:
+            found.append(msgspec.json.decode(path.read_bytes(), type=kind))
+        except msgspec.DecodeError:  # written by an older version: its unit is made again
+            path.unlink()
+    return found

@@ -1,0 +1,41 @@
+"""Run units: in this process, in spawned workers, or where joblib was told to."""
+
+from collections.abc import Iterator, Sequence
+
+from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
+
+from isptools.build.journal import Made
+from isptools.build.plan import Unit
+from isptools.build.unit import Work, make
+
+
+def run(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
+    """Make every unit and yield it when it is finished, in no fixed order.
+
+    `jobs` counts loky's spawned workers (a forked one would deadlock in LibRaw), each with one
+    OpenMP and one numba thread; 1 works in this process. A backend that the caller chose with
+    `joblib.parallel_config` (Dask, say) is used instead.
+    """
+    if _chosen_by_caller():
+        yield from _parallel(units, work, Parallel(return_as="generator_unordered", batch_size=1))
+    elif jobs == 1 or len(units) < 2:
+        yield from (make(unit, work) for unit in units)
+    else:
+        workers = Parallel(
+            n_jobs=jobs,
+            backend="loky",
+            inner_max_num_threads=1,
+            return_as="generator_unordered",
+            batch_size=1,
+        )
+        yield from _parallel(units, work, workers)
+
+
+def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:
+    yield from workers(delayed(make)(unit, work) for unit in units)
+
+
+def _chosen_by_caller() -> bool:
+    backend, jobs = get_active_backend()
+    return type(backend).__name__ != "LokyBackend" or jobs not in {None, 1}

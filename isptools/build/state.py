@@ -1,0 +1,77 @@
+"""What an output folder already holds, and what of it is still good."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from isptools.build import journal
+from isptools.build.folder import BuildError
+from isptools.build.journal import Made
+from isptools.build.plan import Plan, Unit
+from isptools.build.unit import Work
+from isptools.manifest import Split
+from isptools.recipe import Recipe
+from isptools.shards import read
+
+
+def claim(out: Path, recipe: Recipe) -> None:
+    """BuildError if the folder holds shards of another recipe, or files that are none of ours."""
+    made = journal.made(out)
+    for entry in made.values():
+        if entry.recipe != recipe.sha256:
+            raise BuildError(_foreign(out, entry.name, entry.recipe, recipe))
+    for path in sorted(out.glob("*.h5")):
+        if path.name not in made and (found := _recipe(path)) != recipe.sha256:
+            raise BuildError(_foreign(out, path.name, found, recipe))
+
+
+def _recipe(path: Path) -> str:
+    try:
+        return str(read.load(path).attrs["recipe_sha256"])
+    except (ValueError, KeyError):
+        return "no recipe of isptools"
+
+
+def _foreign(out: Path, name: str, found: str, recipe: Recipe) -> str:
+    return (
+        f"{out} holds {name} of another recipe ({found[:22]}; this is {recipe.name}, "
+        f"{recipe.sha256[:22]}): choose another --out, or remove that folder"
+    )
+
+
+def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
+    """The units that are not finished, after what is no longer part of the plan was removed.
+
+    BuildError if a split that is not built now was made with other versions of the libraries.
+    """
+    made = journal.made(work.out)
+    names = {unit.name for unit in todo.units}
+    for entry in made.values():
+        if entry.split in splits and entry.name not in names:
+            journal.forget(work.out, entry.name)
+        if entry.split not in splits and entry.versions != work.versions:
+            raise BuildError(_versions(work, entry))
+    for path in work.out.glob("*.h5"):
+        if path.name not in made and path.name not in names:
+            path.unlink()  # finished by a build that was killed before it could note it
+    return [unit for unit in todo.units if not _good(made.get(unit.name), unit, work)]
+
+
+def _good(entry: Made | None, unit: Unit, work: Work) -> bool:
+    if entry is None or (entry.versions, entry.sources) != (work.versions, unit.sources):
+        return False
+    if entry.shard is None:
+        return True
+    path = work.out / entry.name
+    return path.is_file() and path.stat().st_size == entry.shard.bytes
+
+
+def _versions(work: Work, entry: Made) -> str:
+    changed = ", ".join(
+        f"{name} {entry.versions.get(name, 'none')}, now {now}"
+        for name, now in work.versions.items()
+        if entry.versions.get(name) != now
+    )
+    return (
+        f"{work.out} holds the split {entry.split!r} made with other versions ({changed}); "
+        "build all splits again (leave out --split) or choose another --out"
+    )

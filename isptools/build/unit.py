@@ -1,0 +1,245 @@
+"""Make one shard: read its files one at a time, render each truth once, store, note refusals."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from isptools import raw
+from isptools.build import enhanced, folder, journal
+from isptools.build.journal import Made, Shard
+from isptools.build.ledger import Line
+from isptools.build.plan import File, Task, Unit, one_line
+from isptools.build.rows import Read, input_row, truth_row
+from isptools.develop.chain import develop, walk
+from isptools.develop.noise import noise_of
+from isptools.develop.orient import onto_sensor
+from isptools.develop.steps import Orient
+from isptools.frame import Array, Frame, UnsupportedError
+from isptools.manifest import DataSet
+from isptools.recipe import Recipe, Truth
+from isptools.shards import write
+from isptools.shards.schema import Picture, Spec, TruthRow
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every unit of a build needs to know; small, so that it travels to workers."""
+
+    recipe: Recipe
+    data_set: DataSet
+    citation: str
+    versions: dict[str, str]
+    root: Path
+    out: Path
+    pictures: Path | None
+    token: str
+
+
+class Refusal(Exception):  # noqa: N818 - it ends one file, not the build
+    """Why a file or a scene can't be used: reason, detail, and a number where one was measured."""
+
+    def __init__(self, reason: str, detail: str, number: float | None = None) -> None:
+        super().__init__(detail)
+        self.reason, self.detail, self.number = reason, detail, number
+
+
+def make(unit: Unit, work: Work) -> Made:
+    """Write the shard of a unit and note it in the journal.
+
+    Memory holds one picture at a time. OSError if the output takes no more; BuildError if the
+    folder was given to another build meanwhile.
+    """
+    with write.shard(work.out, _spec(unit, work)) as shard:
+        lines = [line for task in unit.tasks for line in _task(shard, task, unit, work)]
+        folder.holds(work.out, work.token)
+    if shard.written is None:
+        (work.out / unit.name).unlink(missing_ok=True)  # of an earlier build, when files were good
+    made = Made(
+        unit.name,
+        unit.split,
+        work.recipe.sha256,
+        work.versions,
+        unit.sources,
+        _listed(unit, shard.written),
+        tuple(sorted(lines)),
+    )
+    journal.save(work.out, made)
+    return made
+
+
+def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
+    if written is None:
+        return None
+    size, rows, scenes = written.bytes, written.rows, written.truths
+    return Shard(
+        written.name, written.sha256, size, rows, scenes, unit.split, unit.shape, unit.kind
+    )
+
+
+def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[Line]:
+    """Store a scene; yields what was refused. A truth without inputs is not stored."""
+    try:
+        truth = _read(task.truth, unit, work)
+    except Refusal as refusal:
+        yield _line(task.truth, unit, refusal)
+        yield from _drop(
+            task, unit, "truth-missing", f"its truth {task.truth.source.path} is not usable"
+        )
+        return
+    number = None
+    for file in task.inputs:
+        try:
+            read = _read(file, unit, work)
+            read = replace(read, frame=_prepared(read.frame, work.recipe))
+        except Refusal as refusal:
+            yield _line(file, unit, refusal)
+            continue
+        if number is None:
+            try:
+                number = _truth(shard, truth, task, work)
+            except Refusal as refusal:
+                yield _line(task.truth, unit, refusal)
+                yield from _drop(task, unit, refusal.reason, refusal.detail)
+                return
+        _input(shard, read, truth, number, work.recipe)
+
+
+def _read(file: File, unit: Unit, work: Work) -> Read:
+    """Read a file once: its hash and its frame. Refusal if it is not what was planned."""
+    try:
+        data = (work.root / file.source.path).read_bytes()
+        frame = raw.read_bytes(data, file.source.path)
+    except (raw.RawError, UnsupportedError, OSError) as error:
+        raise Refusal("unreadable", one_line(error), file.source.size) from None
+    digest = hashlib.sha256(data).hexdigest()
+    if file.entry.sha256 not in {"", digest}:
+        raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.entry.sha256}")
+    if frame.capture.pixel_aspect != 1:
+        aspect = frame.capture.pixel_aspect
+        raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
+    if frame.pixels.shape != unit.shape or frame.capture.kind != unit.kind:
+        raise Refusal("changed", "the file changed while the build ran; run the build again")
+    return Read(file, digest, frame)
+
+
+def _prepared(frame: Frame, recipe: Recipe) -> Frame:
+    try:
+        return develop(frame, recipe.prepare)
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+
+
+def _input(shard: write.Writer, read: Read, truth: Read, number: int, recipe: Recipe) -> None:
+    frame = read.frame
+    row = input_row(read, noise_of(frame), truth, recipe.max_ratio)
+    pointers = dict.fromkeys(shard.spec.pictures, number)
+    shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)  # type: ignore[arg-type] # only integers
+
+
+def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row."""
+    try:
+        last, kept = _render(truth.frame, work.recipe)
+        row = truth_row(truth, last)
+        if task.enhanced and work.pictures:
+            path = work.pictures / task.enhanced.path
+            own = enhanced.read(path, last.pixels, truth.frame.capture.flip)
+            kept["enhancement"] = own.pixels
+            row = _own(row, task.enhanced.path, own)
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    for name, pixels in kept.items():
+        if pixels.shape != (*truth.frame.pixels.shape, 3):
+            raise folder.BuildError(_size(work.recipe, name, pixels, truth.frame))
+        if not np.isfinite(pixels).all():
+            wrong = int(pixels.size - np.isfinite(pixels).sum())
+            raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
+    return shard.truth(row, kept, truth.frame.capture, last.history)
+
+
+def _size(recipe: Recipe, name: str, pixels: Array, frame: Frame) -> str:
+    return (
+        f"recipe {recipe.name}: its {name} truth is {pixels.shape}, its inputs are "
+        f"{frame.pixels.shape}; a truth is a color picture with a pixel for each of the sensor's "
+        "(no half-size demosaicking, no station before it)"
+    )
+
+
+def _own(row: TruthRow, path: str, own: enhanced.Enhanced) -> TruthRow:
+    return replace(row, enhanced=path, enhanced_sha256=own.sha256, enhanced_turned=int(own.turned))
+
+
+def _render(frame: Frame, recipe: Recipe) -> tuple[Frame, dict[str, Array]]:
+    """The last frame of the walk, and the pictures at the stations that the recipe keeps.
+
+    Where several steps stay at a station, its last frame is kept; all lie as the sensor does.
+    """
+    kept: dict[str, Array] = {}
+    last = frame
+    for last in walk(frame, (*recipe.prepare, *recipe.develop)):
+        for name, truth in truths(recipe).items():
+            if truth.source == "develop" and last.space == truth.at:
+                kept[name] = _on_sensor(last, frame)
+    return replace(last, pixels=_on_sensor(last, frame)), kept
+
+
+def _on_sensor(developed: Frame, frame: Frame) -> Array:
+    """The pixels in the sensor's orientation, also behind a step that turned them upright."""
+    turned = any(isinstance(taken.step, Orient) for taken in developed.history)
+    return onto_sensor(developed.pixels, frame.capture.flip) if turned else developed.pixels
+
+
+def truths(recipe: Recipe) -> dict[str, Truth]:
+    """The truths that a recipe keeps, by the name of their dataset."""
+    both = {"restoration": recipe.restoration, "enhancement": recipe.enhancement}
+    return {name: truth for name, truth in both.items() if truth}
+
+
+def _drop(task: Task, unit: Unit, reason: str, detail: str) -> Iterator[Line]:
+    for file in task.inputs:
+        yield _line(file, unit, Refusal(reason, detail))
+
+
+def _line(file: File, unit: Unit, refusal: Refusal) -> Line:
+    return Line(
+        unit.split,
+        file.entry.scene,
+        file.source.path,
+        "refused",
+        refusal.reason,
+        refusal.detail,
+        refusal.number,
+    )
+
+
+def _spec(unit: Unit, work: Work) -> Spec:
+    recipe, data_set = work.recipe, work.data_set
+    steps = {"prepare": recipe.prepare, "develop": recipe.develop}
+    return Spec(
+        name=unit.name,
+        shape=unit.shape,
+        positions=4 if unit.kind == "bayer" else 36,
+        tile=recipe.tile,
+        compression=recipe.compression,
+        pictures={
+            name: Picture(str(truth.at), truth.dtype, truth.full_scale, truth.note, truth.source)
+            for name, truth in truths(recipe).items()
+        },
+        attrs={
+            "data_set": data_set.name,
+            "title": data_set.title,
+            "licence": data_set.licence,
+            "redistribution": data_set.redistribution,
+            "citation": work.citation,
+            "split": unit.split,
+            "sample": recipe.sample,
+            "recipe": recipe.to_json().decode(),
+            "recipe_sha256": recipe.sha256,
+            "versions": write.canonical(work.versions),
+            "steps": msgspec.json.encode(steps, order="deterministic").decode(),
+        },
+    )

@@ -1,0 +1,149 @@
+"""Does an input show what its truth shows? Found from the pixels, not from names.
+
+Both pictures become luminance per CFA cell, brought to one exposure and clipped at white, then
+means over square blocks, less the mean of the 3x3 blocks around: vignetting and a bright sky are
+alike in all pictures and would make any two agree. The input's blocks are also computed from either
+half of their cells (a checkerboard); how well the halves agree tells how much of what the input
+shows is picture and how much noise. `agreement` is the correlation of input and truth divided by
+the root of that reliability: 1 for a true pair whatever the noise, as in Spearman's correction for
+attenuation (1904). Block sizes too noisy or too few to say anything are left out; the best of the
+others counts, so that a shift of some pixels is no wrong pair. docs/shard-format.md has the numbers
+the limits were chosen by.
+"""
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
+
+from isptools import patches
+from isptools.shards.schema import InputRow
+
+F64 = NDArray[np.float64]
+SIDES = (8, 16, 32, 64)  # of the blocks, in pixels, rounded to whole cells
+RELIABLE = 0.6  # share of the input's block variance that is picture
+BLOCKS = 500  # fewer say little: two pictures with the same layout agree by chance
+WRONG = 0.8  # agreement below this is a wrong pair
+LUMINANCE = np.array([0.2126729, 0.7151522, 0.0721750])  # Y of linear sRGB (D65)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The block means of one input at one size, ready to be compared with any truth."""
+
+    side: int  # cells
+    means: F64
+    reliability: float
+
+
+def of_input(pixels: NDArray[np.float32], row: InputRow) -> list[Blocks]:
+    """The sizes at which an input says something; none if it is too dark or too noisy.
+
+    `pixels` are (H, W), normalized by black and white, not clipped.
+    """
+    cells = np.minimum(input_cells(pixels, row), 1.0)
+    found = []
+    for side in sides(row.cfa):
+        if _count(cells.shape, side) < BLOCKS:
+            break
+        halves = [detail(half) for half in _halves(cells, side)]
+        between = correlation(*halves)
+        reliability = 2 * between / (1 + between) if between > 0 else 0.0  # Spearman-Brown
+        if reliability >= RELIABLE:
+            found.append(Blocks(side, detail(block_means(cells, side)), reliability))
+    return found
+
+
+def agreement(blocks: list[Blocks], truth: F64) -> float:
+    """The best over the sizes, about 1 for a true pair; `truth` are cells from `truth_cells`."""
+    return max(
+        correlation(each.means, detail(block_means(truth, each.side))) / sqrt(each.reliability)
+        for each in blocks
+    )
+
+
+def input_cells(pixels: NDArray[np.float32], row: InputRow) -> F64:
+    """Luminance per CFA cell, white balanced and brought to the exposure of the truth."""
+    every = patches.period(row.cfa)
+    weights = np.zeros(every * every)
+    gains = _gains(row)
+    luminance = _luminance(row)
+    for i, letter in enumerate(row.cfa):
+        color = "RGB".index(letter)
+        weights[i] = gains[color] * luminance[color] / row.cfa.count(letter)
+    cells: F64 = np.einsum("apbq,pq->ab", _cells(pixels, every), weights.reshape(every, every))
+    return cells * (row.ratio or 1.0)
+
+
+def truth_cells(luminance: NDArray[np.float32], cfa: str) -> F64:
+    """Luminance (H, W) of a truth as means over CFA cells, clipped at white."""
+    cells: F64 = _cells(luminance, patches.period(cfa)).mean((1, 3), dtype=np.float64)
+    return np.minimum(cells, 1.0)
+
+
+def luminance(planes: NDArray[np.float32], space: str) -> NDArray[np.float32]:
+    """(3, H, W) physical values of a station to linear luminance, as well as the station tells."""
+    if space.startswith("xyz"):
+        return np.asarray(planes[1], np.float32)
+    if not space.endswith("_linear") and space != "camera":
+        planes = np.where(planes <= 0.04045, planes / 12.92, ((planes + 0.055) / 1.055) ** 2.4)
+    return np.asarray(np.tensordot(LUMINANCE, planes, 1), np.float32)
+
+
+def sides(cfa: str) -> list[int]:
+    """Sides of the blocks in CFA cells."""
+    every = patches.period(cfa)
+    return [round(side / every / 2) * 2 for side in SIDES]
+
+
+def detail(means: F64) -> F64:
+    """What a block shows beside its neighbourhood."""
+    around: F64 = uniform_filter(means, 3, mode="reflect")
+    return means - around
+
+
+def block_means(cells: F64, side: int) -> F64:
+    rows, columns = (length // side for length in cells.shape)
+    cut = cells[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    means: F64 = cut.mean((1, 3))
+    return means
+
+
+def correlation(one: F64, other: F64) -> float:
+    """Pearson's; 0 where one of the two is flat."""
+    a, b = one - one.mean(), other - other.mean()
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / norm if norm > 0 else 0.0
+
+
+def _halves(cells: F64, side: int) -> tuple[F64, F64]:
+    """Block means of the black and of the white cells of a checkerboard."""
+    odd = np.add.outer(np.arange(cells.shape[0]), np.arange(cells.shape[1])) % 2 == 1
+    return 2 * block_means(cells * ~odd, side), 2 * block_means(cells * odd, side)
+
+
+def _count(shape: tuple[int, ...], side: int) -> int:
+    return (shape[0] // side) * (shape[1] // side)
+
+
+def _cells(plane: NDArray[np.float32], every: int) -> NDArray[np.float32]:
+    rows, columns = (length // every for length in plane.shape)
+    return plane[: rows * every, : columns * every].reshape(rows, every, columns, every)
+
+
+def _gains(row: InputRow) -> F64:
+    """R, G, B gains with green 1: as shot, else daylight, else none."""
+    for stated in (row.as_shot, row.daylight):
+        if min(stated[:3]) > 0:
+            return np.array(stated[:3]) / stated[1]
+    return np.ones(3)
+
+
+def _luminance(row: InputRow) -> F64:
+    """Weights of balanced camera R, G, B."""
+    if row.camera_to_srgb is None:
+        return LUMINANCE
+    weights: F64 = LUMINANCE @ np.array(row.camera_to_srgb)
+    return weights

@@ -1,0 +1,48 @@
+"""Random cuts of shards, torch-free: only the tiles a cut touches are read."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from isptools import patches
+
+if TYPE_CHECKING:
+    from isptools.shards.read import Sample, Shards
+
+
+class Crops:
+    """Square cuts of side `size`, each origin a multiple of the CFA's period.
+
+    `crops[step]` depends on seed and step alone: in every epoch of `len(shards)` steps each sample
+    comes once, in a new order, cut at a new place. Iterating begins at step 0 and does not end.
+    """
+
+    def __init__(self, shards: "Shards", size: int, seed: int = 0) -> None:
+        for table in shards.tables:
+            if size > min(table.shape):
+                raise ValueError(f"a cut of {size} pixels does not fit into {table.path}")
+        self.shards, self.size, self.seed = shards, size, seed
+        self._order: tuple[int, list[int]] = (-1, [])
+
+    def __getitem__(self, step: int) -> "Sample":
+        i, window = self.window(step)
+        return self.shards.cut(i, window)
+
+    def __iter__(self) -> Iterator["Sample"]:
+        step = 0
+        while True:
+            yield self[step]
+            step += 1
+
+    def window(self, step: int) -> tuple[int, patches.Window]:
+        """The sample of a step, and where it is cut: top, left, height, width."""
+        epoch, at = divmod(step, len(self.shards))
+        if self._order[0] != epoch:
+            order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.shards))
+            self._order = (epoch, order.tolist())
+        i = self._order[1][at]
+        random = np.random.default_rng([self.seed, 1, step])
+        every = patches.period(self.shards.facts(i).cfa)
+        top, left = patches.origin(self.shards.shape(i), self.size, every, random)
+        return i, (top, left, self.size, self.size)

@@ -1,0 +1,233 @@
+"""Read shards: samples in physical units with their facts, for people and for training."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin  # noqa: F401 - registers the decompression filter with HDF5
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools import patches
+from isptools.frame import Capture
+from isptools.shards import crops as cuts
+from isptools.shards.schema import FORMAT, InputRow, Picture, TruthRow, decode, facts
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One input, its truths and facts; a cut of it where `window` is not the whole frame."""
+
+    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped
+    restoration: Floats | None  # (3, H, W), physical values of its station (CIE XYZ)
+    enhancement: Floats | None  # (3, H, W) in [0, 1], as encoded for the screen
+    facts: InputRow
+    split: str
+    window: patches.Window  # top, left, height, width in the frame
+
+    @property
+    def key(self) -> str:
+        return self.facts.key
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What is held of one shard in memory: its tables and attributes, no pixels."""
+
+    path: Path
+    shape: tuple[int, int]
+    attrs: dict[str, Any]
+    rows: tuple[InputRow, ...]
+    truths: tuple[TruthRow, ...]
+    pictures: dict[str, Picture]
+
+    @property
+    def split(self) -> str:
+        return str(self.attrs["split"])
+
+
+class Shards:
+    """All samples of a folder of shards, in the order of their files.
+
+    Handles are opened when they are needed, one set a process, so that an object may be pickled
+    and may cross a fork.
+    """
+
+    def __init__(self, tables: tuple[Table, ...]) -> None:
+        self.tables = tables
+        self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
+        self._files: dict[Path, h5py.File] = {}
+        self._pid = os.getpid()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> Sample:
+        """Sample i, whole."""
+        return self.cut(i, (0, 0, *self.shape(i)))
+
+    def cut(self, i: int, window: patches.Window) -> Sample:
+        """A window of sample i; only the tiles it touches are read."""
+        table, row = self._place(i)
+        where = table.rows[row]
+        return Sample(
+            input=normalized(self.raw(i, window), where, window[:2]),
+            restoration=self._picture(table, "restoration", where.restoration, window),
+            enhancement=self._picture(table, "enhancement", where.enhancement, window),
+            facts=where,
+            split=table.split,
+            window=window,
+        )
+
+    def raw(self, i: int, window: patches.Window | None = None) -> NDArray[np.uint16]:
+        """The sensor's integers of input i (or of a window of it), black level in."""
+        table, row = self._place(i)
+        area = _slices(window or (0, 0, *table.shape), table.shape)
+        pixels: NDArray[np.uint16] = self._file(table)["input"][(row, *area)]
+        return pixels
+
+    def facts(self, i: int) -> InputRow:
+        """The facts of input i, without reading pixels."""
+        table, row = self._place(i)
+        return table.rows[row]
+
+    def truth_facts(self, i: int) -> TruthRow:
+        """The facts of the truth of input i."""
+        table, row = self._place(i)
+        where = table.rows[row]
+        return table.truths[max(where.restoration, where.enhancement)]
+
+    def capture(self, i: int) -> Capture:
+        """Everything the file of input i states."""
+        table, row = self._place(i)
+        return msgspec.json.decode(self._file(table)["facts"][row], type=Capture)
+
+    def shape(self, i: int) -> tuple[int, int]:
+        """Height and width of sample i."""
+        return self._place(i)[0].shape
+
+    def crops(self, size: int, seed: int = 0) -> "cuts.Crops":
+        """Random square cuts, the same for the same seed and step; see `Crops`."""
+        return cuts.Crops(self, size, seed)
+
+    def close(self) -> None:
+        """Close the files; the next read opens them again."""
+        files, self._files = self._files, {}
+        for file in files.values():
+            file.close()
+
+    def __enter__(self) -> "Shards":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Shards, (self.tables,)
+
+    def _place(self, i: int) -> tuple[Table, int]:
+        table, row = self._places[i]
+        return self.tables[table], row
+
+    def _file(self, table: Table) -> h5py.File:
+        if self._pid != os.getpid():  # a forked child must not use its parent's handles
+            self._files, self._pid = {}, os.getpid()
+        if table.path not in self._files:
+            self._files[table.path] = h5py.File(table.path, "r")
+        return self._files[table.path]
+
+    def _picture(self, table: Table, name: str, row: int, window: patches.Window) -> Floats | None:
+        if row < 0 or name not in table.pictures:
+            return None
+        area = _slices(window, table.shape)
+        return decode(self._file(table)[name][(row, slice(None), *area)], table.pictures[name])
+
+
+def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open
+    """Open a folder of shards, or one shard; with `split`, only the shards of that split.
+
+    ValueError in one line if there is none, or a file is no shard of this format.
+    """
+    path = Path(folder)
+    files = [path] if path.is_file() else sorted(path.glob("*.h5"))
+    if not files:
+        raise ValueError(f"{path}: there are no shards (*.h5)")
+    tables = tuple(table for table in map(load, files) if split in {None, table.split})
+    if not tables:
+        raise ValueError(f"{path}: there is no shard of split {split!r}")
+    return Shards(tables)
+
+
+def load(path: Path) -> Table:
+    """The tables and attributes of one shard. ValueError in one line if it is none."""
+    try:
+        with h5py.File(path, "r") as file:
+            return _table(path, file)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not a readable shard: {' '.join(str(error).split())}") from None
+
+
+def _table(path: Path, file: h5py.File) -> Table:
+    attrs = {name: _plain(value) for name, value in file.attrs.items()}
+    if attrs.get("format") != FORMAT:
+        raise ValueError(f"format {attrs.get('format')}, this version reads {FORMAT}")
+    height, width = file["input"].shape[1:]
+    return Table(
+        path=path,
+        shape=(int(height), int(width)),
+        attrs=attrs,
+        rows=tuple(facts(InputRow, record) for record in file["meta"][:]),
+        truths=tuple(facts(TruthRow, record) for record in file["truth_meta"][:]),
+        pictures={
+            name: picture(file[name]) for name in ("restoration", "enhancement") if name in file
+        },
+    )
+
+
+def picture(dataset: Any) -> Picture:
+    """What the numbers of a truth's dataset mean, from its attributes."""
+    attrs = dataset.attrs
+    return Picture(
+        space=str(attrs["space"]),
+        dtype=dataset.dtype.name,
+        full_scale=float(attrs["full_scale"]),
+        note=str(attrs["note"]),
+        source=str(attrs["source"]),
+    )
+
+
+def normalized(
+    pixels: NDArray[np.uint16], row: InputRow, start: tuple[int, int] = (0, 0)
+) -> Floats:
+    """(DN - black) / (white - black) per CFA position, float32, not clipped.
+
+    `start` is where the first pixel stands in the frame.
+    """
+    every = patches.period(row.cfa)
+    black = np.asarray(row.black, np.float64).reshape(every, every)
+    out = np.empty(pixels.shape, np.float32)
+    for y in range(every):
+        for x in range(every):
+            level = black[(start[0] + y) % every, (start[1] + x) % every]
+            out[y::every, x::every] = (pixels[y::every, x::every] - level) / (row.white - level)
+    return out
+
+
+def _slices(window: patches.Window, shape: tuple[int, int]) -> tuple[slice, slice]:
+    top, left, height, width = window
+    if min(top, left, height, width) < 0 or top + height > shape[0] or left + width > shape[1]:
+        raise ValueError(f"window {window} does not lie in a frame of {shape[0]} x {shape[1]}")
+    return slice(top, top + height), slice(left, left + width)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

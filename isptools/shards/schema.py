@@ -1,0 +1,227 @@
+"""What stands in a shard: the columns of its tables, and what a stored number means."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.frame import Matrix
+
+FORMAT = 1
+KINDS = {4: "bayer", 36: "xtrans"}  # CFA positions -> kind of mosaic a shard holds
+AXES = {"input": "row, height, width", "picture": "row, channel, height, width"}
+ROOT = (
+    "format",
+    "data_set",
+    "title",
+    "licence",
+    "redistribution",
+    "citation",
+    "split",
+    "kind",
+    "sample",
+    "recipe",
+    "recipe_sha256",
+    "versions",
+    "steps",
+)
+POSITIONS = 0  # a column as long as the CFA has positions
+
+
+def _column(code: str, *shape: int) -> Any:
+    """A field of a row: NumPy code ("S" for text, which is as wide as its longest) and shape."""
+    return field(metadata={"code": code, "shape": shape})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRow:
+    """The facts of one input, row i of /meta, which belongs to row i of /input.
+
+    Digital numbers (DN) and noise stand per CFA position, row by row from the top left pixel (4
+    for Bayer, 36 for X-Trans); gains as LibRaw states them, in its order R, G, B, G2. None is a
+    fact that nobody stated (NaN, or -1 in a column of integers).
+    """
+
+    key: str = _column("S")  # unique in the data set and stable over builds
+    scene: str = _column("S")
+    restoration: int = _column("i4")  # row of /restoration, -1 for none
+    enhancement: int = _column("i4")  # row of /enhancement, -1 for none
+    cfa: str = _column("S")  # a letter per position
+    black: tuple[float, ...] = _column("f8", POSITIONS)  # DN
+    white: float = _column("f8")  # DN at saturation, black still in
+    as_shot: tuple[float, ...] = _column("f8", 4)
+    daylight: tuple[float, ...] = _column("f8", 4)
+    camera_to_srgb: Matrix | None = _column("f8", 3, 3)  # noqa: RUF009 - a field
+    xyz_to_camera: Matrix | None = _column("f8", 3, 3)  # noqa: RUF009 - a field
+    shot: tuple[float, ...] = _column("f8", POSITIONS)  # variance = shot * x + read
+    read: tuple[float, ...] = _column("f8", POSITIONS)  # x = (DN - black) / (white - black)
+    noise_origin: str = _column("S")  # "noise_profile" or "estimated"
+    exposure_s: float | None = _column("f8")  # as the file states it
+    iso: float | None = _column("f8")
+    aperture: float | None = _column("f8")
+    ratio: float | None = _column("f8")  # exposure of the truth over that of the input, limited
+    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", or "" for none
+    orientation: int = _column("i4")  # EXIF code; the pixels stand as the sensor has them
+    flip: int = _column("i4")  # LibRaw's code for the same
+    active_area: tuple[int, ...] | None = _column("i4", 4)  # top, left, bottom, right
+    default_crop: tuple[float, ...] | None = _column("f8", 4)  # top, left, height, width
+    make: str = _column("S")
+    model: str = _column("S")
+    source: str = _column("S")  # file, below the data set's root
+    source_sha256: str = _column("S")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthRow:
+    """The facts of one truth, row j of /truth_meta, /restoration and /enhancement."""
+
+    key: str = _column("S")
+    scene: str = _column("S")
+    gains: tuple[float, ...] | None = _column(
+        "f8", 4
+    )  # white balance that was applied, R, G, B, G2
+    white: float = _column("f8")  # DN above black that was taken for full scale
+    restoration_low: int = _column("i8")  # values that were clipped to 0 ...
+    restoration_high: int = _column("i8")  # ... and to the largest integer when stored
+    enhancement_low: int = _column("i8")
+    enhancement_high: int = _column("i8")
+    exposure_s: float | None = _column("f8")
+    iso: float | None = _column("f8")
+    aperture: float | None = _column("f8")
+    orientation: int = _column("i4")
+    flip: int = _column("i4")
+    make: str = _column("S")
+    model: str = _column("S")
+    source: str = _column("S")
+    source_sha256: str = _column("S")
+    enhanced: str = _column("S")  # the user's own picture, where the enhancement is one
+    enhanced_sha256: str = _column("S")
+    enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
+
+
+Row = InputRow | TruthRow
+R = TypeVar("R", InputRow, TruthRow)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What the numbers of a truth mean: physical value = stored * full_scale / largest."""
+
+    space: str  # the station (`isptools.frame.Space`) it was taken at
+    dtype: str  # "uint8", "uint16" or "float32"; a float is stored as it is
+    full_scale: float
+    note: str
+    source: str  # "develop", or "files" for the user's own pictures
+
+    @property
+    def largest(self) -> int:
+        """The largest integer; 0 for floats."""
+        return 0 if self.dtype == "float32" else int(np.iinfo(self.dtype).max)
+
+    @property
+    def scale(self) -> float:
+        """Multiply a stored number by this to have its physical value."""
+        return self.full_scale / self.largest if self.largest else 1.0
+
+    def meaning(self) -> str:
+        if not self.largest:
+            return "physical values, stored as they are"
+        return (
+            f"physical value = stored * {self.full_scale!r} / {self.largest}; stored from value * "
+            f"{self.largest} / {self.full_scale!r} in float64, rounded half to even, clipped"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one shard is to hold: frames of one shape and one kind of CFA, and their truths."""
+
+    name: str  # of the file
+    shape: tuple[int, int]  # height, width
+    positions: int  # of the CFA: 4 or 36
+    tile: int
+    compression: str  # "bitshuffle-lz4" or "none"
+    pictures: Mapping[str, Picture]  # of "restoration" and "enhancement", those that are kept
+    attrs: Mapping[str, str | int | bool]  # of the root: the names in ROOT
+
+
+def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:
+    """One plane of a picture as it is stored, and how many values were clipped low and high.
+
+    `plane` is (H, W), float32 in physical values or an integer station where its largest integer
+    stands for 1. Values must be finite.
+    """
+    physical = np.asarray(plane)
+    if physical.dtype.kind == "u":
+        if physical.dtype.name == picture.dtype and picture.full_scale == 1:
+            return physical, 0, 0
+        physical = physical / np.float64(np.iinfo(physical.dtype).max)
+    if not picture.largest:
+        return physical.astype(np.float32), 0, 0
+    scaled = np.rint(physical.astype(np.float64) * picture.largest / picture.full_scale)
+    low, high = int((scaled < 0).sum()), int((scaled > picture.largest).sum())
+    return np.clip(scaled, 0, picture.largest).astype(picture.dtype), low, high
+
+
+def decode(stored: NDArray[Any], picture: Picture) -> NDArray[np.float32]:
+    """Stored numbers to physical values, float32."""
+    if not picture.largest:
+        return stored.astype(np.float32)
+    return (stored * np.float64(picture.scale)).astype(np.float32)
+
+
+def table(rows: Sequence[Row], positions: int) -> NDArray[Any]:
+    """Rows of one type as a structured array; a text column is as wide as its longest entry."""
+    names = [column.name for column in fields(rows[0])]
+    out = np.zeros(len(rows), _dtype(rows, positions))
+    for i, row in enumerate(rows):
+        out[i] = tuple(_stored(getattr(row, name), out.dtype[name]) for name in names)
+    return out
+
+
+def _dtype(rows: Sequence[Row], positions: int) -> np.dtype[Any]:
+    columns = []
+    for column in fields(rows[0]):
+        code = column.metadata["code"]
+        if code == "S":
+            code = f"S{max(1, *(len(getattr(row, column.name).encode()) for row in rows))}"
+        columns.append((column.name, code, shape_of(column.metadata, positions)))
+    return np.dtype(columns)
+
+
+def shape_of(metadata: Mapping[Any, Any], positions: int) -> tuple[int, ...]:
+    """The shape of a column in a shard whose CFA has so many positions."""
+    return tuple(positions if side == POSITIONS else side for side in metadata["shape"])
+
+
+def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
+    if isinstance(value, str):
+        return value.encode()
+    if value is None:
+        return np.full(dtype.shape, -1 if dtype.base.kind == "i" else np.nan)
+    if np.shape(value) != dtype.shape:
+        raise ValueError(f"{value} does not fit a column of shape {dtype.shape}")
+    return value
+
+
+def facts(kind: type[R], record: Any) -> R:
+    """One record of a table as a row; what nobody stated is None again."""
+    return kind(**{name: _plain(record[name]) for name in record.dtype.names})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    array = np.asarray(value)
+    if array.dtype.kind == "f" and np.isnan(array).all():
+        return None
+    if array.ndim and array.dtype.kind == "i" and (array == -1).all():
+        return None
+    plain = array.tolist()
+    return _tuples(plain) if array.ndim else plain
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,198 @@
+"""Write one shard, row by row: whole under its name, or not at all."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import hdf5plugin
+import msgspec
+import numpy as np
+
+from isptools.frame import Array, Capture, Taken
+from isptools.shards import disk
+from isptools.shards.schema import AXES, FORMAT, KINDS, InputRow, Spec, TruthRow, encode, table
+
+LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
+TEXT = h5py.string_dtype()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A shard that stands on the disk."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    truths: int
+
+
+def versions() -> dict[str, str]:
+    """The libraries behind the bytes of a shard."""
+    return {
+        "h5py": h5py.__version__,
+        "hdf5": h5py.version.hdf5_version,
+        "hdf5plugin": hdf5plugin.version,
+    }
+
+
+class Writer:
+    """An open shard. Truths and inputs come one at a time; nothing but the tables is kept."""
+
+    def __init__(self, sink: disk.Sink, spec: Spec) -> None:
+        self.sink, self.spec = sink, spec
+        self.written: Written | None = None  # set when the shard stands under its name
+        self.inputs: list[InputRow] = []
+        self.truths: list[TruthRow] = []
+        self.texts: dict[str, list[str]] = {
+            name: [] for name in ("facts", "history", "truth_facts", "truth_history")
+        }
+        with disk.held_signals():
+            self.file = h5py.File(sink, "w", libver=LIBVER)
+
+    def lay_out(self) -> None:
+        """Create the datasets, still empty, and what their numbers mean."""
+        with self._guarded():
+            self._lay_out(self.spec)
+
+    def _lay_out(self, spec: Spec) -> None:
+        self._attrs(self.file, {"format": FORMAT, "kind": KINDS[spec.positions], **spec.attrs})
+        self._create("input", "uint16", ())
+        self._attrs(self.file["input"], {
+            "axes": AXES["input"],
+            "space": "sensor",
+            "meaning": "digital numbers of the visible area in the sensor's own orientation; "
+            "physical value = (DN - black) / (white - black), see /meta",
+        })  # fmt: skip
+        for name, picture in spec.pictures.items():
+            self._create(name, picture.dtype, (3,))
+            self._attrs(self.file[name], {
+                "axes": AXES["picture"],
+                "space": picture.space,
+                "full_scale": picture.full_scale,
+                "note": picture.note,
+                "source": picture.source,
+                "meaning": picture.meaning(),
+            })  # fmt: skip
+
+    def truth(
+        self,
+        row: TruthRow,
+        pictures: Mapping[str, Array],
+        capture: Capture,
+        history: tuple[Taken, ...],
+    ) -> int:
+        """Store (H, W, 3) pictures as the next truth; the clipped counts of `row` are set here.
+
+        Returns its row number.
+        """
+        number = len(self.truths)
+        counts: dict[str, int] = {}
+        for name, picture in self.spec.pictures.items():
+            counts |= {f"{name}_low": 0, f"{name}_high": 0}
+            with self._guarded():
+                self.file[name].resize(number + 1, axis=0)
+            for channel in range(3):
+                plane, low, high = encode(pictures[name][..., channel], picture)
+                counts[f"{name}_low"] += low
+                counts[f"{name}_high"] += high
+                with self._guarded():
+                    self.file[name][number, channel] = plane
+        self.truths.append(replace(row, **counts))  # type: ignore[arg-type] # only integers
+        self._texts("truth_", capture, history)
+        return number
+
+    def input(
+        self, row: InputRow, pixels: Array, capture: Capture, history: tuple[Taken, ...]
+    ) -> None:
+        """Store (H, W) uint16 sensor integers as the next input."""
+        number = len(self.inputs)
+        with self._guarded():
+            self.file["input"].resize(number + 1, axis=0)
+            self.file["input"][number] = pixels
+        self.inputs.append(row)
+        self._texts("", capture, history)
+
+    def finish(self) -> None:
+        """Write the tables."""
+        if not self.inputs:
+            return
+        with self._guarded():
+            self.file["meta"] = table(self.inputs, self.spec.positions)
+            self.file["truth_meta"] = table(self.truths, self.spec.positions)
+            for name, lines in self.texts.items():
+                self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
+
+    def close(self) -> None:
+        with disk.held_signals():
+            self.file.close()
+
+    def _texts(self, prefix: str, capture: Capture, history: tuple[Taken, ...]) -> None:
+        self.texts[f"{prefix}facts"].append(msgspec.json.encode(capture).decode())
+        self.texts[f"{prefix}history"].append(msgspec.json.encode(history).decode())
+
+    def _create(self, name: str, dtype: str, channels: tuple[int, ...]) -> None:
+        height, width = self.spec.shape
+        tile = (min(self.spec.tile, height), min(self.spec.tile, width))
+        packed = self.spec.compression == "bitshuffle-lz4"
+        self.file.create_dataset(
+            name,
+            shape=(0, *channels, height, width),
+            maxshape=(None, *channels, height, width),
+            chunks=(*(1 for _ in (0, *channels)), *tile),
+            dtype=dtype,
+            track_times=False,
+            **(hdf5plugin.Bitshuffle(cname="lz4") if packed else {}),
+        )
+
+    def _attrs(self, place: Any, attrs: Mapping[str, Any]) -> None:
+        for name, value in attrs.items():
+            place.attrs[name] = np.bool_(value) if isinstance(value, bool) else value
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        with disk.held_signals():
+            yield
+        self.sink.verify()
+
+
+@contextmanager
+def shard(folder: Path, spec: Spec) -> Iterator[Writer]:
+    """Open the shard `spec.name` in a folder for writing.
+
+    When the block ends without an error and inputs were stored, the file is closed, hashed and
+    renamed, and `Writer.written` says so; otherwise nothing stays on the disk. OSError with the
+    system's reason if the disk takes no more.
+    """
+    temp = disk.temporary(folder / spec.name)
+    sink = disk.Sink(temp)
+    try:
+        writer = Writer(sink, spec)
+        try:
+            writer.lay_out()
+            yield writer
+            writer.finish()
+        finally:
+            writer.close()
+        sink.verify()
+        if writer.inputs:
+            writer.written = _published(temp, folder, writer)
+    finally:
+        sink.close()
+        temp.unlink(missing_ok=True)
+
+
+def _published(temp: Path, folder: Path, writer: Writer) -> Written:
+    name = writer.spec.name
+    digest, size = disk.sha256(temp), temp.stat().st_size
+    disk.publish(temp, folder / name)
+    return Written(name, digest, size, len(writer.inputs), len(writer.truths))
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys: what an attribute stores."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
