@@ -88,20 +88,23 @@ def header(path: str | Path) -> Header:
 
 @contextmanager
 def _open(path: Path) -> Iterator[BinaryIO]:
-    what = ""
-    if path.is_dir():
-        what = "it is a folder; expected a raw photograph"
-    elif not path.exists():
-        what = "there is no such file"
-    if what:
-        raise RawError(str(path), what, "check the path")
     try:
+        what = _no_file(path)
+        if what:
+            raise RawError(str(path), what, "check the path")
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise RawError(
-            str(path), f"it can't be read ({error.strerror})", "check disk and rights"
-        ) from None
+        what = f"it can't be read ({error.strerror})"
+        raise RawError(str(path), what, "check the disk and the rights") from None
+
+
+def _no_file(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder; expected a raw photograph"
+    if not path.exists():
+        return "there is no such file"
+    return "" if path.is_file() else "it is no regular file"
 
 
 def _load(path: Path) -> bytes:
