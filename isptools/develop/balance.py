@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.develop.rows import kernel, over_rows
+from isptools.develop.rows import along_rows, kernel, over_rows
 from isptools.frame import Frame
 
 U16 = NDArray[np.uint16]
@@ -54,7 +54,7 @@ def gray_world(mosaic: U16, cfa: str, white: float) -> Gains:
     _block_sums(mosaic, colors, np.int64(white) - 25, found)
     total, count = found
     gains = np.divide(count, total, out=np.zeros(4), where=total > 0).astype(np.float32)
-    r, g, b, g2 = (float(gain) for gain in gains)
+    r, g, b, g2 = gains.tolist()
     return r, g, b, g2
 
 
@@ -83,11 +83,11 @@ def normalized(gains: Gains, keep_highlights: bool) -> Gains:
 
     Missing greens are filled in: G with 1, G2 with G. LibRaw: scale_colors; float32 arithmetic.
     """
-    r, g, b, g2 = (np.float32(gain) for gain in gains)
-    g = g or np.float32(1)
+    r, g, b, g2 = gains
+    g = g or 1.0
     filled = np.array([r, g, b, g2 or g], np.float32)
     by = filled.max() if keep_highlights else filled.min()
-    r, g, b, g2 = (float(gain) for gain in filled / by)
+    r, g, b, g2 = (filled / by).tolist()
     return r, g, b, g2
 
 
@@ -97,7 +97,7 @@ def scale(mosaic: U16, cfa: str, gains: Gains, white: float) -> U16:
     LibRaw: scale_colors_loop.
     """
     factor = np.asarray(gains, np.float32) * np.float32(65535) / np.float32(white)
-    table = factor[color_indices(cfa)]
+    table = along_rows(factor[color_indices(cfa)], mosaic.shape[1])
     balanced = np.empty_like(mosaic)
     over_rows(_scale, len(mosaic), mosaic, table, balanced)
     return balanced
@@ -105,10 +105,7 @@ def scale(mosaic: U16, cfa: str, gains: Gains, white: float) -> U16:
 
 @kernel
 def _scale(mosaic, table, balanced, top, bottom):
-    side = table.shape[0]
     for y in range(top, bottom):
-        for phase in range(side):
-            factor = table[y % side, phase]
-            for x in range(phase, mosaic.shape[1], side):
-                value = np.int32(np.float32(mosaic[y, x]) * factor)
-                balanced[y, x] = min(value, np.int32(65535))
+        row, factor, out = mosaic[y], table[y % table.shape[0]], balanced[y]
+        for x in range(len(row)):
+            out[x] = np.uint16(min(np.float32(row[x]) * factor[x], np.float32(65535)))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.develop.planes import join, split
 from isptools.develop.rows import kernel, over_rows, writable
 from isptools.frame import Capture, Matrix, UnsupportedError
 
@@ -60,12 +61,21 @@ def convert(rgb: U16, matrix: F32, scratch: bool = False) -> U16:
 
 @kernel
 def _convert(rgb, m, out, top, bottom):
+    planes = np.empty((3, rgb.shape[1]), np.float32)
+    shown = np.empty((3, rgb.shape[1]), np.uint16)
     for y in range(top, bottom):
-        for x in range(rgb.shape[1]):
-            r, g, b = np.float32(rgb[y, x, 0]), np.float32(rgb[y, x, 1]), np.float32(rgb[y, x, 2])
-            for c in range(3):
-                value = np.int32(m[c, 0] * r + m[c, 1] * g + m[c, 2] * b)
-                out[y, x, c] = max(np.int32(0), min(value, np.int32(65535)))
+        split(rgb[y].reshape(rgb[y].size), planes)
+        for c in range(3):
+            _row(planes, m[c, 0], m[c, 1], m[c, 2], shown[c])
+        join(shown, out[y].reshape(out[y].size))
+
+
+@kernel
+def _row(planes, by_r, by_g, by_b, shown):
+    r, g, b = planes[0], planes[1], planes[2]
+    for x in range(len(shown)):
+        value = (by_r * r[x] + by_g * g[x]) + by_b * b[x]
+        shown[x] = np.uint16(np.int32(max(np.float32(0), min(value, np.float32(65535)))))
 
 
 def project(rgb: U16, matrix: F32) -> F32:
@@ -111,4 +121,5 @@ def mean_camera_to_xyz(capture: Capture) -> NDArray[np.float64]:
 def _as_shot(matrix: NDArray[np.float64], gains: Sequence[float]) -> F32:
     """On balanced RGB: takes the gains out, and scales Y of a saturated neutral to 1."""
     unbalanced = matrix / np.asarray(gains[:3], np.float64)[None, :]
-    return (unbalanced / unbalanced[1].sum()).astype(np.float32)
+    scaled: F32 = (unbalanced / unbalanced[1].sum()).astype(np.float32)
+    return scaled

@@ -83,7 +83,8 @@ def _roughness(blocks: F64) -> F64:
     """Variance from second differences: 6 times that of white noise, so divided by 6."""
     across = np.diff(blocks, 2, axis=2)
     along = np.diff(blocks, 2, axis=1)
-    return np.minimum((across**2).mean((1, 2)), (along**2).mean((1, 2))) / 6
+    rough: F64 = np.minimum((across**2).mean((1, 2)), (along**2).mean((1, 2))) / 6
+    return rough
 
 
 @cache
@@ -100,7 +101,21 @@ def _fit(mean: F64, variance: F64) -> tuple[float, float]:
     at = np.array([mean[group].mean() for group in groups])
     low = np.array([np.quantile(variance[group], LOW) for group in groups])
     low = low / _low_on_pure_noise()
-    weight = 1 / np.maximum(low, max(low.max(), 1e-12) * 1e-6)
+    return _line(at, low)
+
+
+def _line(at: F64, low: F64) -> tuple[float, float]:
+    """Least absolute relative deviation with both terms >= 0, so that a few odd groups don't count.
+
+    Odd groups: colors that saturate softly below the white level, or texture everywhere.
+    """
     design = np.stack([np.maximum(at, 0), np.ones_like(at)], 1)
-    (shot, read), _ = nnls(design * weight[:, None], low * weight)
-    return float(shot), float(read)
+    fit = design[:, 0] * np.median(low / np.maximum(design[:, 0], 1e-6))
+    terms = np.zeros(2)
+    for _ in range(30):
+        floor = max(float(fit.max()), 1e-15) * 1e-6
+        fit = np.maximum(fit, floor)
+        weight = 1 / np.sqrt(fit * np.maximum(np.abs(low - fit), 0.02 * fit))
+        terms, _ = nnls(design * weight[:, None], low * weight)
+        fit = design @ terms
+    return float(terms[0]), float(terms[1])

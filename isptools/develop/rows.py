@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -13,8 +14,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def kernel(function: Function) -> Function:
     """Compile without the GIL and keep the machine code on disk for the next process."""
-    compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    return compiled
+    compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return cast(Function, compiled)
 
 
 def threads() -> int:
@@ -40,6 +41,11 @@ def over_rows(strip: Callable[..., Any], height: int, *args: Any) -> list[Any]:
     with ThreadPoolExecutor(count) as pool:
         jobs = [pool.submit(strip, *args, *edges[i : i + 2]) for i in range(count)]
         return [job.result() for job in jobs]
+
+
+def along_rows(pattern: NDArray[Any], width: int) -> NDArray[Any]:
+    """A CFA-sized table, (S, S), repeated along whole rows: (S, width)."""
+    return np.ascontiguousarray(np.tile(pattern, (1, -(-width // len(pattern))))[:, :width])
 
 
 def readonly(value: Any) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.develop.rows import kernel, over_rows
+from isptools.develop.rows import along_rows, kernel, over_rows
 
 U16 = NDArray[np.uint16]
 
@@ -14,7 +14,7 @@ def subtract_black(sensor: U16, black: tuple[int, ...]) -> tuple[U16, int]:
     `black` has one integer per CFA position (4, or 36 for X-Trans). LibRaw: subtract_black.
     """
     side = 6 if len(black) == 36 else 2
-    level = np.asarray(black, np.int32).reshape(side, side)
+    level = along_rows(np.asarray(black, np.uint16).reshape(side, side), sensor.shape[1])
     mosaic = np.empty_like(sensor)
     found = over_rows(_subtract, len(sensor), sensor, level, mosaic)
     return mosaic, int(max(found))
@@ -22,15 +22,13 @@ def subtract_black(sensor: U16, black: tuple[int, ...]) -> tuple[U16, int]:
 
 @kernel
 def _subtract(sensor, level, mosaic, top, bottom):
-    side = level.shape[0]
     peak = np.uint16(0)
     for y in range(top, bottom):
-        for phase in range(side):
-            black = level[y % side, phase]
-            for x in range(phase, sensor.shape[1], side):
-                value = np.uint16(max(np.int32(sensor[y, x]) - black, 0))
-                mosaic[y, x] = value
-                peak = max(peak, value)
+        row, black, out = sensor[y], level[y % level.shape[0]], mosaic[y]
+        for x in range(len(row)):
+            value = np.uint16(row[x] - black[x]) if row[x] > black[x] else np.uint16(0)
+            out[x] = value
+            peak = max(peak, value)
     return peak
 
 

@@ -329,7 +329,7 @@ class Orient(Base, frozen=True, tag="orient"):
         return space
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        return self.done(frame, orient.upright(frame.pixels, frame.capture.flip))
+        return self.done(frame, orient.upright(frame.pixels, frame.capture.flip, scratch))
 
 
 Step = (

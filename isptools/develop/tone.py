@@ -84,6 +84,6 @@ def encode(linear: U16, table: U16, scratch: bool = False) -> U16:
 @kernel
 def _encode(linear, table, out, top, bottom):
     for y in range(top, bottom):
-        for x in range(linear.shape[1]):
-            for c in range(3):
-                out[y, x, c] = table[linear[y, x, c]]
+        row, shown = linear[y].reshape(linear[y].size), out[y].reshape(out[y].size)
+        for i in range(len(row)):
+            shown[i] = table[row[i]]

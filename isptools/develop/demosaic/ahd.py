@@ -1,7 +1,8 @@
 """AHD: adaptive homogeneity-directed demosaicing (Hirakawa and Parks 2005), as LibRaw computes it.
 
-Rows stream through short ring buffers: greens of row y + 3, colors and Lab of y + 2, homogeneity
-of y + 1, then row y of the picture; so that a thread's working set stays in its cache.
+In column tiles, row by row in float32 (see isptools.develop.planes): samples of row y + 5 come in,
+then greens of y + 3, colors and Lab of y + 2, homogeneity of y + 1, and row y of the picture goes
+out, so that everything in between stays in the cache.
 """
 
 import numpy as np
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill_sides
 from isptools.develop.demosaic.lab import cube_roots, xyz_from_camera
+from isptools.develop.planes import clamped, difference, halved, join_floats, quartered, to_float
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Matrix
 
 REACH = 5  # the outer five pixels are means of their window
-RING = 4  # rows kept of greens, colors, Lab and homogeneity: 3 are read while one is written
+TILE = 1024  # columns at a time
+RING = 8  # rows in memory, a power of two above the five that are read together
+TWO = np.float32(2)
 
 
 def ahd(
@@ -32,148 +36,223 @@ def ahd(
 @kernel
 def _ahd(mosaic, colors, matrix, roots, rgb, top, bottom):
     height, width = mosaic.shape
-    green = np.zeros((RING, 2, width), np.int32)
-    color = np.zeros((RING, 2, 3, width), np.uint16)
-    lab = np.zeros((RING, 2, 3, width), np.int32)
-    same = np.zeros((RING, 2, width), np.int32)
-    inner_top, inner_bottom = max(top, REACH), min(bottom, height - REACH)
     for y in range(top, bottom):
         fill_sides(mosaic, colors, y, REACH, rgb)
-    if width <= 2 * REACH or inner_top >= inner_bottom:
+    top, bottom = max(top, REACH), min(bottom, height - REACH)
+    if top >= bottom:
         return
-    for y in range(inner_top - 3, inner_bottom + 3):
-        _greens(mosaic, colors, y, green[y % RING])
-        if y < inner_top - 1:
-            continue
-        ring = green[(y - 2) % RING], green[(y - 1) % RING], green[y % RING]
+    for left in range(0, width - 2 * REACH, TILE):  # of the samples a tile needs
+        right = min(left + TILE + 2 * REACH, width)
+        _tile(mosaic, colors, matrix, roots, rgb, (top, bottom), (left, right))
+
+
+@kernel
+def _tile(mosaic, colors, matrix, roots, rgb, rows, columns):
+    (top, bottom), (left, right) = rows, columns
+    width = right - left  # `left` is even, so that the tile has the CFA phase of the picture
+    sample = np.zeros((RING, width), np.float32)
+    green = np.zeros((2, RING, width), np.float32)
+    delta = np.zeros((2, RING, width), np.float32)
+    color = np.zeros((2, RING, 3, width), np.float32)
+    lab = np.zeros((2, RING, 3, width), np.float32)
+    light = np.zeros((2, 4, width), np.float32)
+    chroma = np.zeros((2, 4, width), np.float64)
+    votes = np.zeros((2, RING, width), np.float32)
+    work = np.zeros((4, width), np.float32)
+    for y in range(top - 5, top - 1):
+        to_float(mosaic[y, left:right], sample[y % RING])
+    for y in range(top - 3, bottom + 3):
+        to_float(mosaic[y + 2, left:right], sample[(y + 2) % RING])
         for d in range(2):
-            picture = color[(y - 1) % RING, d]
-            _colors(mosaic, colors, y - 1, d, ring, picture)
-            _lab(picture, matrix, roots, lab[(y - 1) % RING, d])
-        if y < inner_top + 1:
+            _green(sample, colors, y, d, green[d, y % RING])
+            difference(sample[y % RING], green[d, y % RING], delta[d, y % RING])
+        if y < top - 1:
             continue
-        _homogeneity(
-            lab[(y - 3) % RING], lab[(y - 2) % RING], lab[(y - 1) % RING], same[(y - 2) % RING]
-        )
-        if y < inner_top + 3:
+        for d in range(2):
+            _colors(sample, colors, y - 1, green[d], delta[d], color[d, (y - 1) % RING])
+            _lab(color[d, (y - 1) % RING], matrix, roots, work, lab[d, (y - 1) % RING])
+        if y < top + 1:
             continue
-        votes = same[(y - 4) % RING], same[(y - 3) % RING], same[(y - 2) % RING]
-        _choose(color[(y - 3) % RING], votes, rgb[y - 3])
+        for d in range(2):
+            _distances(lab[d], y - 2, light[d], chroma[d])
+        _votes(light, chroma, work, y - 2, votes)
+        if y >= top + 3:
+            row = rgb[y - 3].reshape(3 * rgb.shape[1])[3 * (left + REACH) : 3 * (right - REACH)]
+            _choose(color, votes, y - 3, work, row)
 
 
 @kernel
-def _greens(mosaic, colors, y, green):
-    """Green along the row (0) and along the column (1), for columns [2, width - 2)."""
-    width = mosaic.shape[1]
-    row, up, down = mosaic[y], mosaic[y - 1], mosaic[y + 1]
-    up_2, down_2 = mosaic[y - 2], mosaic[y + 2]
-    first = 3 if colors[y % 2, 1] == 1 else 2
-    for x in range(first, width - 2, 2):
-        green[0, x] = row[x]
-        green[1, x] = row[x]
-    for x in range(5 - first, width - 2, 2):
-        twice = 2 * np.int32(row[x])
-        a, b = np.int32(row[x - 1]), np.int32(row[x + 1])
-        guess = (2 * (a + b) + twice - np.int32(row[x - 2]) - np.int32(row[x + 2])) >> 2
-        green[0, x] = max(min(a, b), min(guess, max(a, b)))
-        a, b = np.int32(up[x]), np.int32(down[x])
-        guess = (2 * (a + b) + twice - np.int32(up_2[x]) - np.int32(down_2[x])) >> 2
-        green[1, x] = max(min(a, b), min(guess, max(a, b)))
+def _green(sample, colors, y, d, green):
+    """Green along the row (d = 0) or the column (1)."""
+    row = sample[y % RING]
+    inner = green[2 : len(row) - 2]
+    if d == 0:
+        _guess(row, row[1:], row[2:], row[3:], row[4:], inner)
+    else:
+        up_2, up = sample[(y - 2) % RING], sample[(y - 1) % RING]
+        down, down_2 = sample[(y + 1) % RING], sample[(y + 2) % RING]
+        _guess(up_2, up, row, down, down_2, green)
+    for x in range(0 if colors[y % 2, 0] == 1 else 1, len(row), 2):
+        green[x] = row[x]
 
 
 @kernel
-def _colors(mosaic, colors, y, d, ring, out):
-    """Red, green and blue of direction d for columns [3, width - 3), by color difference."""
-    width = mosaic.shape[1]
-    row, up, down = mosaic[y], mosaic[y - 1], mosaic[y + 1]
-    above, here, below = ring[0][d], ring[1][d], ring[2][d]
-    first = 3 if colors[y % 2, 1] == 1 else 4
-    own = colors[y % 2, 1 - first % 2]
-    side, other = out[own], out[2 - own]
-    for x in range(3, width - 3):
-        out[1, x] = here[x]
-    for x in range(first, width - 3, 2):
-        across = np.int32(row[x - 1]) + np.int32(row[x + 1]) - here[x - 1] - here[x + 1]
-        along = np.int32(up[x]) + np.int32(down[x]) - above[x] - below[x]
-        side[x] = max(0, min(here[x] + (across >> 1), 65535))
-        other[x] = max(0, min(here[x] + (along >> 1), 65535))
-    for x in range(7 - first, width - 3, 2):
-        corners = (
-            np.int32(up[x - 1]) + np.int32(up[x + 1]) + np.int32(down[x - 1])
-            + np.int32(down[x + 1]) - above[x - 1] - above[x + 1] - below[x - 1] - below[x + 1]
-        )  # fmt: skip
-        side[x] = row[x]
-        other[x] = max(0, min(here[x] + ((corners + 1) >> 2), 65535))
+def _guess(c2, g1, here, d1, e2, out):
+    for x in range(len(out)):
+        guess = quartered(TWO * (g1[x] + here[x] + d1[x]) - c2[x] - e2[x])
+        out[x] = max(min(g1[x], d1[x]), min(guess, max(g1[x], d1[x])))
 
 
 @kernel
-def _lab(rgb, matrix, roots, lab):
+def _colors(sample, colors, y, green, delta, out):
+    """Red, green and blue of row y in one direction, by color difference."""
+    above, below = delta[(y - 1) % RING], delta[(y + 1) % RING]
+    first = 0 if colors[y % 2, 0] == 1 else 1  # column of the first green
+    own_color = colors[y % 2, 1 - first]
+    own, other, row = out[own_color], out[2 - own_color], sample[y % RING]
+    here = green[y % RING]
+    corners = out[1]
+    _of_corners(here, above, below, corners)
+    _of_sides(here, delta[y % RING], own)
+    _of_rows(here, above, below, other)
+    for x in range(1 - first, len(row), 2):
+        own[x] = row[x]
+        other[x] = corners[x]
+    out[1, :] = here
+
+
+@kernel
+def _of_sides(green, delta, out):
+    right, here, shown = delta[2:], green[1:], out[1:]
+    for x in range(len(out) - 2):
+        shown[x] = clamped(here[x] + halved(delta[x] + right[x]))
+
+
+@kernel
+def _of_rows(green, above, below, out):
+    for x in range(len(out)):
+        out[x] = clamped(green[x] + halved(above[x] + below[x]))
+
+
+@kernel
+def _of_corners(green, above, below, out):
+    above_r, below_r, here, shown = above[2:], below[2:], green[1:], out[1:]
+    for x in range(len(out) - 2):
+        total = (above[x] + above_r[x]) + (below[x] + below_r[x])
+        shown[x] = clamped(here[x] + quartered(total + np.float32(1)))
+
+
+@kernel
+def _lab(rgb, matrix, roots, work, lab):
     """CIELAB times 64 as integers, truncated as LibRaw truncates (cielab)."""
-    for x in range(3, rgb.shape[1] - 3):
-        r, g, b = np.float32(rgb[0, x]), np.float32(rgb[1, x]), np.float32(rgb[2, x])
-        f_x = roots[_index(matrix[0, 0], matrix[0, 1], matrix[0, 2], r, g, b)]
-        f_y = roots[_index(matrix[1, 0], matrix[1, 1], matrix[1, 2], r, g, b)]
-        f_z = roots[_index(matrix[2, 0], matrix[2, 1], matrix[2, 2], r, g, b)]
-        lab[0, x] = np.int32(np.float32(64) * (np.float32(116) * f_y - np.float32(16)))
-        lab[1, x] = np.int32(np.float32(32000) * (f_x - f_y))
-        lab[2, x] = np.int32(np.float32(12800) * (f_y - f_z))
+    f_x, f_y, f_z = work[0], work[1], work[2]
+    for k in range(3):
+        _root(rgb, matrix[k], roots, work[k])
+    light, a, b = lab[0], lab[1], lab[2]
+    for x in range(len(light)):
+        light[x] = np.trunc(np.float32(64) * (np.float32(116) * f_y[x] - np.float32(16)))
+    for x in range(len(light)):
+        a[x] = np.trunc(np.float32(32000) * (f_x[x] - f_y[x]))
+    for x in range(len(light)):
+        b[x] = np.trunc(np.float32(12800) * (f_y[x] - f_z[x]))
 
 
 @kernel
-def _index(a, b, c, r, g, b_):
-    value = np.int32(((np.float32(0.5) + a * r) + b * g) + c * b_)
-    return max(np.int32(0), min(value, np.int32(65535)))
+def _root(rgb, m, roots, out):
+    r, g, b = rgb[0], rgb[1], rgb[2]
+    m_r, m_g, m_b = m[0], m[1], m[2]
+    for x in range(len(out)):
+        value = ((np.float32(0.5) + m_r * r[x]) + m_g * g[x]) + m_b * b[x]
+        out[x] = clamped(value)
+    for x in range(len(out)):
+        out[x] = roots[np.uint32(np.int32(out[x]))]
 
 
 @kernel
-def _homogeneity(above, here, below, same):
-    """How many of the four neighbors look alike in each direction's picture, columns [4, w - 4)."""
-    light_h, light_v = here[0, 0], here[1, 0]
-    for x in range(4, here.shape[2] - 4):
-        left_h, right_h = abs(light_h[x] - light_h[x - 1]), abs(light_h[x] - light_h[x + 1])
-        up_v, down_v = abs(light_v[x] - above[1, 0, x]), abs(light_v[x] - below[1, 0, x])
-        up_h, down_h = abs(light_h[x] - above[0, 0, x]), abs(light_h[x] - below[0, 0, x])
-        left_v, right_v = abs(light_v[x] - light_v[x - 1]), abs(light_v[x] - light_v[x + 1])
-        c_left_h = _chroma(here[0], here[0], x, x - 1)
-        c_right_h = _chroma(here[0], here[0], x, x + 1)
-        c_up_h = _chroma(here[0], above[0], x, x)
-        c_down_h = _chroma(here[0], below[0], x, x)
-        c_left_v = _chroma(here[1], here[1], x, x - 1)
-        c_right_v = _chroma(here[1], here[1], x, x + 1)
-        c_up_v = _chroma(here[1], above[1], x, x)
-        c_down_v = _chroma(here[1], below[1], x, x)
-        light = min(max(left_h, right_h), max(up_v, down_v))
-        chroma = min(max(c_left_h, c_right_h), max(c_up_v, c_down_v))
-        same[0, x] = (
-            ((left_h <= light) & (c_left_h <= chroma)) + ((right_h <= light) & (c_right_h <= chroma))
-            + ((up_h <= light) & (c_up_h <= chroma)) + ((down_h <= light) & (c_down_h <= chroma))
-        )  # fmt: skip
-        same[1, x] = (
-            ((left_v <= light) & (c_left_v <= chroma)) + ((right_v <= light) & (c_right_v <= chroma))
-            + ((up_v <= light) & (c_up_v <= chroma)) + ((down_v <= light) & (c_down_v <= chroma))
-        )  # fmt: skip
+def _distances(lab, y, light, chroma):
+    """How far the left, right, upper and lower neighbor lie off in lightness and in chroma."""
+    here, above, below = lab[y % RING], lab[(y - 1) % RING], lab[(y + 1) % RING]
+    last = here.shape[1] - 1
+    _off(here[0], here[0, 1:], light[1, :last])
+    light[0, 1:] = light[1, :last]
+    _off(here[0], above[0], light[2])
+    _off(here[0], below[0], light[3])
+    _off_2(here[1], here[2], here[1, 1:], here[2, 1:], chroma[1, :last])
+    chroma[0, 1:] = chroma[1, :last]
+    _off_2(here[1], here[2], above[1], above[2], chroma[2])
+    _off_2(here[1], here[2], below[1], below[2], chroma[3])
 
 
 @kernel
-def _chroma(one, two, x, u):
-    a = one[1, x] - two[1, u]
-    b = one[2, x] - two[2, u]
-    return a * a + b * b
+def _off(one, two, out):
+    for x in range(len(out)):
+        out[x] = abs(one[x] - two[x])
 
 
 @kernel
-def _choose(color, votes, out):
+def _off_2(a, b, a_2, b_2, out):
+    for x in range(len(out)):
+        off_a, off_b = np.float64(a[x] - a_2[x]), np.float64(b[x] - b_2[x])
+        out[x] = off_a * off_a + off_b * off_b
+
+
+@kernel
+def _votes(light, chroma, work, y, votes):
+    """How many of the four neighbors look alike, per direction."""
+    near, close = work[0], chroma[0, 0].copy()
+    _bound(light[0, 0], light[0, 1], light[1, 2], light[1, 3], near)
+    _bound(chroma[0, 0], chroma[0, 1], chroma[1, 2], chroma[1, 3], close)
+    for d in range(2):
+        _count(light[d], chroma[d], near, close, votes[d, y % RING])
+
+
+@kernel
+def _bound(a, b, c, d, out):
+    for x in range(len(out)):
+        out[x] = min(max(a[x], b[x]), max(c[x], d[x]))
+
+
+@kernel
+def _count(light, chroma, near, close, votes):
+    l_0, l_1, l_2, l_3 = light[0], light[1], light[2], light[3]
+    c_0, c_1, c_2, c_3 = chroma[0], chroma[1], chroma[2], chroma[3]
+    no, yes = np.float32(0), np.float32(1)
+    for x in range(len(votes)):
+        left = yes if (l_0[x] <= near[x]) & (c_0[x] <= close[x]) else no
+        right = yes if (l_1[x] <= near[x]) & (c_1[x] <= close[x]) else no
+        up = yes if (l_2[x] <= near[x]) & (c_2[x] <= close[x]) else no
+        down = yes if (l_3[x] <= near[x]) & (c_3[x] <= close[x]) else no
+        votes[x] = (left + right) + (up + down)
+
+
+@kernel
+def _choose(color, votes, y, work, out):
     """The direction with more votes in the 3x3 window, or the mean of both."""
-    above, here, below = votes
-    for x in range(REACH, color.shape[2] - REACH):
-        h, v = np.int32(0), np.int32(0)
-        for u in range(x - 1, x + 2):
-            h += above[0, u] + here[0, u] + below[0, u]
-            v += above[1, u] + here[1, u] + below[1, u]
-        if h == v:
-            for c in range(3):
-                out[x, c] = (np.uint32(color[0, c, x]) + color[1, c, x]) >> np.uint32(1)
-        else:
-            d = 1 if v > h else 0
-            for c in range(3):
-                out[x, c] = color[d, c, x]
+    lead = work[3]
+    _lead(votes[1], votes[0], y, work[0], lead)
+    for c in range(3):
+        _pick(color[0, y % RING, c], color[1, y % RING, c], lead, work[c])
+    end = len(lead) - REACH
+    join_floats(work[0, REACH:end], work[1, REACH:end], work[2, REACH:end], out)
+
+
+@kernel
+def _lead(votes_v, votes_h, y, column, lead):
+    """Votes along the column minus votes along the row, summed over 3x3."""
+    above, here, below = (y - 1) % RING, y % RING, (y + 1) % RING
+    one, two, three = votes_v[above], votes_v[here], votes_v[below]
+    for x in range(len(lead)):
+        column[x] = one[x] + two[x] + three[x]
+    one, two, three = votes_h[above], votes_h[here], votes_h[below]
+    for x in range(len(lead)):
+        column[x] -= one[x] + two[x] + three[x]
+    middle, right, inner = column[1:], column[2:], lead[1:]
+    for x in range(len(lead) - 2):
+        inner[x] = column[x] + middle[x] + right[x]
+
+
+@kernel
+def _pick(h, v, lead, out):
+    for x in range(len(out)):
+        one = v[x] if lead[x] > 0 else h[x]
+        out[x] = halved(h[x] + v[x]) if lead[x] == 0 else one
