@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Kind, Matrix, Space
-from isptools.raw.libraw import XYZ_FROM_SRGB
+from isptools.raw.color import XYZ_FROM_SRGB
 
 FLIPS = {1: 0, 3: 3, 6: 6, 8: 5}  # LibRaw's code of an EXIF orientation
 D65 = 21
