@@ -29,6 +29,7 @@ OPCODE_LISTS = {
     "opcode_list_3": (51022, "OpcodeList3"),
 }
 GAIN_MAP = 9
+PERIODS = {"bayer": 2, "xtrans": 6, "monochrome": 1}
 Facts = dict[str, tuple[Any, str]]  # field of Capture -> value, name of the tag it came from
 
 
@@ -64,8 +65,9 @@ def dng_facts(tags: Tags, capture: Capture) -> Facts:
     for name, (tag, title) in ILLUMINANTS.items():
         if tags.find(tag):
             found[name] = (int(tags.find(tag)[0]), title)
-    if tags.find(50727):
-        found["analog_balance"] = (tuple(map(float, tags.find(50727))), "AnalogBalance")
+    balance = tags.find(50727) or ()
+    if len(balance) == 3 and all(map(math.isfinite, balance)):
+        found["analog_balance"] = (tuple(map(float, balance)), "AnalogBalance")
     found |= _noise(tags) | _areas(tags) | _opcodes(tags) | _black(tags, capture)
     return found | _chosen_matrix(found, capture)
 
@@ -203,21 +205,22 @@ def _black(tags: Tags, capture: Capture) -> Facts:
     if capture.kind == "linear":
         black = pattern.mean(axis=(0, 1))[:3]
     else:
-        period = {"bayer": 2, "xtrans": 6, "monochrome": 1}[capture.kind]
+        period = PERIODS[capture.kind]
         black = _per_position(pattern[:, :, 0], period, _offset(tags, capture))
         black += _deltas(tags, period, _offset(tags, capture))
     found: Facts = {"black": (tuple(float(level) for level in black.ravel()), "BlackLevel")}
-    if capture.kind == "xtrans" and rows * columns > 1:
-        found["black_libraw"] = (_libraw_xtrans(pattern[:, :, 0], capture), "BlackLevel")
+    larger = capture.kind == "xtrans" or max(rows, columns) > 2  # than LibRaw's level per color
+    if larger and capture.kind != "linear":
+        found["black_libraw"] = (_subtracted(pattern[:, :, 0], capture), "BlackLevel")
     return found
 
 
-def _libraw_xtrans(pattern: Any, capture: Capture) -> tuple[int, ...]:
-    """What LibRaw subtracts per X-Trans position: rawpy states only the smallest of the pattern.
+def _subtracted(pattern: Any, capture: Capture) -> tuple[int, ...]:
+    """What LibRaw subtracts per position: of a larger pattern rawpy states only the smallest.
 
     LibRaw cuts fractions off, and lays the pattern from its visible corner.
     """
-    whole = _per_position(np.trunc(pattern), 6, (0, 0))
+    whole = _per_position(np.trunc(pattern), PERIODS[capture.kind], (0, 0))
     levels = whole - whole.min() + min(capture.black_libraw)
     return tuple(int(level) for level in levels.ravel())
 

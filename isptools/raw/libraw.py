@@ -63,8 +63,9 @@ def frame_of(raw: Any, info: capi.Info) -> Frame:
         visible_origin=(int(raw.sizes.top_margin), int(raw.sizes.left_margin)),
         pixel_aspect=float(raw.sizes.pixel_aspect),
     )
-    pixels = np.array(raw.raw_image_visible, copy=True)
-    return Frame(pixels[..., :3] if kind == "linear" else pixels, Space.SENSOR, capture)
+    visible = raw.raw_image_visible
+    pixels = np.array(visible[..., :3] if kind == "linear" else visible, order="C")
+    return Frame(pixels, Space.SENSOR, capture)
 
 
 def _expect_agreement(raw: Any, info: capi.Info, kind: Kind) -> None:

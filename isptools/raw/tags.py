@@ -1,6 +1,7 @@
 """The TIFF, EXIF and DNG tags of a raw file, as plain Python values."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ import tifffile
 WANTED = frozenset({
     254, 256, 257, 262, 273, 277, 278, 279, 322, 323, 324, 325, 339,
     33434, 33437, 34855, 34866, 50706, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
-    50722, 50723, 50724, 50727, 50778, 50779, 50829, 50964, 50965, 51008, 51009, 51022, 51041,
+    50722, 50723, 50724, 50727, 50778, 50779, 50829, 50964, 50965, 51041,
 })  # fmt: skip
+OPCODE_LISTS = {51008, 51009, 51022}
 EXIF_NAMES = {
     "ExposureTime": 33434,
     "FNumber": 33437,
@@ -24,11 +26,12 @@ EXIF_NAMES = {
 EXIF_IFD, PHOTOMETRIC, SUBFILE, DNG_VERSION = 34665, 262, 254, 50706
 RAW_PHOTOMETRICS = {32803, 34892}  # color filter array, LinearRaw
 RATIONALS = {5, 10}
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Tag number to a tuple of numbers (rationals divided), a string, or bytes."""
+    """Tag number to a tuple of numbers (rationals divided), or bytes for opcode lists."""
 
     main: dict[int, Any] = field(default_factory=dict)  # IFD 0, and EXIF's exposure facts
     raw: dict[int, Any] = field(default_factory=dict)  # the IFD of the largest raw picture
@@ -63,11 +66,12 @@ def read_tags(file: BinaryIO) -> Tags | None:
 def _quiet_tifffile() -> Iterator[None]:
     """tifffile logs a damaged tag and leaves it out; the log would reach people as noise."""
     logger = logging.getLogger("tifffile")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+    with _one_at_a_time:
+        before, logger.disabled = logger.disabled, True
+        try:
+            yield
+        finally:
+            logger.disabled = before
 
 
 def _pages(pages: Any) -> Iterator[Any]:
@@ -82,9 +86,11 @@ def _values(page: Any) -> dict[int, Any]:
     for tag in page.tags.values():
         if tag.code == EXIF_IFD and isinstance(tag.value, dict):
             values.update(_exif(tag.value))
+        elif tag.code in OPCODE_LISTS:
+            values[tag.code] = tag.value if isinstance(tag.value, bytes) else b""
         elif tag.code in WANTED and tag.code not in values:
             values[tag.code] = _plain(tag.value, tag.dtype in RATIONALS)
-    return {code: value for code, value in values.items() if len(value)}
+    return {code: value for code, value in values.items() if len(value)}  # count 0, wrong type
 
 
 def _exif(named: dict[str, Any]) -> dict[int, Any]:
@@ -97,8 +103,8 @@ def _exif(named: dict[str, Any]) -> dict[int, Any]:
 
 
 def _plain(value: Any, rational: bool) -> Any:
-    if isinstance(value, str | bytes):
-        return value
+    if isinstance(value, str):
+        return ()  # a number is wanted everywhere; a damaged type says otherwise
     numbers = (value,) if isinstance(value, int | float) else tuple(value)
     if not rational:
         return numbers
