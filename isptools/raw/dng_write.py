@@ -294,8 +294,11 @@ def rational(value: float, limit: int, signed: bool) -> tuple[int, int]:
     """
     if not math.isfinite(value) or abs(value) > limit or (value < 0 and not signed):
         raise UnsupportedError(f"{value} can't be written as a TIFF rational")
-    denominator = limit if abs(value) <= 1 else int(limit / abs(value))
-    found = Fraction(value).limit_denominator(denominator)
+    exact = Fraction(value)
+    largest = limit if abs(value) <= 1 else int(limit / abs(exact)) + 1  # + 1: value is rounded
+    found = exact.limit_denominator(min(largest, limit))
+    if abs(found.numerator) > limit:
+        found = exact.limit_denominator(largest - 1)
     return found.numerator, found.denominator
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rawpy
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from isptools import raw
@@ -240,6 +240,7 @@ def test_a_width_libraw_would_trim_is_refused() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 2**32 - 1))
+@example(2**32 - 1, 2**31 - 19)
 def test_a_quotient_of_32_bit_integers_comes_back_as_the_same_double(
     above: int, below: int
 ) -> None:
