@@ -115,7 +115,7 @@ class Levels(Base, frozen=True, tag="levels"):
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         facts = frame.capture
-        _with_cfa(frame, "levels")
+        _with_square_sites(frame, "levels")
         mosaic, peak = sensor.subtract_black(_integers(frame), facts.black_libraw)
         white = sensor.scaled_white(facts.white, facts.black_libraw, peak, self.adjust_maximum)
         found = {"peak": (float(peak),), "white": (float(white),)}
@@ -356,7 +356,10 @@ def _only(frame: Frame, kind: str, step: str) -> None:
         raise UnsupportedError(f"{step} is for {kind} mosaics, this frame is {frame.capture.kind}")
 
 
-def _with_cfa(frame: Frame, step: str) -> None:
+def _with_square_sites(frame: Frame, step: str) -> None:
+    aspect = frame.capture.pixel_aspect
+    if abs(aspect - 1) > 0.001:
+        raise UnsupportedError(f"{step}: the sensor's pixels are not square (aspect {aspect:.3f})")
     if not frame.capture.cfa:
         raise UnsupportedError(
             f"{step} needs a color filter array, this frame is {frame.capture.kind}"

@@ -46,7 +46,7 @@ def _color_differences(m, site, green):
     rgb = np.empty((*m.shape, 3), np.int64)
     rgb[..., 1] = green
     for color in (0, 2):
-        beside = (_at(site, 0, 1) == color)  # the color's samples stand left and right
+        beside = _at(site, 0, 1) == color  # the color's samples stand left and right
         at_green = np.where(beside, green + (left_right >> 1), green + (up_down >> 1))
         at_other = green + ((corners + 1) >> 2)
         value = np.where(site == 1, at_green, np.where(site == color, m, at_other))
@@ -61,9 +61,9 @@ def _lab(rgb, matrix, roots):
         roots[np.clip((f(0.5) + row[0] * r + row[1] * g + row[2] * b).astype(np.int32), 0, 65535)]
         for row in matrix
     )
-    return np.stack(
-        [f(64) * (f(116) * y - f(16)), f(32000) * (x - y), f(12800) * (y - z)]
-    ).astype(np.int64)
+    return np.stack([f(64) * (f(116) * y - f(16)), f(32000) * (x - y), f(12800) * (y - z)]).astype(
+        np.int64
+    )
 
 
 def _votes(labs):

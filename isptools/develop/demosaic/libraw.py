@@ -8,7 +8,7 @@ from isptools.raw import libraw
 
 
 def demosaic(mosaic: NDArray[np.uint16], capture: Capture, method: str) -> NDArray[np.uint16]:
-    """(H, W) balanced mosaic to (H, W, 3) by "vng", "dcb", "dht", "aahd", "xtrans-1pass", "-3pass"."""
+    """(H, W) balanced mosaic to (H, W, 3); `method` is one of isptools.raw.libraw.demosaic."""
     matrix = None if capture.xyz_to_camera is None else np.asarray(capture.xyz_to_camera)
-    rgb: NDArray[np.uint16] = libraw.demosaic(mosaic, capture.cfa, matrix, method)  # type: ignore[attr-defined]
+    rgb: NDArray[np.uint16] = libraw.demosaic(mosaic, capture.cfa, matrix, method)
     return rgb
