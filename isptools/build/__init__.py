@@ -15,6 +15,7 @@ from isptools.build.journal import Planned
 from isptools.build.plan import SPLITS, Choice, Plan, plan
 from isptools.build.run import run
 from isptools.build.unit import Work
+from isptools.build.warm import warm
 from isptools.manifest import Manifest, Split
 from isptools.recipe import Recipe
 from isptools.shards import write
@@ -33,7 +34,7 @@ class Options:
     enhanced: Path | None = None  # folder of the user's own enhancement truths
     manifest: Manifest | None = None  # None loads the one that the recipe names
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
-    # called with "headers" or "inputs", how many are done, and how many there are
+    # called with "headers", "kernels" or "inputs", how many are done, and how many there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,10 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
         (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
     for split, lines in todo.ledger.items():
         journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines))))
+    if rest:
+        options.progress("kernels", 0, 1)
+        warm(work.recipe, rest)
+        options.progress("kernels", 1, 1)
     rows = {unit.name: unit.rows for unit in todo.units}
     done = sum(rows.values()) - sum(unit.rows for unit in rest)
     options.progress("inputs", done, sum(rows.values()))

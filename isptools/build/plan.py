@@ -109,7 +109,10 @@ def _pictures(choice: Choice) -> list[Source] | None:
 
 
 def _chosen(recipe: Recipe, manifest: Manifest) -> tuple[Scene, ...]:
-    return manifests.pairs(manifest, recipe.pairs, recipe.val, recipe.exclude, recipe.limit)
+    try:
+        return manifests.pairs(manifest, recipe.pairs, recipe.val, recipe.exclude, recipe.limit)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
 
 
 def _entries(scenes: Iterable[Scene]) -> Iterator[Entry]:

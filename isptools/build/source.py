@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from isptools import sample
 from isptools.build.folder import BuildError
 from isptools.build.journal import Source
 from isptools.build.ledger import Line
@@ -104,16 +105,21 @@ def root(data_set: DataSet, entries: Iterable[Entry], folder: Path) -> Folder:
 
 def missing(data_set: DataSet, folder: Path | None) -> str:
     """One message: which data set, where it is to be had, licence, size, place, and the sample."""
-    where = f"not in {folder}" if folder else "needed: give its folder with --source"
-    return (
-        f"{data_set.title} is {where}\n"
-        f"  get it:   {data_set.home}\n"
-        + "".join(f"            {download}\n" for download in data_set.downloads)
-        + f"  licence:  {data_set.licence}\n"
-        f"  size:     {data_set.size}\n"
-        f"  place:    {data_set.place}\n"
-        f"  or try the miniature, which needs no download: isptools build {data_set.name} --sample"
-    )
+    name = data_set.name
+    where = f"not in {folder}" if folder else "needed; name its folder with --source"
+    lines = [
+        f"{data_set.title} is {where}",
+        f"  get it:   {data_set.home}",
+        *(f"            {download}" for download in data_set.downloads),
+        f"  licence:  {data_set.licence}",
+        f"  size:     {data_set.size}",
+        f"  place:    {data_set.place}",
+    ]
+    if name in sample.NAMES:
+        lines.append(
+            f"  or build its miniature without it: isptools build {name} --sample --out DIR"
+        )
+    return "\n".join(lines)
 
 
 def _pure(entry: Entry) -> PurePosixPath:

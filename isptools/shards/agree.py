@@ -1,16 +1,18 @@
 """Does an input show what its truth shows? Found from the pixels, not from names.
 
-Both pictures become luminance per CFA cell, brought to one exposure and clipped at white, then
-means over square blocks, less the mean of the 3x3 blocks around: vignetting and a bright sky are
-alike in all pictures and would make any two agree. The input's blocks are also computed from either
-half of their cells (a checkerboard); how well the halves agree tells how much of what the input
-shows is picture and how much noise. `agreement` is the correlation of input and truth divided by
-the root of that reliability: 1 for a true pair whatever the noise, as in Spearman's correction for
-attenuation (1904). Block sizes too noisy or too few to say anything are left out; the best of the
-others counts, so that a shift of some pixels is no wrong pair. docs/shard-format.md has the numbers
-the limits were chosen by.
+Both pictures become luminance per CFA cell. The input is brought to the truth's exposure, by the
+stated ratio and by the ratio of medians (a stated one may be wrong), and clipped at white as the
+truth is. Then come means over square blocks, less the mean of the 3x3 blocks around: vignetting and
+a bright sky are alike in all pictures and would make any two agree. The input's blocks are also
+computed from either half of their cells (a checkerboard); how well the halves agree tells how much
+of what the input shows is picture and how much noise. `agreement` is the correlation of input and
+truth divided by the root of that reliability: 1 for a true pair whatever the noise (Spearman's
+correction for attenuation, 1904). Block sizes too noisy or too few to say anything are left out;
+the best of the others counts, so that a shift of some pixels is no wrong pair. The limits were
+chosen by the numbers in docs/shard-format.md.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import sqrt
 
@@ -27,6 +29,7 @@ RELIABLE = 0.6  # share of the input's block variance that is picture
 BLOCKS = 500  # fewer say little: two pictures with the same layout agree by chance
 WRONG = 0.8  # agreement below this is a wrong pair
 LUMINANCE = np.array([0.2126729, 0.7151522, 0.0721750])  # Y of linear sRGB (D65)
+LUMINANCE32 = LUMINANCE.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,23 @@ class Blocks:
     reliability: float
 
 
-def of_input(pixels: NDArray[np.float32], row: InputRow) -> list[Blocks]:
-    """The sizes at which an input says something; none if it is too dark or too noisy.
+def of_input(cells: F64, row: InputRow, truth: F64) -> list[Blocks]:
+    """What an input says at each size and either exposure; nothing if it is too dark or too noisy.
 
-    `pixels` are (H, W), normalized by black and white, not clipped.
+    `cells` are from `input_cells`, `truth` from `truth_cells`.
     """
-    cells = np.minimum(input_cells(pixels, row), 1.0)
+    middle = float(np.median(cells))
+    scales = {row.ratio or 1.0, float(np.median(truth)) / middle if middle > 0 else 1.0}
+    return [
+        block
+        for scale in sorted(scales)
+        for block in _reliable(np.minimum(cells * scale, 1.0), sides(row.cfa))
+    ]
+
+
+def _reliable(cells: F64, sizes: list[int]) -> list[Blocks]:
     found = []
-    for side in sides(row.cfa):
+    for side in sizes:
         if _count(cells.shape, side) < BLOCKS:
             break
         halves = [detail(half) for half in _halves(cells, side)]
@@ -57,7 +69,7 @@ def of_input(pixels: NDArray[np.float32], row: InputRow) -> list[Blocks]:
 
 
 def agreement(blocks: list[Blocks], truth: F64) -> float:
-    """The best over the sizes, about 1 for a true pair; `truth` are cells from `truth_cells`."""
+    """The best over sizes and exposures, about 1 for a true pair; `truth` is from `truth_cells`."""
     return max(
         correlation(each.means, detail(block_means(truth, each.side))) / sqrt(each.reliability)
         for each in blocks
@@ -65,7 +77,7 @@ def agreement(blocks: list[Blocks], truth: F64) -> float:
 
 
 def input_cells(pixels: NDArray[np.float32], row: InputRow) -> F64:
-    """Luminance per CFA cell, white balanced and brought to the exposure of the truth."""
+    """White balanced luminance per CFA cell; `pixels` (H, W) are normalized, not clipped."""
     every = patches.period(row.cfa)
     weights = np.zeros(every * every)
     gains = _gains(row)
@@ -74,7 +86,7 @@ def input_cells(pixels: NDArray[np.float32], row: InputRow) -> F64:
         color = "RGB".index(letter)
         weights[i] = gains[color] * luminance[color] / row.cfa.count(letter)
     cells: F64 = np.einsum("apbq,pq->ab", _cells(pixels, every), weights.reshape(every, every))
-    return cells * (row.ratio or 1.0)
+    return cells
 
 
 def truth_cells(luminance: NDArray[np.float32], cfa: str) -> F64:
@@ -83,13 +95,22 @@ def truth_cells(luminance: NDArray[np.float32], cfa: str) -> F64:
     return np.minimum(cells, 1.0)
 
 
-def luminance(planes: NDArray[np.float32], space: str) -> NDArray[np.float32]:
-    """(3, H, W) physical values of a station to linear luminance, as well as the station tells."""
+def luminance(picture: Callable[[int], NDArray[np.float32]], space: str) -> NDArray[np.float32]:
+    """Linear luminance (H, W) of a truth, as well as its station tells.
+
+    `picture` gives one plane (H, W) in physical values.
+    """
     if space.startswith("xyz"):
-        return np.asarray(planes[1], np.float32)
-    if not space.endswith("_linear") and space != "camera":
-        planes = np.where(planes <= 0.04045, planes / 12.92, ((planes + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.tensordot(LUMINANCE, planes, 1), np.float32)
+        return _linear(picture(1), space)
+    red, green, blue = (LUMINANCE32[i] * _linear(picture(i), space) for i in range(3))
+    return np.asarray(red + green + blue, np.float32)
+
+
+def _linear(plane: NDArray[np.float32], space: str) -> NDArray[np.float32]:
+    if space in {"xyz", "camera"} or space.endswith("_linear"):
+        return plane
+    steep = ((np.maximum(plane, 0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(plane <= np.float32(0.04045), plane / np.float32(12.92), steep)
 
 
 def sides(cfa: str) -> list[int]:

@@ -166,10 +166,12 @@ def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, in
 
 
 def decode(stored: NDArray[Any], picture: Picture) -> NDArray[np.float32]:
-    """Stored numbers to physical values, float32."""
+    """Stored numbers to physical values, float32 (computed in float64)."""
     if not picture.largest:
         return stored.astype(np.float32)
-    return (stored * np.float64(picture.scale)).astype(np.float32)
+    out = np.empty(stored.shape, np.float32)
+    np.multiply(stored, picture.scale, out=out, dtype=np.float64, casting="unsafe")
+    return out
 
 
 def table(rows: Sequence[Row], positions: int) -> NDArray[Any]:

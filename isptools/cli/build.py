@@ -1,0 +1,152 @@
+"""`isptools build`: raw files in, shards out."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from isptools.build import Summary
+    from isptools.manifest import Manifest, Split
+    from isptools.recipe import Recipe
+
+SPLITS = ("train", "val", "test")
+PATH = click.Path(path_type=Path)
+
+
+@click.command(name="build")
+@click.argument("recipe")
+@click.option("--source", type=PATH, help="Folder of the data set.")
+@click.option("--out", type=PATH, required=True, help="Folder for the shards.")
+@click.option("--sample", is_flag=True, help="Use the miniature, which is made from code.")
+@click.option("--split", help="Splits to make, with commas: train,val,test. All if left out.")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first scenes of each split.")
+@click.option("--enhanced", type=PATH, help="Folder of your own enhanced pictures, by scene.")
+def command(
+    recipe: str,
+    source: Path | None,
+    out: Path,
+    sample: bool,
+    split: str | None,
+    jobs: int,
+    limit: int | None,
+    enhanced: Path | None,
+) -> None:
+    """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
+
+    A build that was stopped goes on where it was when the same command runs again.
+    """
+    if sample and source:
+        raise click.UsageError("--sample makes its own files; leave out --source")
+    splits = _splits(split)
+    chosen, manifest = _chosen(recipe, sample, limit)
+
+    from isptools.build import BuildError, Options, build
+
+    try:
+        with _terminable(), _files(manifest, source, sample) as place, _progress() as show:
+            summary = build(chosen, place, out, Options(jobs, splits, enhanced, manifest, show))
+    except BuildError as error:
+        raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        click.echo(f"stopped; whole shards stay in {out}, run the same command to go on", err=True)
+        raise click.exceptions.Exit(130) from None
+    _tell(summary)
+
+
+def _splits(text: str | None) -> "tuple[Split, ...] | None":
+    if text is None:
+        return None
+    names = tuple(name.strip() for name in text.split(","))
+    wrong = [name for name in names if name not in SPLITS]
+    if wrong:
+        raise click.UsageError(f"no split {wrong[0]!r}; there are {', '.join(SPLITS)}")
+    return names  # type: ignore[return-value] # every name is one of SPLITS
+
+
+def _chosen(name: str, sample: bool, limit: int | None) -> "tuple[Recipe, Manifest]":
+    """The recipe and its manifest, which may lie beside the recipe's file."""
+    import msgspec
+
+    from isptools import manifest as manifests
+    from isptools import sample as samples
+    from isptools.recipe import Recipe, find
+
+    try:
+        recipe = Recipe.load(name)
+        manifest = manifests.load(recipe.manifest, find(name).parent)
+        if sample:
+            manifest = samples.manifest(manifest.data_set.name, manifest)
+            recipe = msgspec.structs.replace(recipe, sample=True)
+        return (recipe.small(limit) if limit else recipe), manifest
+    except (ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@contextmanager
+def _files(manifest: "Manifest", source: Path | None, sample: bool) -> Iterator[Path]:
+    """The folder of the raw files; the miniature lives only as long as the build."""
+    import os
+    from tempfile import TemporaryDirectory
+
+    from isptools import sample as samples
+    from isptools.build.source import missing
+
+    if not sample:
+        if source is None:
+            raise click.ClickException(missing(manifest.data_set, None))
+        yield source
+        return
+    with TemporaryDirectory(prefix="isptools-") as folder:
+        for path in samples.write(manifest.data_set.name, Path(folder)):
+            os.utime(path, (0, 0))  # the same each time, so that a second build finds it unchanged
+        yield Path(folder)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM stop the build as Ctrl-C does."""
+
+    def stop(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A bar with rate and time left; on something that is no terminal a line at times."""
+    from rich.console import Console
+
+    from isptools.cli.progress import Bar, Lines
+
+    console = Console(stderr=True)
+    with Bar(console) if console.is_terminal else Lines(console) as shown:
+        yield shown.show
+
+
+def _tell(summary: "Summary") -> None:
+    size = sum(shard.bytes for shard in summary.shards) / 1e6
+    if summary.recipe.sample:
+        click.echo("made from code, not from photographs")
+    click.echo(f"{summary.out}: {size:.1f} MB, {summary.made} shards made now, {summary.kept} kept")
+    click.echo("  split  shards  scenes  inputs")
+    for name in SPLITS:
+        of_split = [shard for shard in summary.shards if shard.split == name]
+        if of_split:
+            scenes, inputs = (sum(getattr(s, k) for s in of_split) for k in ("scenes", "rows"))
+            click.echo(f"  {name:5}  {len(of_split):6}  {scenes:6}  {inputs:6}")
+    for kind, reasons in summary.refusals.items():
+        counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
+        click.echo(f"  {kind}: {counted} (see {summary.out / 'ledger.jsonl'})")
+    click.echo(f"verify with: isptools check {summary.out}")

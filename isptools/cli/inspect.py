@@ -1,0 +1,176 @@
+"""`isptools inspect`: the facts of a raw file, or what a shard holds and where it came from."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from isptools.frame import Frame
+    from isptools.shards.read import Shards
+
+ROWS = 6  # of a shard that are shown
+HDF5 = b"\x89HDF\r\n\x1a\n"
+Lines = Iterator[tuple[str, Any]]
+
+
+@click.command(name="inspect")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--image", type=click.Path(path_type=Path), help="Write a picture of it (PNG).")
+def command(file: Path, image: Path | None) -> None:
+    """Show the facts of a raw FILE, or the tables and provenance of a shard.
+
+    With --image: a quick half-size rendering of the raw file, upright; for a shard its first rows,
+    input (brought to its truth's exposure), restoration and enhancement side by side.
+    """
+    try:
+        picture = (_shard if _is_shard(file) else _raw)(file, image is not None)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    if image is not None:
+        _save(image, picture)
+
+
+def _is_shard(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(HDF5)) == HDF5
+    except OSError as error:
+        raise ValueError(f"{file}: it can't be read ({error.strerror})") from None
+
+
+def _save(path: Path, picture: Any) -> None:
+    import imageio.v3 as imageio
+
+    try:
+        imageio.imwrite(path, picture, extension=".png")
+    except OSError as error:
+        raise click.ClickException(f"{path}: it can't be written ({error.strerror})") from None
+    click.echo(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
+
+
+def _print(lines: Lines) -> None:
+    for name, value in lines:
+        first, *more = _text(value)
+        click.echo(f"{name:<20} {first}")
+        for line in more:
+            click.echo(f"{'':<20} {line}")
+
+
+def _text(value: Any) -> list[str]:
+    """A value as lines: a matrix takes a line a row."""
+    if value is None or value in {"", ()}:
+        return ["not stated"]
+    if isinstance(value, float):
+        return [f"{value:.6g}"]
+    if isinstance(value, tuple) and isinstance(value[0], tuple):
+        return [" ".join(_text(row)) for row in value]
+    if isinstance(value, tuple) and len(value) > 4 and len(set(value)) == 1:
+        return [f"{_text(value[0])[0]} ({len(value)} times)"]
+    if isinstance(value, tuple):
+        return [" ".join(_text(item)[0] for item in value)]
+    return str(value).splitlines()
+
+
+def _raw(file: Path, wanted: bool) -> Any:
+    from isptools import raw
+    from isptools.cli.preview import of_raw
+
+    frame = raw.read(file)
+    _print(_facts(file, frame))
+    return of_raw(frame) if wanted else None
+
+
+def _facts(file: Path, frame: "Frame") -> Lines:
+    from dataclasses import fields
+
+    from isptools.develop.noise import noise_of
+
+    facts = frame.capture
+    pixels = frame.pixels
+    yield "file", file
+    yield "pixels", f"{pixels.shape[1]} x {pixels.shape[0]} (width x height)"
+    yield "values", f"{pixels.min()} to {pixels.max()}, mean {pixels.mean():.1f}"
+    yield "at white or above", f"{(pixels >= facts.white).mean():.3%}"
+    for column in fields(facts):
+        value = getattr(facts, column.name)
+        if isinstance(value, bytes):
+            value = f"{len(value)} bytes" if value else None
+        if column.name == "gain_maps":
+            value = f"{len(value)}" if value else None
+        if column.name == "origins":
+            value = "\n".join(f"{name}: {origin}" for name, origin in value)
+        yield column.name.replace("_", " "), value
+    if facts.cfa:
+        noise = noise_of(frame)
+        yield "noise", f"variance = shot * x + read, x from black 0 to white 1 ({noise.origin})"
+        yield "  shot", noise.shot
+        yield "  read", noise.read
+
+
+def _shard(file: Path, wanted: bool) -> Any:
+    from isptools import shards
+    from isptools.cli.preview import of_shard
+
+    with shards.open(file) as opened:
+        _print(_provenance(file, opened))
+        click.echo()
+        for line in _rows(opened):
+            click.echo(line)
+        return of_shard(opened, ROWS) if wanted else None
+
+
+def _provenance(file: Path, opened: "Shards") -> Lines:
+    import json
+
+    import h5py
+
+    table = opened.tables[0]
+    attrs = table.attrs
+    recipe = json.loads(attrs["recipe"])
+    yield "shard", f"{file} ({file.stat().st_size / 1e6:.1f} MB, format {attrs['format']})"
+    if attrs["sample"]:
+        yield "sample", "made from code, not from photographs"
+    yield "data set", attrs["title"]
+    yield "split", attrs["split"]
+    yield "licence", attrs["licence"]
+    yield "redistribution", attrs["redistribution"]
+    yield "citation", attrs["citation"].strip()
+    yield "recipe", f"{recipe['name']}: {recipe['title']}"
+    yield "  sha256", attrs["recipe_sha256"]
+    for part, steps in json.loads(attrs["steps"]).items():
+        yield f"  {part}", "\n".join(_step(step) for step in steps) or "nothing"
+    versions = json.loads(attrs["versions"])
+    yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
+    with h5py.File(file, "r") as opened_file:
+        for name, dataset in opened_file.items():
+            yield name, _dataset(dataset)
+            yield from (("  " + key, dataset.attrs[key]) for key in ("space", "meaning", "note")
+                        if key in dataset.attrs)  # fmt: skip
+
+
+def _step(step: dict[str, Any]) -> str:
+    options = ", ".join(f"{k} {v}" for k, v in step.items() if k != "step" and v is not None)
+    return f"{step['step']} ({options})" if options else str(step["step"])
+
+
+def _dataset(dataset: Any) -> str:
+    kind = "table" if dataset.dtype.names else "text" if dataset.dtype == object else dataset.dtype
+    stored = dataset.id.get_storage_size() / 1e6
+    tiles = f", tiles {dataset.chunks}" if dataset.chunks and len(dataset.chunks) > 1 else ""
+    return f"{dataset.shape} {kind}, {stored:.2f} MB stored{tiles}"
+
+
+def _rows(opened: "Shards") -> Iterator[str]:
+    yield f"{'key':<36} {'truth':>5} {'exposure s':>10} {'ISO':>6} {'ratio':>6}  camera"
+    for i in range(min(ROWS, len(opened))):
+        row = opened.facts(i)
+        numbers = [_text(value)[0] for value in (row.exposure_s, row.iso, row.ratio)]
+        truth = max(row.restoration, row.enhancement)
+        yield (
+            f"{row.key:<36} {truth:>5} {numbers[0]:>10} {numbers[1]:>6} {numbers[2]:>6}  "
+            f"{row.make} {row.model}"
+        )
+    if len(opened) > ROWS:
+        yield f"... and {len(opened) - ROWS} more"

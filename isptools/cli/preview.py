@@ -1,0 +1,103 @@
+"""Small pictures to look at: of a raw file, and of the first rows of a shard."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.develop.autotone import encode_srgb
+from isptools.develop.chain import develop
+from isptools.develop.orient import upright
+from isptools.develop.steps import Balance, Demosaic, Encode, Levels, ToSpace
+from isptools.frame import Array, Frame, Matrix
+from isptools.shards.read import Sample, Shards
+
+Bytes = NDArray[np.uint8]
+WIDTH = 360  # of a picture on the contact sheet
+GAP = 6
+
+
+def of_raw(frame: Frame) -> Bytes:
+    """(h, w, 3) uint8, upright, half size (a sixth of the rows for X-Trans).
+
+    A Bayer file goes through the chain; the others are shown by their plain numbers.
+    """
+    facts = frame.capture
+    if facts.kind == "bayer":
+        steps = (Levels(), Balance(), Demosaic("half"), ToSpace(), Encode("srgb"))
+        picture = (np.asarray(develop(frame, steps).pixels, np.uint16) >> 8).astype(np.uint8)
+    else:
+        black = np.float32(min(facts.black))
+        light = (frame.pixels.astype(np.float32) - black) / (facts.white - black)
+        picture = _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
+    return upright(picture, facts.flip)
+
+
+def of_shard(shards: Shards, rows: int) -> Bytes:
+    """A contact sheet: a row of input, restoration and enhancement for each of the first rows.
+
+    All lie as the sensor does.
+    """
+    lines = [_line(shards[i]) for i in range(min(rows, len(shards)))]
+    width = max(line.shape[1] for line in lines)
+    return np.concatenate(
+        [np.pad(_wide(line, width), ((0, GAP), (0, 0), (0, 0))) for line in lines]
+    )
+
+
+def _line(sample: Sample) -> Bytes:
+    pictures = [_fit(picture) for picture in _pictures(sample)]
+    height = max(picture.shape[0] for picture in pictures)
+    padded = [
+        np.pad(picture, ((0, height - picture.shape[0]), (0, GAP), (0, 0))) for picture in pictures
+    ]
+    return np.concatenate(padded, axis=1)
+
+
+def _pictures(sample: Sample) -> Iterator[Bytes]:
+    facts = sample.facts
+    light = sample.input * np.float32(facts.ratio or 1)
+    yield _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
+    if sample.restoration is not None:
+        xyz = np.ascontiguousarray(sample.restoration.transpose(1, 2, 0))
+        yield (encode_srgb(xyz) >> 8).astype(np.uint8)
+    if sample.enhancement is not None:
+        shown = np.rint(np.clip(sample.enhancement, 0, 1) * 255).astype(np.uint8)
+        yield np.ascontiguousarray(shown.transpose(1, 2, 0))
+
+
+def _colors(
+    light: NDArray[np.float32], cfa: str, gains: tuple[float, ...], to_srgb: Matrix | None
+) -> NDArray[np.float32]:
+    """Linear sRGB (h, w, 3), one pixel per CFA cell, white balanced as shot; black 0, white 1."""
+    if not cfa:
+        return np.atleast_3d(light) * np.ones(3, np.float32)
+    side = 2 if len(cfa) == 4 else 6
+    rows, columns = light.shape[0] // side, light.shape[1] // side
+    cells = light[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    letters = np.array(list(cfa)).reshape(side, side)
+    color = np.stack([cells.transpose(0, 2, 1, 3)[..., letters == c].mean(-1) for c in "RGB"], -1)
+    if min(gains[:3]) > 0:
+        color = np.minimum(color * (np.array(gains[:3], np.float32) / min(gains[:3])), 1)
+    if to_srgb is not None:
+        color = color @ np.array(to_srgb, np.float32).T
+    return color.astype(np.float32)
+
+
+def _screen(linear: NDArray[np.float32]) -> Bytes:
+    """Clipped and encoded for the screen (IEC 61966-2-1)."""
+    light = np.clip(linear, 0, 1)
+    steep = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055
+    shown = np.where(light <= 0.0031308, light * 12.92, steep)
+    return np.asarray(np.rint(shown * 255), np.uint8)
+
+
+def _fit(picture: Bytes) -> Bytes:
+    height = max(1, round(picture.shape[0] * WIDTH / picture.shape[1]))
+    way = cv2.INTER_AREA if picture.shape[1] > WIDTH else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(picture, (WIDTH, height), interpolation=way), np.uint8)
+
+
+def _wide(line: Array, width: int) -> Array:
+    return np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)))

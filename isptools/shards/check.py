@@ -1,0 +1,197 @@
+"""Verify a folder of shards: files, hashes, schema, tables, splits, and that pairs are pairs."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from isptools.shards import disk, pairing, probe, structure
+from isptools.shards.read import Table, load
+from isptools.shards.schema import InputRow, TruthRow
+
+INDEX, LEDGER = "index.json", "ledger.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or that can't be told."""
+
+    where: str  # shard or file; "" for the folder as a whole
+    what: str  # one of a few words
+    detail: str
+    sure: bool = True  # False: nothing is known to be wrong, but it could not be verified
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.what, self.detail) if part)
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A shard as the index lists it."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    scenes: int
+    split: str
+    shape: tuple[int, int]
+    kind: str
+
+
+class Recipe(msgspec.Struct, frozen=True):
+    name: str
+    sha256: str
+    json: str
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    sha256: str
+    lines: int
+
+
+class Index(msgspec.Struct, frozen=True):
+    """What `check` needs of index.json."""
+
+    format: int
+    recipe: Recipe
+    shards: tuple[Listed, ...]
+    counts: dict[str, dict[str, int]]
+    ledger: Ledger
+
+
+def check(
+    folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> list[Problem]:
+    """Every problem of a folder of shards; empty if all is well.
+
+    A problem with `sure=False` is a pair too dark or too small to be told from a wrong one.
+    `progress` is called with the shards done and all. ValueError if the folder is not there.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise ValueError(f"{place}: no such folder")
+    index, problems = _index(place)
+    listed = {shard.name: shard for shard in index.shards} if index else {}
+    found = {path.name: path for path in sorted(place.glob("*.h5"))}
+    problems += _files(listed, found) if index else []
+    tables: list[Table] = []
+    pairs = pairing.Pairs()
+    for done, (name, path) in enumerate(found.items()):
+        progress(done, len(found))
+        try:
+            wrong = _shard(path, listed.get(name), index, pairs, tables)
+            problems += [Problem(name, *each) for each in wrong]
+        except (OSError, RuntimeError, ValueError) as error:
+            problems.append(Problem(name, "unreadable", " ".join(str(error).split())))
+    progress(len(found), len(found))
+    problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
+    return problems + [
+        Problem(told.where, "pairing", told.detail, told.sure) for told in pairs.verdicts(tables)
+    ]
+
+
+def _index(place: Path) -> tuple[Index | None, list[Problem]]:
+    path = place / INDEX
+    if not path.is_file():
+        detail = "there is none: the build did not finish; run the same build command again"
+        return None, [Problem(INDEX, "missing", detail)]
+    try:
+        index = msgspec.json.decode(path.read_bytes(), type=Index)
+    except msgspec.DecodeError as error:
+        return None, [Problem(INDEX, "unreadable", str(error))]
+    problems = []
+    if sha256(index.recipe.json.encode()).hexdigest() != index.recipe.sha256:
+        problems.append(Problem(INDEX, "recipe", "its sha256 is not that of the recipe's JSON"))
+    ledger = place / LEDGER
+    if not ledger.is_file():
+        problems.append(Problem(LEDGER, "missing", "the index names it"))
+    elif disk.sha256(ledger) != index.ledger.sha256:
+        problems.append(Problem(LEDGER, "sha256", "it is not the ledger that the index names"))
+    return index, problems + _counts(index)
+
+
+def _counts(index: Index) -> list[Problem]:
+    counted: dict[str, dict[str, int]] = {}
+    for shard in index.shards:
+        split = counted.setdefault(shard.split, {"inputs": 0, "scenes": 0, "shards": 0})
+        split["inputs"] += shard.rows
+        split["scenes"] += shard.scenes
+        split["shards"] += 1
+    if counted == index.counts:
+        return []
+    return [Problem(INDEX, "counts", f"it says {index.counts}, its shards sum up to {counted}")]
+
+
+def _files(listed: dict[str, Listed], found: dict[str, Path]) -> list[Problem]:
+    missing = [name for name in listed if name not in found]
+    extra = [name for name in found if name not in listed]
+    return [Problem(name, "missing", "the index lists it") for name in missing] + [
+        Problem(name, "extra", "the index does not list it") for name in extra
+    ]
+
+
+def _shard(
+    path: Path,
+    listed: Listed | None,
+    index: Index | None,
+    pairs: pairing.Pairs,
+    tables: list[Table],
+) -> list[tuple[str, str]]:
+    """What is wrong with one shard by itself (what, detail)."""
+    problems = []
+    if listed and disk.sha256(path) != listed.sha256:
+        problems.append(("sha256", "the file is not the one the index lists"))
+        if not probe.survives(path):
+            return [*problems, ("unreadable", "it is damaged; remove it and build again")]
+    wrong = structure.shard(path)
+    problems += wrong
+    if wrong:
+        return problems
+    table = load(path)
+    problems += [("index", text) for text in _against(table, listed, index)]
+    problems += structure.tables(table)
+    tables.append(table)
+    if not any(what == "pointer" for what, _ in problems):
+        problems += structure.pixels(table)
+        pairs.add(table)
+    return problems
+
+
+def _against(table: Table, listed: Listed | None, index: Index | None) -> Iterator[str]:
+    """Where a shard is not what the index says."""
+    if index and table.attrs["recipe_sha256"] != index.recipe.sha256:
+        yield "it was made by another recipe"
+    if listed is None:
+        return
+    facts = {
+        "rows": (len(table.rows), listed.rows),
+        "scenes": (len(table.truths), listed.scenes),
+        "split": (table.split, listed.split),
+        "shape": (table.shape, listed.shape),
+        "kind": (table.attrs["kind"], listed.kind),
+    }
+    for name, (here, there) in facts.items():
+        if here != there:
+            yield f"{name}: {here} here, {there} in the index"
+
+
+def _across(tables: Iterable[Table]) -> Iterator[tuple[str, str, str]]:
+    """Keys that come twice; scenes and files that stand in two splits."""
+    keys: dict[str, str] = {}
+    splits: dict[tuple[str, str], tuple[str, str]] = {}
+    told = set()
+    for table in tables:
+        name = table.path.name
+        rows: tuple[InputRow | TruthRow, ...] = (*table.rows, *table.truths)
+        for row in rows:
+            if row.key in keys:
+                yield name, "key", f"{row.key} comes twice, first in {keys[row.key]}"
+            keys[row.key] = name
+            for mark in (("scene", row.scene), ("file", row.source_sha256)):
+                where, split = splits.setdefault(mark, (name, table.split))
+                if split != table.split and mark not in told:
+                    told.add(mark)
+                    detail = f"{mark[0]} {mark[1]} ({row.key}) stands in {table.split} and {split}"
+                    yield name, "split-leak", f"{detail} ({where})"

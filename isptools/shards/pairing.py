@@ -1,0 +1,119 @@
+"""Look at every input beside its truths, and name the wrong pairs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.shards import agree
+from isptools.shards.read import Table, normalized
+from isptools.shards.schema import InputRow, decode
+
+CLEAR = 0.95  # below this an input is compared with all other truths as well
+BETTER = 0.05  # a truth that agrees so much more than the row's own is the right one
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the pixels say about one pair."""
+
+    where: str
+    detail: str
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An input that agrees with a truth less than a true pair does."""
+
+    table: Table
+    row: InputRow
+    name: str  # "restoration" or "enhancement"
+    blocks: list[agree.Blocks]
+    agreement: float
+
+
+class Pairs:
+    """Collects, shard by shard, what the pixels say about pairs; `verdicts` ends it."""
+
+    def __init__(self) -> None:
+        self.doubts: list[Doubt] = []
+        self.unsure: list[Told] = []
+
+    def add(self, table: Table) -> None:
+        """Compare every input of a shard with the truths its row points at."""
+        last: dict[str, tuple[int, agree.F64]] = {}
+        with h5py.File(table.path, "r") as file:
+            for i, row in enumerate(table.rows):
+                cells = agree.input_cells(normalized(file["input"][i], row), row)
+                for name in table.pictures:
+                    number = getattr(row, name)
+                    if name not in last or last[name][0] != number:
+                        last[name] = number, _truth(file, table, name, number)
+                    self._compare(cells, last[name][1], table, row, name)
+
+    def _compare(
+        self, cells: agree.F64, truth: agree.F64, table: Table, row: InputRow, name: str
+    ) -> None:
+        blocks = agree.of_input(cells, row, truth)
+        if not blocks:
+            self.unsure.append(Told(table.path.name, _too_dark(row, name), False))
+            return
+        found = agree.agreement(blocks, truth)
+        if found < CLEAR:
+            self.doubts.append(Doubt(table, row, name, blocks, found))
+
+    def verdicts(self, tables: list[Table]) -> list[Told]:
+        """The inputs that do not show what their truth shows, and which truth fits instead."""
+        best = [(0.0, "")] * len(self.doubts)
+        for table in tables if self.doubts else ():
+            with h5py.File(table.path, "r") as file:
+                for name in table.pictures:
+                    for number, truth in enumerate(table.truths):
+                        for i, agreement in self._like(file, table, name, number):
+                            best[i] = max(best[i], (agreement, truth.key))
+        told = [_verdict(doubt, *best[i]) for i, doubt in enumerate(self.doubts)]
+        return [each for each in told if each] + self.unsure
+
+    def _like(
+        self, file: h5py.File, table: Table, name: str, number: int
+    ) -> Iterator[tuple[int, float]]:
+        """How the doubts that could belong to truth `number` of a table agree with it."""
+        cells: agree.F64 | None = None
+        for i, doubt in enumerate(self.doubts):
+            own = doubt.table.path == table.path and getattr(doubt.row, name) == number
+            same_kind = doubt.table.attrs["kind"] == table.attrs["kind"]
+            if doubt.name == name and same_kind and doubt.table.shape == table.shape and not own:
+                cells = _truth(file, table, name, number) if cells is None else cells
+                yield i, agree.agreement(doubt.blocks, cells)
+
+
+def _truth(file: h5py.File, table: Table, name: str, number: int) -> agree.F64:
+    """Luminance of a truth per CFA cell."""
+    meaning = table.pictures[name]
+
+    def plane(channel: int) -> NDArray[np.float32]:
+        return decode(file[name][number, channel], meaning)
+
+    return agree.truth_cells(agree.luminance(plane, meaning.space), table.rows[0].cfa)
+
+
+def _verdict(doubt: Doubt, other: float, key: str) -> Told | None:
+    """A wrong pair, or None. A person may retouch a picture until it agrees little: not sure."""
+    own = f"{doubt.row.key} agrees with its {doubt.name} by {doubt.agreement:.2f}"
+    where = doubt.table.path.name
+    if other > max(agree.WRONG, doubt.agreement + BETTER):
+        return Told(where, f"{own}, with that of {key} by {other:.2f}: a wrong pair", True)
+    if doubt.agreement < agree.WRONG:
+        retouched = doubt.table.pictures[doubt.name].source == "files"
+        return Told(where, f"{own}; a true pair has 1, a wrong one less than {agree.WRONG}",
+                    not retouched)  # fmt: skip
+    return None
+
+
+def _too_dark(row: InputRow, name: str) -> str:
+    return (
+        f"{row.key} can't be told: too dark, too noisy or too small to be compared with its {name}"
+    )

@@ -1,0 +1,154 @@
+"""Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from isptools import patches
+from isptools.shards.read import Table
+from isptools.shards.schema import FORMAT, KINDS, ROOT, InputRow, TruthRow, shape_of
+
+Wrong = tuple[str, str]  # what, detail
+PICTURES = ("restoration", "enhancement")
+TABLES = {"meta": InputRow, "truth_meta": TruthRow}
+TEXTS = {"facts": "meta", "history": "meta", "truth_facts": "truth_meta",
+         "truth_history": "truth_meta"}  # fmt: skip
+
+
+def shard(path: Path) -> list[Wrong]:
+    """What keeps a file from being read as a shard; no pixels are read."""
+    with h5py.File(path, "r") as file:
+        missing = [name for name in ROOT if name not in file.attrs]
+        missing += [name for name in ("input", *TABLES, *TEXTS) if name not in file]
+        if missing:
+            return [("schema", f"it lacks {', '.join(missing)}")]
+        if file.attrs["format"] != FORMAT:
+            return [("schema", f"format {file.attrs['format']}, this version knows {FORMAT}")]
+        return [("schema", text) for text in (*_datasets(file), *_recipe(file))]
+
+
+def _datasets(file: h5py.File) -> Iterator[str]:
+    pixels = file["input"]
+    if pixels.ndim != 3 or pixels.dtype != np.uint16:
+        yield f"input is {pixels.dtype} {pixels.shape}, not uint16 (rows, height, width)"
+        return
+    if len(file["meta"]) != len(pixels) or not len(pixels):
+        yield f"{len(pixels)} inputs and {len(file['meta'])} rows of meta"
+    present = [name for name in PICTURES if name in file]
+    if not present:
+        yield "there is neither restoration nor enhancement"
+    for name in present:
+        picture, truths = file[name], len(file["truth_meta"])
+        if picture.shape != (truths, 3, *pixels.shape[1:]):
+            yield f"{name} is {picture.shape}, not {(truths, 3, *pixels.shape[1:])}"
+        if picture.dtype.name not in {"uint8", "uint16", "float32"}:
+            yield f"{name} is {picture.dtype}, not uint8, uint16 or float32"
+    for name, rows in TEXTS.items():
+        if len(file[name]) != len(file[rows]):
+            yield f"{len(file[name])} entries of {name}, {len(file[rows])} rows of {rows}"
+    positions = {kind: count for count, kind in KINDS.items()}.get(file.attrs["kind"])
+    if positions is None:
+        yield f"kind {file.attrs['kind']!r} is none of {', '.join(KINDS.values())}"
+        return
+    for name, row in TABLES.items():
+        yield from _columns(name, file[name].dtype, row, positions)
+
+
+def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
+    wanted = {column.name: column.metadata for column in fields(row)}
+    if dtype.names != tuple(wanted):
+        yield f"{name} has the columns {dtype.names}, not {tuple(wanted)}"
+        return
+    for column, metadata in wanted.items():
+        base, shape = dtype[column].base, dtype[column].shape
+        code = base.kind if metadata["code"] == "S" else base.str[1:]
+        if (code, shape) != (metadata["code"], shape_of(metadata, positions)):
+            yield f"{name}.{column} is {base} {shape}"
+
+
+def _recipe(file: h5py.File) -> Iterator[str]:
+    """The recipe inside: its hash, and that the truths are stored as it says."""
+    text = file.attrs["recipe"]
+    if sha256(text.encode()).hexdigest() != file.attrs["recipe_sha256"]:
+        yield "recipe_sha256 is not that of the recipe inside"
+    try:
+        recipe = json.loads(text)
+    except ValueError:
+        yield "the recipe inside is no JSON"
+        return
+    for name in PICTURES:
+        truth = recipe.get(name)
+        if bool(truth) != (name in file):
+            yield f"{name} is {'kept' if truth else 'not kept'} by the recipe inside"
+        elif truth:
+            yield from _truth(file[name], truth, name)
+
+
+def _truth(dataset: Any, truth: dict[str, Any], name: str) -> Iterator[str]:
+    here = {
+        "at": dataset.attrs["space"],
+        "dtype": dataset.dtype.name,
+        "full_scale": dataset.attrs["full_scale"],
+        "source": dataset.attrs["source"],
+    }
+    for fact, value in here.items():
+        if value != truth[fact]:
+            yield f"{name}: {fact} is {value}, its recipe says {truth[fact]}"
+
+
+def tables(table: Table) -> Iterator[Wrong]:
+    """Whether rows point at rows of their own scene, and facts are numbers that make sense."""
+    used = set()
+    for row in table.rows:
+        for name in PICTURES:
+            number = getattr(row, name)
+            if (number >= 0) != (name in table.pictures) or number >= len(table.truths):
+                yield "pointer", f"{row.key}: {name} is row {number} of {len(table.truths)}"
+                continue
+            used.add(number)
+            if number >= 0 and table.truths[number].scene != row.scene:
+                other = table.truths[number].scene
+                yield "scene", f"{row.key} of scene {row.scene} points at {name} of scene {other}"
+        for text in _facts(row, table):
+            yield "facts", f"{row.key}: {text}"
+    for number, truth in enumerate(table.truths):
+        if number not in used:
+            yield "pointer", f"no input points at truth {number} ({truth.key})"
+
+
+def _facts(row: InputRow, table: Table) -> Iterator[str]:
+    numbers = (*row.black, row.white, *row.shot, *row.read)
+    if not np.isfinite(numbers).all():
+        yield "levels or noise are not finite"
+    elif not row.white > max(row.black):
+        yield f"white {row.white:g} is not above black {max(row.black):g}"
+    elif min(*row.shot, *row.read) < 0:
+        yield "a noise parameter is negative"
+    if KINDS.get(len(row.cfa)) != table.attrs["kind"] or set(row.cfa) - set("RGB"):
+        yield f"color filters {row.cfa!r} in a shard of kind {table.attrs['kind']}"
+    elif len(row.black) != patches.period(row.cfa) ** 2:
+        yield f"{len(row.black)} black levels for {len(row.cfa)} filters"
+    if row.ratio is not None and not row.ratio > 0:
+        yield f"exposure ratio {row.ratio:g}"
+
+
+def pixels(table: Table) -> Iterator[Wrong]:
+    """Whether every stored float is a finite number."""
+    with h5py.File(table.path, "r") as file:
+        for name in table.pictures:
+            if file[name].dtype.kind != "f":
+                continue
+            for number, truth in enumerate(table.truths):
+                for channel in range(3):
+                    if not np.isfinite(file[name][number, channel]).all():
+                        yield (
+                            "not-finite",
+                            f"{name} of {truth.key} holds values that are no numbers",
+                        )
+                        break
