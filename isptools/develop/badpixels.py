@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -46,6 +45,8 @@ def repair(sensor: U16, sites: Sites) -> U16:
 
 
 def _median(plane: U16) -> U16:
+    import cv2  # noqa: PLC0415 - 20 MB that a chain without this step need not load
+
     smooth: U16 = cv2.medianBlur(np.ascontiguousarray(plane), 3)  # type: ignore[assignment]  # OpenCV's stubs say any dtype
     return smooth
 

@@ -23,7 +23,9 @@ def stations(steps: Sequence[Step], start: Space = Space.SENSOR) -> tuple[Space,
 
 def develop(frame: Frame, steps: Sequence[Step]) -> Frame:
     """Walk the frame down the chain and return it at the last station; `frame` stays as it is."""
-    return deque(_walk(frame, steps, scratch=True), maxlen=1)[0]
+    walked = _walk(frame, steps, scratch=True)
+    del frame  # so that a sensor frame nobody else holds makes room for the picture
+    return deque(walked, maxlen=1)[0]
 
 
 def walk(frame: Frame, steps: Sequence[Step]) -> Iterator[Frame]:
@@ -37,7 +39,7 @@ def _walk(frame: Frame, steps: Sequence[Step], scratch: bool) -> Iterator[Frame]
     yield frame
     own = False
     for step in steps:
-        before = frame.pixels
+        known = id(frame.pixels)
         frame = step(frame, scratch and own)
-        own = own or frame.pixels is not before
+        own = own or id(frame.pixels) != known
         yield frame

@@ -52,7 +52,8 @@ def read_bytes(data: bytes, name: str) -> Frame:
     """As `read`, from a file's content; `name` stands in messages."""
     if not data:
         raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
-    tags = read_tags(io.BytesIO(data))
+    with io.BytesIO(data) as file:  # closed, since tifffile's pages refer to it in a circle
+        tags = read_tags(file)
     _expect_whole(tags, len(data), name)
     info = _look(data, name, data[:16])
     frame = _decode(data, name, info)

@@ -19,12 +19,26 @@ def half(mosaic: NDArray[np.uint16], colors: NDArray[np.uint8]) -> NDArray[np.ui
 
 @kernel
 def _half(mosaic, colors, rgb, top, bottom):
+    height, width = mosaic.shape
+    sites = np.zeros((4, rgb.shape[1]), np.uint32)
     for y in range(top, bottom):
+        for v in range(2):
+            for u in range(2):
+                site = sites[colors[v, u]]
+                if 2 * y + v < height:
+                    _every_second(mosaic[2 * y + v, u:], site)
+                else:
+                    site[:] = 0
+        red, green, second, blue = sites[0], sites[1], sites[3], sites[2]
         for x in range(rgb.shape[1]):
-            site = np.zeros(4, np.uint32)
-            for v in range(2 * y, min(2 * y + 2, mosaic.shape[0])):
-                for u in range(2 * x, min(2 * x + 2, mosaic.shape[1])):
-                    site[colors[v % 2, u % 2]] = mosaic[v, u]
-            rgb[y, x, 0] = site[0]
-            rgb[y, x, 1] = (site[1] + site[3]) >> np.uint32(1)
-            rgb[y, x, 2] = site[2]
+            rgb[y, x, 0] = red[x]
+            rgb[y, x, 1] = (green[x] + second[x]) >> np.uint32(1)
+            rgb[y, x, 2] = blue[x]
+
+
+@kernel
+def _every_second(row, out):
+    count = (len(row) + 1) // 2
+    for x in range(count):
+        out[x] = row[2 * x]
+    out[count:] = 0

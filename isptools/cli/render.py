@@ -1,0 +1,116 @@
+"""`isptools render`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from isptools.develop.steps import Step
+    from isptools.frame import Array
+
+SPACES = ("raw", "srgb", "adobe", "prophoto", "xyz", "p3", "rec2020")
+BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 0 means G)"
+
+
+@click.command()
+@click.argument("raw", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
+              help=".tif for the 16-bit integers, .png for 8 bit to look at.")  # fmt: skip
+@click.option("--demosaic", default="ahd", show_default=True,
+              type=click.Choice(["half", "linear", "ppg", "ahd"]))  # fmt: skip
+@click.option("--balance", default="camera", show_default=True, help=BALANCE + ".")
+@click.option("--space", default="srgb", show_default=True, type=click.Choice(SPACES))
+@click.option("--gamma", default="libraw", show_default=True,
+              type=click.Choice(["linear", "libraw", "srgb"]))  # fmt: skip
+@click.option("--highlights", default="clip", show_default=True,
+              type=click.Choice(["clip", "unclipped", "blend"]))  # fmt: skip
+@click.option("--fixed-white/--adjust-maximum", default=True, show_default=True,
+              help="The camera's white, or LibRaw's guess from the picture (0.75).")  # fmt: skip
+@click.option("--auto-bright", is_flag=True, help="Brighten until 1 % of the pixels are white.")
+def command(
+    raw: Path, out: Path, demosaic: str, balance: str, space: str, gamma: str, highlights: str,
+    fixed_white: bool, auto_bright: bool,
+) -> None:  # fmt: skip
+    """Develop one RAW file with the integers that LibRaw gives for the same choices."""
+    from isptools.develop.chain import develop
+    from isptools.raw import read
+
+    _expect_suffix(out)
+    steps = _steps(
+        {"method": demosaic, "balance": balance, "space": space, "gamma": gamma},
+        highlights, 0.0 if fixed_white else 0.75, auto_bright,
+    )  # fmt: skip
+    try:
+        picture = develop(read(raw), steps).pixels
+    except ValueError as error:
+        text = str(error)
+        raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None
+    try:
+        _write(out, picture)
+    except OSError as error:
+        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
+    click.echo(f"{out}: {picture.shape[1]} x {picture.shape[0]}, {space}, {gamma} gamma")
+
+
+def _expect_suffix(out: Path) -> None:
+    if out.suffix.lower() not in {".tif", ".tiff", ".png"}:
+        raise click.ClickException(f"{out}: give a name that ends in .tif, .tiff or .png")
+
+
+def _steps(
+    names: dict[str, str], highlights: str, adjust: float, auto_bright: bool
+) -> "tuple[Step, ...]":
+    from isptools.develop.steps import (
+        Balance,
+        Blend,
+        Demosaic,
+        Encode,
+        Levels,
+        Orient,
+        ToSpace,
+    )
+
+    by, gains = _gains(names["balance"])
+    keep = "clip" if highlights == "clip" else "keep"
+    blend = (Blend(),) if highlights == "blend" else ()
+    # LibRaw does not brighten a picture whose highlights stay unclipped
+    brighten = auto_bright and highlights != "unclipped"
+    return (
+        Levels(adjust),
+        Balance(by, gains, keep),  # type: ignore[arg-type]  # click has checked the names
+        Demosaic(names["method"]),  # type: ignore[arg-type]
+        *blend,
+        ToSpace(names["space"]),  # type: ignore[arg-type]
+        Encode(names["gamma"], auto_bright=brighten),  # type: ignore[arg-type]
+        Orient(),
+    )
+
+
+def _gains(text: str) -> tuple[str, tuple[float, float, float, float] | None]:
+    if text in {"camera", "daylight", "auto"}:
+        return text, None
+    try:
+        r, g, b, g2 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise click.ClickException(f"--balance {text}: expected {BALANCE}") from None
+    if min(r, g, b) <= 0 or g2 < 0:
+        raise click.ClickException(f"--balance {text}: gains must be above 0")
+    return "user", (r, g, b, g2)
+
+
+def _write(out: Path, picture: "Array") -> None:
+    """Whole or not at all."""
+    part = out.with_name(f".{out.name}.part")
+    try:
+        if out.suffix.lower() == ".png":
+            import imageio.v3 as imageio
+
+            imageio.imwrite(part, (picture >> 8).astype("uint8"), extension=".png")
+        else:
+            import tifffile
+
+            tifffile.imwrite(part, picture, photometric="rgb", compression=None, metadata=None)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
