@@ -81,7 +81,7 @@ def rendered(source, **choices):
 
 
 def probe(cfa="RGGB", shape=(46, 62), seed=0, flip_orientation=1):
-    """A colored, structured mosaic: edges, noise, dark and saturated parts; a gray wall is blind."""
+    """A colored, structured mosaic with noise, dark and saturated parts: a gray wall is blind."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[: shape[0], : shape[1]]
     wave = 0.5 + 0.4 * np.sin(x / 3.1 + y / 7.3) * np.cos(y / 2.3)

@@ -1,7 +1,6 @@
 """Slow NumPy twins of the compiled kernels, written from the descriptions and sharing no code."""
 
 import numpy as np
-from scipy.ndimage import uniform_filter  # noqa: F401
 
 
 def ahd(mosaic, colors, matrix, roots):

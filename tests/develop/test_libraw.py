@@ -86,7 +86,8 @@ ONE_BY_ONE = (
 )
 BAYER = (
     "apple_quicktake/Image__1.qtk", "apple_quicktake/raw_Image_04.qtk", "canon_d30/CRW.CRW",
-    "canon_g2/CRW_0304.CRW", "canon_g2/CRW_0305.CRW", "gopro_fusion/gopro_fusion_front_7066_crop.dng",
+    "canon_g2/CRW_0304.CRW", "canon_g2/CRW_0305.CRW",
+    "gopro_fusion/gopro_fusion_front_7066_crop.dng",
     "gopro_hero6/gopro_hero6_0024_crop.dng", "gopro_hero6/gopro_hero6_0024_crop_uncompressed.dng",
     "gopro_hero7black_pair/gopro_hero7black_8508_crop.dng", "kodak_dc50/DC0009L.KDC",
     "kodak_dc50/DC0010S.KDC", "kodak_dc50/DC0011M.KDC", "kodak_dc50/DC0012L.KDC",
