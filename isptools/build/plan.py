@@ -165,7 +165,7 @@ class _Look:
         truth = self._file(scene, scene.truth)
         header = self._header(scene, truth) if truth else None
         if not (truth and header and self._mosaic(scene, truth, header)):
-            return self._drop(scene, "truth-missing", f"its truth {scene.truth.path} is not usable")
+            return self._drop(scene, "truth-missing", self._why(scene))
         picture = None
         if self.pictures is not None:
             found = enhanced.match(self.pictures, scene.scene, _stem(scene.truth))
@@ -224,9 +224,15 @@ class _Look:
         self._note(scene, file.source.path, "refused", header.kind, detail)
         return False
 
+    def _why(self, scene: Scene) -> str:
+        """What the ledger says about the truth of a scene that can't be used."""
+        last = self.lines[-1]
+        return f"its truth {scene.truth.path} can't be used ({last.reason})"
+
     def _drop(self, scene: Scene, reason: str, detail: str) -> list[tuple[Scene, Task, raw.Header]]:
         for entry in scene.inputs:
-            self._note(scene, entry.path, "refused", reason, detail)
+            if self._file(scene, entry):
+                self._note(scene, entry.path, "refused", reason, detail)
         return []
 
     def _note(self, scene: Scene, file: str, kind: LineKind, *why: Any) -> None:

@@ -44,6 +44,7 @@ def input_row(read: Read, noise: Noise, truth: Read, limit: float) -> InputRow:
         ratio_origin=origin,
         orientation=capture.orientation,
         flip=capture.flip,
+        visible_origin=capture.visible_origin,
         active_area=capture.active_area,
         default_crop=capture.default_crop,
         make=capture.make,

@@ -86,9 +86,8 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
         truth = _read(task.truth, unit, work)
     except Refusal as refusal:
         yield _line(task.truth, unit, refusal)
-        yield from _drop(
-            task, unit, "truth-missing", f"its truth {task.truth.source.path} is not usable"
-        )
+        why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
+        yield from _drop(task, unit, "truth-missing", why)
         return
     number = None
     for file in task.inputs:

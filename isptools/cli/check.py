@@ -28,7 +28,7 @@ def command(folder: Path) -> None:
     for problem in (*wrong, *unsure):
         click.echo(("problem: " if problem.sure else "not sure: ") + str(problem))
     if wrong:
-        click.echo(f"{folder}: {len(wrong)} problems")
+        click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(1)
     click.echo(_summary(folder, len(unsure)))
 

@@ -24,7 +24,7 @@ from isptools import patches
 from isptools.shards.schema import InputRow
 
 F64 = NDArray[np.float64]
-SIDES = (8, 16, 32, 64)  # of the blocks, in pixels, rounded to whole cells
+SIZES = 4  # of blocks, each twice as wide as the one before
 RELIABLE = 0.6  # share of the input's block variance that is picture
 BLOCKS = 500  # fewer say little: two pictures with the same layout agree by chance
 WRONG = 0.8  # agreement below this is a wrong pair
@@ -48,32 +48,34 @@ def of_input(cells: F64, row: InputRow, truth: F64) -> list[Blocks]:
     """
     middle = float(np.median(cells))
     scales = {row.ratio or 1.0, float(np.median(truth)) / middle if middle > 0 else 1.0}
+    side = smallest(row.cfa)
     return [
-        block
-        for scale in sorted(scales)
-        for block in _reliable(np.minimum(cells * scale, 1.0), sides(row.cfa))
+        block for scale in sorted(scales) for block in _reliable(np.minimum(cells * scale, 1), side)
     ]
-
-
-def _reliable(cells: F64, sizes: list[int]) -> list[Blocks]:
-    found = []
-    for side in sizes:
-        if _count(cells.shape, side) < BLOCKS:
-            break
-        halves = [detail(half) for half in _halves(cells, side)]
-        between = correlation(*halves)
-        reliability = 2 * between / (1 + between) if between > 0 else 0.0  # Spearman-Brown
-        if reliability >= RELIABLE:
-            found.append(Blocks(side, detail(block_means(cells, side)), reliability))
-    return found
 
 
 def agreement(blocks: list[Blocks], truth: F64) -> float:
     """The best over sizes and exposures, about 1 for a true pair; `truth` is from `truth_cells`."""
+    details: dict[int, F64] = {}
+    for side in sorted({each.side for each in blocks}):
+        details[side] = detail(block_means(truth, side))
     return max(
-        correlation(each.means, detail(block_means(truth, each.side))) / sqrt(each.reliability)
-        for each in blocks
+        correlation(each.means, details[each.side]) / sqrt(each.reliability) for each in blocks
     )
+
+
+def _reliable(cells: F64, side: int) -> list[Blocks]:
+    found = []
+    one, other = _halves(cells, side)
+    for _ in range(SIZES):
+        if one.size < BLOCKS:
+            break
+        between = correlation(detail(one), detail(other))
+        reliability = 2 * between / (1 + between) if between > 0 else 0.0  # Spearman-Brown
+        if reliability >= RELIABLE:
+            found.append(Blocks(side, detail((one + other) / 2), reliability))
+        one, other, side = block_means(one, 2), block_means(other, 2), 2 * side
+    return found
 
 
 def input_cells(pixels: NDArray[np.float32], row: InputRow) -> F64:
@@ -113,10 +115,9 @@ def _linear(plane: NDArray[np.float32], space: str) -> NDArray[np.float32]:
     return np.where(plane <= np.float32(0.04045), plane / np.float32(12.92), steep)
 
 
-def sides(cfa: str) -> list[int]:
-    """Sides of the blocks in CFA cells."""
-    every = patches.period(cfa)
-    return [round(side / every / 2) * 2 for side in SIDES]
+def smallest(cfa: str) -> int:
+    """Side of the smallest blocks in CFA cells: 8 pixels for Bayer, 12 for X-Trans."""
+    return 4 if patches.period(cfa) == 2 else 2
 
 
 def detail(means: F64) -> F64:
@@ -140,13 +141,12 @@ def correlation(one: F64, other: F64) -> float:
 
 
 def _halves(cells: F64, side: int) -> tuple[F64, F64]:
-    """Block means of the black and of the white cells of a checkerboard."""
-    odd = np.add.outer(np.arange(cells.shape[0]), np.arange(cells.shape[1])) % 2 == 1
-    return 2 * block_means(cells * ~odd, side), 2 * block_means(cells * odd, side)
-
-
-def _count(shape: tuple[int, ...], side: int) -> int:
-    return (shape[0] // side) * (shape[1] // side)
+    """Block means of the black and of the white cells of a checkerboard; `side` is even."""
+    rows, columns = (length // side * side for length in cells.shape)
+    quads = cells[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2)
+    black = (quads[:, 0, :, 0] + quads[:, 1, :, 1]) / 2
+    white = (quads[:, 0, :, 1] + quads[:, 1, :, 0]) / 2
+    return block_means(black, side // 2), block_means(white, side // 2)
 
 
 def _cells(plane: NDArray[np.float32], every: int) -> NDArray[np.float32]:

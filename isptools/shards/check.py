@@ -153,7 +153,7 @@ def _shard(
     problems += [("index", text) for text in _against(table, listed, index)]
     problems += structure.tables(table)
     tables.append(table)
-    if not any(what == "pointer" for what, _ in problems):
+    if not any(what in {"pointer", "facts"} for what, _ in problems):
         problems += structure.pixels(table)
         pairs.add(table)
     return problems

@@ -65,7 +65,8 @@ class InputRow:
     ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", or "" for none
     orientation: int = _column("i4")  # EXIF code; the pixels stand as the sensor has them
     flip: int = _column("i4")  # LibRaw's code for the same
-    active_area: tuple[int, ...] | None = _column("i4", 4)  # top, left, bottom, right
+    visible_origin: tuple[int, ...] = _column("i4", 2)  # row, column on the sensor of pixel 0, 0
+    active_area: tuple[int, ...] | None = _column("i4", 4)  # top, left, bottom, right on the sensor
     default_crop: tuple[float, ...] | None = _column("f8", 4)  # top, left, height, width
     make: str = _column("S")
     model: str = _column("S")

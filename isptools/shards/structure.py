@@ -62,8 +62,11 @@ def _datasets(file: h5py.File) -> Iterator[str]:
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
     wanted = {column.name: column.metadata for column in fields(row)}
-    if dtype.names != tuple(wanted):
-        yield f"{name} has the columns {dtype.names}, not {tuple(wanted)}"
+    here = dtype.names or ()
+    if here != tuple(wanted):
+        lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
+        more = ", ".join(sorted(set(here) - set(wanted))) or "none"
+        yield f"{name}: columns differ or are in another order (it lacks {lacks}; unknown: {more})"
         return
     for column, metadata in wanted.items():
         base, shape = dtype[column].base, dtype[column].shape
@@ -123,8 +126,8 @@ def tables(table: Table) -> Iterator[Wrong]:
 
 
 def _facts(row: InputRow, table: Table) -> Iterator[str]:
-    numbers = (*row.black, row.white, *row.shot, *row.read)
-    if not np.isfinite(numbers).all():
+    stated = (row.black, row.white, row.shot, row.read)  # None where all of a column is NaN
+    if any(value is None or not np.isfinite(value).all() for value in stated):
         yield "levels or noise are not finite"
     elif not row.white > max(row.black):
         yield f"white {row.white:g} is not above black {max(row.black):g}"

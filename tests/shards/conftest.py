@@ -1,0 +1,38 @@
+"""The miniature of SID as shards, made once."""
+
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from isptools import manifest as manifests
+from isptools import sample
+from isptools.build import Options, build
+from isptools.recipe import Recipe
+
+
+def _built(name: str, folder: Path) -> Path:
+    manifest = sample.manifest(name, manifests.load(name))
+    recipe = msgspec.structs.replace(Recipe.load(name), sample=True, scenes_per_shard=2)
+    sample.write(name, folder / "raw")
+    build(recipe, folder / "raw", folder / "shards", Options(manifest=manifest))
+    return folder / "shards"
+
+
+@pytest.fixture(scope="session")
+def sony(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five Bayer scenes in four shards; not to be written on."""
+    return _built("sid", tmp_path_factory.mktemp("sid"))
+
+
+@pytest.fixture(scope="session")
+def fuji(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five X-Trans scenes; not to be written on."""
+    return _built("sid-fuji", tmp_path_factory.mktemp("fuji"))
+
+
+@pytest.fixture
+def copy(sony: Path, tmp_path: Path) -> Path:
+    """A copy of the Bayer shards, to be spoiled."""
+    return Path(shutil.copytree(sony, tmp_path / "copy"))
