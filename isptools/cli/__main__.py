@@ -1,0 +1,5 @@
+"""`python -m isptools.cli` is `isptools`."""
+
+from isptools.cli import main
+
+main()

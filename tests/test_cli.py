@@ -1,0 +1,174 @@
+"""The command line is frozen here: it grows on purpose only."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rawpy
+import tifffile
+from click.testing import CliRunner
+
+from isptools.cli import COMMANDS, main
+from tests.develop import libraw
+
+OPTIONS = {
+    "bad-pixels": ["raws", "ratio", "out"],
+    "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
+    "check": ["folder"],
+    "inspect": ["file", "image"],
+    "recipes": [],
+    "render": [
+        "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
+        "auto_bright",
+    ],
+    "sample": ["name", "out", "seed"],
+    "show": ["recipe"],
+}  # fmt: skip
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def test_command_line_grows_only_on_purpose():
+    found = {name: [one.name for one in main.get_command(None, name).params] for name in COMMANDS}
+    assert found == OPTIONS
+
+
+def test_help_is_light():
+    """Neither numpy nor torch, and under 150 ms of CPU."""
+    heavy = (
+        "import sys, time, isptools.cli as cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print('loaded', *sorted({'numpy','torch','h5py','rawpy','numba'} & set(sys.modules)))\n"
+        "print('cpu', time.process_time())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert "\nloaded\n" in done.stdout
+    assert all(name in done.stdout for name in COMMANDS)
+    assert float(done.stdout.split("cpu ")[1]) < 0.15
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name):
+    done = run(name, "--help")
+    assert done.exit_code == 0
+    assert done.output.startswith("Usage")
+
+
+def test_show_prints_stations_truths_and_notes():
+    done = run("show", "sid")
+    assert done.exit_code == 0, done.output
+    for word in ("sensor -> mosaic", "camera -> xyz", "<- truth", "stands in for Photoshop"):
+        assert word in done.output
+
+
+def test_recipes_lists_what_ships():
+    done = run("recipes")
+    assert {"sid", "sid-fuji", "sid-paper2018"} <= {
+        line.split()[0] for line in done.output.splitlines()
+    }
+
+
+@pytest.mark.parametrize("word", ["no-such-recipe", "missing.toml"])
+def test_an_unknown_recipe_is_one_line(word):
+    done = run("show", word)
+    assert done.exit_code == 1
+    assert done.output.count("\n") == 1
+    assert "sid" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choices"),
+    [
+        (["--demosaic", "ppg"], {"method": "ppg"}),
+        (["--balance", "daylight", "--space", "xyz"], {"balance": "daylight", "space": "xyz"}),
+        (["--balance", "1.9,1,1.4,1.1", "--gamma", "srgb"], {"balance": "user", "curve": "srgb"}),
+        (["--highlights", "blend", "--adjust-maximum"], {"highlights": 2, "adjust": 0.75}),
+        (["--auto-bright", "--highlights", "unclipped"], {"auto_bright": True, "highlights": 1}),
+        (["--auto-bright", "--balance", "auto"], {"auto_bright": True, "balance": "auto"}),
+    ],
+)
+def test_render_writes_libraws_integers(tmp_path, arguments, choices):
+    data, _ = libraw.written(libraw.probe("GBRG", (47, 62), flip_orientation=8))
+    (tmp_path / "a.dng").write_bytes(data)
+    done = run("render", tmp_path / "a.dng", "--out", tmp_path / "a.tif", *arguments)
+    assert done.exit_code == 0, done.output
+    picture = tifffile.imread(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture, libraw.rendered(data, **choices))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.dng", "a.tif"]
+
+
+def test_render_defaults_are_those_of_the_help(tmp_path):
+    data, _ = libraw.written(libraw.probe())
+    (tmp_path / "a.dng").write_bytes(data)
+    assert run("render", tmp_path / "a.dng", "--out", tmp_path / "a.tif").exit_code == 0
+    with rawpy.imread(str(tmp_path / "a.dng")) as opened:
+        theirs = opened.postprocess(
+            use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0.0, output_bps=16
+        )
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), theirs)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.dng", "--out", "a.tif"], "nothing.dng"),
+        (["a.dng", "--out", "a.jpg"], ".tif, .tiff or .png"),
+        (["a.dng", "--out", "a.tif", "--balance", "warm"], "expected camera"),
+        (["a.dng", "--out", "a.tif", "--balance", "1,0,1,1"], "above 0"),
+        (["a.dng", "--out", "no/such/a.tif"], "could not be written"),
+        (["text.ARW", "--out", "a.tif"], "text.ARW"),
+    ],
+)
+def test_render_complains_in_one_line_and_writes_nothing(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.dng").write_bytes(libraw.written(libraw.probe())[0])
+    (tmp_path / "text.ARW").write_text("no raw at all")
+    done = run("render", *arguments)
+    assert done.exit_code == 1
+    assert message in done.output
+    assert done.output.count("\n") == 1
+    assert "Traceback" not in done.output
+    assert not list(tmp_path.glob("a.tif*")) + list(tmp_path.glob(".a*"))
+
+
+def test_bad_pixels_writes_a_step_a_recipe_takes(tmp_path):
+    paths = []
+    for i in range(4):
+        frame = libraw.probe(seed=i, shape=(60, 80))
+        pixels = frame.pixels.copy()
+        pixels[:] = 400 + 3 * i
+        pixels[11, 20] = pixels[30, 33] = 4000
+        pixels[(5 + i) * 2, 7] = 3000  # a photon strike: not confirmed
+        paths.append(tmp_path / f"{i}.dng")
+        data, _ = libraw.written(type(frame)(pixels, frame.space, frame.capture))
+        paths[-1].write_bytes(data)
+    done = run("bad-pixels", *paths, "--out", tmp_path / "step.toml")
+    assert done.exit_code == 0, done.output
+    assert "2 bad pixels" in done.output
+    from isptools.recipe import Recipe, find  # noqa: PLC0415 - only here
+
+    text = find("sid").read_text(encoding="utf-8")
+    (tmp_path / "own.toml").write_text((tmp_path / "step.toml").read_text() + text)
+    step = Recipe.load(tmp_path / "own.toml").prepare[0]
+    assert step.sites == ((11, 20), (30, 33))
+    assert step.camera == "isptools probe"
+
+
+def test_sample_writes_the_same_bytes_twice(tmp_path):
+    for name in ("one", "two"):
+        assert run("sample", "sid", "--out", tmp_path / name).exit_code == 0
+    files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        other = tmp_path / "two" / path.relative_to(tmp_path / "one")
+        assert path.read_bytes() == other.read_bytes()
+
+
+def test_an_unknown_sample_is_one_line(tmp_path):
+    done = run("sample", "mars", "--out", tmp_path / "x")
+    assert done.exit_code == 1
+    assert done.output.count("\n") == 1
