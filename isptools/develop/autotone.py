@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import kernel, over_rows
+from isptools.frame import empty
 
 F32 = NDArray[np.float32]
 U16 = NDArray[np.uint16]
@@ -61,7 +62,7 @@ def _luminance_histogram(xyz, _, top, bottom):
 
 
 def _shape(xyz: F32, black: float, white: float, exponent: float) -> U16:
-    out = np.empty(xyz.shape, np.uint16)
+    out = empty(xyz.shape, np.uint16)
     scale = SRGB_FROM_XYZ / np.float32(white - black)
     levels = np.array([black / (white - black)], np.float32)
     over_rows(_apply, len(xyz), xyz, scale, levels, _display(exponent), out)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import along_rows, kernel, over_rows
-from isptools.frame import Frame
+from isptools.frame import Frame, empty
 
 U16 = NDArray[np.uint16]
 Gains = tuple[float, float, float, float]  # R, G, B, G2
@@ -98,7 +98,7 @@ def scale(mosaic: U16, cfa: str, gains: Gains, white: float) -> U16:
     """
     factor = np.asarray(gains, np.float32) * np.float32(65535) / np.float32(white)
     table = along_rows(factor[color_indices(cfa)], mosaic.shape[1])
-    balanced = np.empty_like(mosaic)
+    balanced = empty(mosaic.shape, np.uint16)
     over_rows(_scale, len(mosaic), mosaic, table, balanced)
     return balanced
 

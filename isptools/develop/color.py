@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from isptools.develop.planes import join, split
 from isptools.develop.rows import kernel, over_rows, writable
-from isptools.frame import Capture, Matrix, UnsupportedError
+from isptools.frame import Capture, Matrix, UnsupportedError, empty
 
 U16 = NDArray[np.uint16]
 F32 = NDArray[np.float32]
@@ -54,7 +54,7 @@ def convert(rgb: U16, matrix: F32, scratch: bool = False) -> U16:
 
     LibRaw: convert_to_rgb_loop.
     """
-    out = writable(rgb) if scratch else np.empty_like(rgb)
+    out = writable(rgb) if scratch else empty(rgb.shape, np.uint16)
     over_rows(_convert, len(rgb), rgb, matrix, out)
     return out
 
@@ -80,7 +80,7 @@ def _row(planes, by_r, by_g, by_b, shown):
 
 def project(rgb: U16, matrix: F32) -> F32:
     """(H, W, 3) of 65535 = 1 times a 3x3, in float32, nothing clipped."""
-    out = np.empty(rgb.shape, np.float32)
+    out = empty(rgb.shape, np.float32)
     over_rows(_project, len(rgb), rgb, matrix / np.float32(65535), out)
     return out
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import kernel, over_rows
+from isptools.frame import empty
 
 U16 = NDArray[np.uint16]
 
@@ -17,7 +18,7 @@ def blend(rgb: U16, gains: tuple[float, ...]) -> U16:
     `gains` are those applied, normalized by their largest. LibRaw: blend_highlights (highlight 2).
     """
     clip = int(min(np.float32(65535) * np.float32(gain) for gain in gains[:3]))
-    out = np.empty_like(rgb)
+    out = empty(rgb.shape, np.uint16)
     over_rows(_blend, len(rgb), rgb, np.int32(clip), TO_CHROMA, FROM_CHROMA, out)
     return out
 

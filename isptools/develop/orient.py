@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from isptools.develop.planes import join, split
 from isptools.develop.rows import kernel, over_rows, writable
+from isptools.frame import empty
 
 
 def upright(picture: NDArray[Any], flip: int, scratch: bool = False) -> NDArray[Any]:
@@ -18,10 +19,10 @@ def upright(picture: NDArray[Any], flip: int, scratch: bool = False) -> NDArray[
         return np.ascontiguousarray(_view(picture, flip))
     source = np.ascontiguousarray(picture)
     if flip & 4:
-        out = np.empty(_view(picture, flip).shape, np.uint16)
+        out = empty(_view(picture, flip).shape, np.uint16)
         over_rows(_transpose, len(out), source, flip, out)
         return out
-    out = writable(source) if scratch and flip == 1 else np.empty_like(source)
+    out = writable(source) if scratch and flip == 1 else empty(source.shape, np.uint16)
     over_rows(_flip, len(out), source, flip, out)
     return out
 

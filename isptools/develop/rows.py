@@ -1,5 +1,6 @@
 """Compiled kernels over strips of rows, on as many threads as the environment allows."""
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,11 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from isptools.frame import forget
+
+BANDS = 6  # a mosaic's memory goes back in so many pieces
+REACH = 16  # more rows than any method looks up
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,12 +38,28 @@ def over_rows(strip: Callable[..., Any], height: int, *args: Any) -> list[Any]:
     `strip` reads what it likes and writes only rows [top, bottom) of its output. Arrays are handed
     over read-only unless they are the last argument, so that a kernel is compiled once.
     """
+    return _strips(strip, 0, height, args)
+
+
+def using_up(strip: Callable[..., Any], mosaic: NDArray[Any], *args: Any) -> None:
+    """As `over_rows` with a mosaic as first argument, whose memory goes back while it is read.
+
+    Only for a mosaic that nobody else holds.
+    """
+    height = len(mosaic)
+    edges = [height * i // BANDS for i in range(BANDS + 1)]
+    for top, bottom in itertools.pairwise(edges):
+        _strips(strip, top, bottom, (mosaic, *args))
+        forget(mosaic, bottom - REACH)
+
+
+def _strips(strip: Callable[..., Any], top: int, bottom: int, args: tuple[Any, ...]) -> list[Any]:
     *inputs, output = args
     args = (*(readonly(value) for value in inputs), output)
-    count = max(1, min(threads(), height // 16))
-    edges = [height * i // count for i in range(count + 1)]
+    count = max(1, min(threads(), (bottom - top) // 16))
+    edges = [top + (bottom - top) * i // count for i in range(count + 1)]
     if count == 1:
-        return [strip(*args, 0, height)]
+        return [strip(*args, top, bottom)]
     with ThreadPoolExecutor(count) as pool:
         jobs = [pool.submit(strip, *args, *edges[i : i + 2]) for i in range(count)]
         return [job.result() for job in jobs]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import along_rows, kernel, over_rows
+from isptools.frame import empty
 
 U16 = NDArray[np.uint16]
 
@@ -15,7 +16,7 @@ def subtract_black(sensor: U16, black: tuple[int, ...]) -> tuple[U16, int]:
     """
     side = 6 if len(black) == 36 else 2
     level = along_rows(np.asarray(black, np.uint16).reshape(side, side), sensor.shape[1])
-    mosaic = np.empty_like(sensor)
+    mosaic = empty(sensor.shape, np.uint16)
     found = over_rows(_subtract, len(sensor), sensor, level, mosaic)
     return mosaic, int(max(found))
 

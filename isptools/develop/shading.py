@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import kernel, over_rows
-from isptools.frame import GainMap
+from isptools.frame import GainMap, empty
 
 U16 = NDArray[np.uint16]
 
@@ -63,7 +63,7 @@ def radial(mosaic: U16, terms: tuple[float, ...], center: tuple[float, float]) -
     (H, W) uint16, rounded, clipped at 65535; `center` is (x, y) as a share of width and height
     (DNG 1.7, FixVignetteRadial).
     """
-    out = np.empty_like(mosaic)
+    out = empty(mosaic.shape, np.uint16)
     k = np.asarray(terms, np.float64)
     over_rows(_radial, len(mosaic), mosaic, k, np.asarray(center, np.float64), out)
     return out

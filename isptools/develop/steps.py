@@ -2,7 +2,7 @@
 
 No arithmetic lives here. A step is a frozen record of parameters, the stations it joins, and one
 call. `Step` is the whole list: what is not in it can't be in a recipe. With `scratch` a step may
-write over the pixels of the frame it is given.
+write over the pixels of the frame it is given, or give their memory back.
 """
 
 from collections.abc import Callable, Mapping
@@ -206,8 +206,8 @@ class Demosaic(Base, frozen=True, tag="demosaic"):
             return self.done(frame, half(pixels, colors))
         joined = balance.three_colors(facts.cfa)
         if self.method == "ahd":
-            return self.done(frame, ahd(pixels, joined, facts.camera_to_srgb))
-        return self.done(frame, OURS[self.method](pixels, joined))
+            return self.done(frame, ahd(pixels, joined, facts.camera_to_srgb, scratch))
+        return self.done(frame, OURS[self.method](pixels, joined, scratch))
 
 
 class Blend(Base, frozen=True, tag="blend"):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import kernel, over_rows, writable
+from isptools.frame import empty
 
 U16 = NDArray[np.uint16]
 FULL = 0x2000  # the white point of 13-bit brightness without auto-bright
@@ -76,7 +77,7 @@ def _join(exponent: float, slope: float) -> tuple[float, float]:
 
 def encode(linear: U16, table: U16, scratch: bool = False) -> U16:
     """(H, W, 3) looked up in a table of 65536; with `scratch` in place."""
-    out = writable(linear) if scratch else np.empty_like(linear)
+    out = writable(linear) if scratch else empty(linear.shape, np.uint16)
     over_rows(_encode, len(linear), linear, table, out)
     return out
 

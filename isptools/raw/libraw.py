@@ -7,7 +7,7 @@ import numpy as np
 import rawpy
 from numpy.typing import NDArray
 
-from isptools.frame import Capture, Frame, Kind, Matrix, Space, UnsupportedError
+from isptools.frame import Capture, Frame, Kind, Matrix, Space, UnsupportedError, empty
 from isptools.raw import capi, dng_write
 from isptools.raw.color import XYZ_FROM_SRGB, as_matrix
 
@@ -63,8 +63,9 @@ def frame_of(raw: Any, info: capi.Info) -> Frame:
         visible_origin=(int(raw.sizes.top_margin), int(raw.sizes.left_margin)),
         pixel_aspect=float(raw.sizes.pixel_aspect),
     )
-    visible = raw.raw_image_visible
-    pixels = np.array(visible[..., :3] if kind == "linear" else visible, order="C")
+    visible = raw.raw_image_visible[..., :3] if kind == "linear" else raw.raw_image_visible
+    pixels = empty(visible.shape, visible.dtype)
+    pixels[...] = visible
     return Frame(pixels, Space.SENSOR, capture)
 
 

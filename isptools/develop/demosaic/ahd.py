@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from isptools.develop.demosaic.border import fill_sides
 from isptools.develop.demosaic.lab import cube_roots, xyz_from_camera
 from isptools.develop.planes import clamped, difference, halved, join_floats, quartered, to_float
-from isptools.develop.rows import kernel, over_rows
-from isptools.frame import Matrix
+from isptools.develop.rows import kernel, over_rows, using_up
+from isptools.frame import Matrix, empty
 
 REACH = 5  # the outer five pixels are means of their window
 TILE = 1024  # columns at a time
@@ -21,15 +21,21 @@ TWO = np.float32(2)
 
 
 def ahd(
-    mosaic: NDArray[np.uint16], colors: NDArray[np.uint8], camera_to_srgb: Matrix | None
+    mosaic: NDArray[np.uint16],
+    colors: NDArray[np.uint8],
+    camera_to_srgb: Matrix | None,
+    scratch: bool = False,
 ) -> NDArray[np.uint16]:
     """(H, W) balanced mosaic to (H, W, 3); `colors` holds 0, 1, 2 per 2x2 position.
 
-    The matrix only serves to compare colors in CIELAB. LibRaw: ahd_interpolate.
+    The matrix only serves to compare colors in CIELAB. LibRaw: ahd_interpolate. With `scratch` the mosaic is used up.
     """
-    rgb = np.empty((*mosaic.shape, 3), np.uint16)
+    rgb = empty((*mosaic.shape, 3), np.uint16)
     matrix = xyz_from_camera(camera_to_srgb)
-    over_rows(_ahd, len(mosaic), mosaic, colors, matrix, cube_roots(), rgb)
+    if scratch:
+        using_up(_ahd, mosaic, colors, matrix, cube_roots(), rgb)
+    else:
+        over_rows(_ahd, len(mosaic), mosaic, colors, matrix, cube_roots(), rgb)
     return rgb
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import kernel, over_rows
+from isptools.frame import empty
 
 
 def half(mosaic: NDArray[np.uint16], colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
@@ -12,14 +13,14 @@ def half(mosaic: NDArray[np.uint16], colors: NDArray[np.uint8]) -> NDArray[np.ui
     A sample that an odd side cuts off counts as 0, as LibRaw has it (half_size).
     """
     height, width = (-(-side // 2) for side in mosaic.shape)
-    rgb = np.empty((height, width, 3), np.uint16)
+    rgb = empty((height, width, 3), np.uint16)
     over_rows(_half, height, mosaic, colors, rgb)
     return rgb
 
 
 @kernel
 def _half(mosaic, colors, rgb, top, bottom):
-    height, width = mosaic.shape
+    height = mosaic.shape[0]
     sites = np.zeros((4, rgb.shape[1]), np.uint32)
     for y in range(top, bottom):
         for v in range(2):

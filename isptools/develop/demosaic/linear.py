@@ -4,16 +4,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill_sides
-from isptools.develop.rows import kernel, over_rows
+from isptools.develop.rows import kernel, over_rows, using_up
+from isptools.frame import empty
 
 
-def linear(mosaic: NDArray[np.uint16], colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
+def linear(
+    mosaic: NDArray[np.uint16], colors: NDArray[np.uint8], scratch: bool = False
+) -> NDArray[np.uint16]:
     """(H, W) balanced mosaic to (H, W, 3); `colors` holds 0, 1, 2 per 2x2 position.
 
-    LibRaw: lin_interpolate. Its weights come down to truncated means of 2 or 4 neighbors.
+    LibRaw: lin_interpolate. With `scratch` the mosaic is used up. Its weights come down to truncated means of 2 or 4 neighbors.
     """
-    rgb = np.empty((*mosaic.shape, 3), np.uint16)
-    over_rows(_linear, len(mosaic), mosaic, colors, rgb)
+    rgb = empty((*mosaic.shape, 3), np.uint16)
+    if scratch:
+        using_up(_linear, mosaic, colors, rgb)
+    else:
+        over_rows(_linear, len(mosaic), mosaic, colors, rgb)
     return rgb
 
 

@@ -9,20 +9,27 @@ from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill, mean_of_window
 from isptools.develop.planes import clamped, difference, halved, join_floats, quartered, to_float
-from isptools.develop.rows import kernel, over_rows
+from isptools.develop.rows import kernel, over_rows, using_up
+from isptools.frame import empty
 
 RING = 8  # rows of samples in memory: three above and below the row whose green is computed
 THREE, TWO = np.float32(3), np.float32(2)
 
 
-def ppg(mosaic: NDArray[np.uint16], colors: NDArray[np.uint8]) -> NDArray[np.uint16]:
+def ppg(
+    mosaic: NDArray[np.uint16], colors: NDArray[np.uint8], scratch: bool = False
+) -> NDArray[np.uint16]:
     """(H, W) balanced mosaic to (H, W, 3); `colors` holds 0, 1, 2 per 2x2 position.
 
     LibRaw: ppg_interpolate. Green first, in the direction of the smaller gradient; red and blue
     from it. Greens of the outer three pixels are means; the outermost pixel is all means.
+    With `scratch` the mosaic is used up.
     """
-    rgb = np.empty((*mosaic.shape, 3), np.uint16)
-    over_rows(_ppg, len(mosaic), mosaic, colors, rgb)
+    rgb = empty((*mosaic.shape, 3), np.uint16)
+    if scratch:
+        using_up(_ppg, mosaic, colors, rgb)
+    else:
+        over_rows(_ppg, len(mosaic), mosaic, colors, rgb)
     return rgb
 
 
