@@ -28,7 +28,8 @@ def ahd(
 ) -> NDArray[np.uint16]:
     """(H, W) balanced mosaic to (H, W, 3); `colors` holds 0, 1, 2 per 2x2 position.
 
-    The matrix only serves to compare colors in CIELAB. LibRaw: ahd_interpolate. With `scratch` the mosaic is used up.
+    The matrix only serves to compare colors in CIELAB. LibRaw: ahd_interpolate.
+    With `scratch` the mosaic is used up.
     """
     rgb = empty((*mosaic.shape, 3), np.uint16)
     matrix = xyz_from_camera(camera_to_srgb)

@@ -13,7 +13,8 @@ def linear(
 ) -> NDArray[np.uint16]:
     """(H, W) balanced mosaic to (H, W, 3); `colors` holds 0, 1, 2 per 2x2 position.
 
-    LibRaw: lin_interpolate. With `scratch` the mosaic is used up. Its weights come down to truncated means of 2 or 4 neighbors.
+    LibRaw: lin_interpolate. Its weights come down to truncated means of 2 or 4 neighbors.
+    With `scratch` the mosaic is used up.
     """
     rgb = empty((*mosaic.shape, 3), np.uint16)
     if scratch:
