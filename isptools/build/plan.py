@@ -1,5 +1,6 @@
 """What is to be made, from the manifest, the files that are there, and their headers."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -81,11 +82,13 @@ class Choice:
     progress: Callable[[int, int], None] = lambda _done, _total: None  # scenes looked at, of all
 
 
-def plan(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) -> Plan:
+def plan_units(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) -> Plan:
     """Decide which scene goes into which shard; reads headers, no pixels.
 
     BuildError in one message if the data set is not at `place`.
     """
+    if not re.fullmatch(r"\w[\w.-]*", recipe.name):
+        raise BuildError(f"recipe name {recipe.name!r} can't be part of a file name")
     chosen = _chosen(recipe, manifest)
     folder = source.root(manifest.data_set, _entries(chosen), place)
     look = _Look(manifest, folder, _pictures(choice))

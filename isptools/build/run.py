@@ -10,7 +10,7 @@ from isptools.build.plan import Unit
 from isptools.build.unit import Work, make
 
 
-def run(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
+def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
     """Make every unit and yield it when it is finished, in no fixed order.
 
     `jobs` counts loky's spawned workers (a forked one would deadlock in LibRaw), each with one
