@@ -206,10 +206,11 @@ class _Look:
         return File(key, entry, found.source)
 
     def _header(self, scene: Scene, file: File) -> raw.Header | None:
+        path = self.folder.root / file.source.path
         try:
-            header = raw.header(self.folder.root / file.source.path)
+            header = raw.header(path)
         except (raw.RawError, OSError) as error:
-            detail = one_line(error)
+            detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
             self._note(scene, file.source.path, "refused", "unreadable", detail, file.source.size)
             return None
         camera = f"{header.make} {header.model}".strip()

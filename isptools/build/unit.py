@@ -109,11 +109,13 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
 
 def _read(file: File, unit: Unit, work: Work) -> Read:
     """Read a file once: its hash and its frame. Refusal if it is not what was planned."""
+    path = work.root / file.source.path
     try:
-        data = (work.root / file.source.path).read_bytes()
+        data = path.read_bytes()
         frame = raw.read_bytes(data, file.source.path)
     except (raw.RawError, UnsupportedError, OSError) as error:
-        raise Refusal("unreadable", one_line(error), file.source.size) from None
+        detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
+        raise Refusal("unreadable", detail, file.source.size) from None
     digest = hashlib.sha256(data).hexdigest()
     if file.entry.sha256 not in {"", digest}:
         raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.entry.sha256}")

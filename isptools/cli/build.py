@@ -104,8 +104,12 @@ def _files(manifest: "Manifest", source: Path | None, sample: bool) -> Iterator[
         yield source
         return
     with TemporaryDirectory(prefix="isptools-") as folder:
-        for path in samples.write(manifest.data_set.name, Path(folder)):
-            os.utime(path, (0, 0))  # the same each time, so that a second build finds it unchanged
+        try:
+            for path in samples.write(manifest.data_set.name, Path(folder)):
+                os.utime(path, (0, 0))  # the same each time: a second build finds it unchanged
+        except OSError as error:
+            message = f"cannot write the miniature to {folder}: {error.strerror or error}"
+            raise click.ClickException(message) from None
         yield Path(folder)
 
 

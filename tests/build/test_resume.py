@@ -95,6 +95,37 @@ def test_interrupted_and_run_again(many: Tiny, number: signal.Signals, jobs: int
     assert tinies.listing(many.out) == tinies.listing(many.folder / "whole")
 
 
+def workers(pid: int) -> list[int]:
+    """Processes below `pid` that loky started to work."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == pid and b"popen_loky" in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for workers in /proc")
+def test_a_worker_that_is_killed(many: Tiny) -> None:
+    """As by a system that runs out of memory: one line, and the next run goes on."""
+    running = subprocess.Popen(
+        command(many, many.out, "--jobs", "2"), stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not list((many.out / ".journal").glob("*.h5.json")) and running.poll() is None:
+        time.sleep(0.0005)
+    os.kill(workers(running.pid)[0], signal.SIGKILL)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert errors.splitlines()[-1].startswith("Error: a worker process was killed")
+    assert "Traceback" not in errors
+    assert disk.stale(many.out) == []
+    assert many.build().kept > 0
+
+
 def test_what_is_finished_is_kept(tiny: Tiny) -> None:
     tiny.build()
     before = {path: path.stat().st_mtime_ns for path in tiny.out.glob("*.h5")}
@@ -236,7 +267,10 @@ def test_a_worker_that_outlived_its_build_writes_nothing(tiny: Tiny) -> None:
 
 
 def test_journal_and_index_know_no_time_and_no_place(tiny: Tiny) -> None:
+    tiny.file("short/a1_0.dng").write_bytes(b"")
+    tiny.file("short/b2_0.dng").write_bytes(tiny.file("short/b2_0.dng").read_bytes()[:5000])
     tiny.build()
+    assert len(tinies.ledger(tiny.out)) == 2
     moved = Tiny(tiny.folder.with_name("elsewhere"))
     shutil.copytree(tiny.folder, moved.folder, ignore=shutil.ignore_patterns("out"))
     build(moved.recipe, moved.source, moved.out, tinies.Options(jobs=1, manifest=moved.manifest))
