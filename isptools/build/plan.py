@@ -55,6 +55,11 @@ class Unit:
         return sum(len(task.inputs) for task in self.tasks)
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What the manifest says about them, in the same order."""
+        return tuple(file.entry for task in self.tasks for file in (task.truth, *task.inputs))
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Every file the shard depends on, in order."""
         files: list[Source] = []
@@ -126,12 +131,13 @@ def _entries(scenes: Iterable[Scene]) -> Iterator[Entry]:
 
 def _excluded(recipe: Recipe, manifest: Manifest, splits: Sequence[Split]) -> list[Line]:
     lists = manifests.excluded(manifest.data_set, recipe.exclude)
-    return [
-        Line(entry.split, entry.scene, entry.path, "excluded", lists[entry.scene].name,
-             lists[entry.scene].reason)
-        for entry in manifest.entries
-        if entry.scene in lists and entry.split in splits
-    ]  # fmt: skip
+    lines = []
+    for entry in manifest.entries:
+        split = "train" if entry.split == "val" and recipe.val == "train" else entry.split
+        if entry.scene in lists and split in splits:
+            why = lists[entry.scene]
+            lines.append(Line(split, entry.scene, entry.path, "excluded", why.name, why.reason))
+    return lines
 
 
 def _units(recipe: Recipe, tasks: Iterable[tuple[Scene, Task, raw.Header]]) -> Iterator[Unit]:

@@ -63,12 +63,19 @@ def make(unit: Unit, work: Work) -> Made:
         unit.split,
         work.recipe.sha256,
         work.versions,
+        facts(unit, work),
         unit.sources,
         _listed(unit, shard.written),
         tuple(sorted(lines)),
     )
     journal.save(work.out, made)
     return made
+
+
+def facts(unit: Unit, work: Work) -> str:
+    """The hash of what the manifest states and a shard repeats: licence, exposures, ..."""
+    stated = (work.data_set, work.citation, unit.entries)
+    return hashlib.sha256(msgspec.json.encode(stated, order="deterministic")).hexdigest()
 
 
 def _listed(unit: Unit, written: write.Written | None) -> Shard | None:

@@ -227,3 +227,12 @@ def test_a_backend_chosen_by_the_caller_gives_the_same_bytes(tiny: Tiny, backend
     with parallel_config(backend=backend, n_jobs=2):
         tiny.build(tiny.folder / "again")
     assert tinies.listing(tiny.folder / "again") == tinies.listing(tiny.out)
+
+
+def test_a_dask_cluster_makes_the_same_bytes(tiny: Tiny) -> None:
+    distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    tiny.build()
+    how = {"n_workers": 1, "threads_per_worker": 2, "processes": False, "dashboard_address": None}
+    with distributed.Client(**how), parallel_config(backend="dask"):
+        tiny.build(tiny.folder / "again")
+    assert tinies.listing(tiny.folder / "again") == tinies.listing(tiny.out)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import imageio.v3 as imageio
@@ -12,9 +13,11 @@ import pytest
 import rawpy
 from click.testing import CliRunner, Result
 
+from isptools import raw
 from isptools.cli import main
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny
+from tests.shards.made import XTRANS
 
 
 def call(*arguments: object) -> Result:
@@ -144,6 +147,28 @@ def test_inspect_a_raw(tiny: Tiny, tmp_path: Path) -> None:
             gamma=(2.4, 12.92),
         )  # fmt: skip
     assert np.array_equal(imageio.imread(image), wanted)
+
+
+@pytest.mark.parametrize(
+    ("facts", "size"),
+    [
+        ({"kind": "xtrans", "cfa": XTRANS, "black": (64.0,) * 36, "flip": 6, "orientation": 6},
+         (80 // 6, 64 // 6)),
+        ({"kind": "monochrome", "cfa": "", "black": (64.0,), "color_matrix_1": None,
+          "illuminant_1": None, "as_shot": (0.0, 1.0, 0.0, 0.0)}, (64, 80)),
+        ({"pixel_aspect": 0.5}, (32, 40)),
+    ],
+)  # fmt: skip
+def test_inspect_what_the_chain_does_not_take(
+    tmp_path: Path, facts: dict[str, Any], size: tuple[int, int]
+) -> None:
+    black = tuple(map(int, facts.get("black", (64, 65, 66, 67))))
+    raw.write_dng(tmp_path / "x.dng", tinies.frame(0, **facts, black_libraw=black))
+    result = call("inspect", tmp_path / "x.dng", "--image", tmp_path / "x.png")
+    assert result.exit_code == 0, result.output
+    picture = imageio.imread(tmp_path / "x.png")
+    assert picture.shape == (*size, 3)
+    assert picture.std() > 20
 
 
 def test_inspect_something_else(tmp_path: Path) -> None:

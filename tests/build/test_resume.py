@@ -183,6 +183,35 @@ def test_other_versions_make_all_again(tiny: Tiny, monkeypatch: pytest.MonkeyPat
         tiny.build(splits=("train",))
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "made"),
+    [
+        ("files.tsv", "short/c3_0.dng\t0.1", "short/c3_0.dng\t0.2", 1),
+        ("dataset.toml", 'licence = "CC0"', 'licence = "CC BY"', 4),
+    ],
+)
+def test_what_the_manifest_states_is_in_the_shards(
+    tiny: Tiny, file: str, old: str, new: str, made: int
+) -> None:
+    tiny.build()
+    path = tiny.folder / "manifest" / file
+    path.write_text(path.read_text().replace(old, new))
+    assert tiny.build().made == made
+    tiny.build(tiny.folder / "fresh")
+    assert tinies.listing(tiny.out) == tinies.listing(tiny.folder / "fresh")
+
+
+def test_nothing_stays_of_a_recipe_that_made_no_shard(tiny: Tiny) -> None:
+    held = {path: path.read_bytes() for path in tiny.source.glob("*/*.dng")}
+    for path in held:
+        path.write_bytes(b"")
+    other = msgspec.structs.replace(tiny.recipe, tile=24)
+    assert tiny.build(recipe=other).shards == ()
+    for path, data in held.items():
+        path.write_bytes(data)
+    assert tiny.build(splits=("train",)).refusals == {}
+
+
 def test_splits_one_after_the_other_give_the_same_folder(tiny: Tiny) -> None:
     tiny.build(tiny.folder / "whole")
     for splits in (("test",), ("val", "train")):
