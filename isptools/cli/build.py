@@ -143,7 +143,8 @@ def _tell(summary: "Summary") -> None:
     size = sum(shard.bytes for shard in summary.shards) / 1e6
     if summary.recipe.sample:
         click.echo("made from code, not from photographs")
-    click.echo(f"{summary.out}: {size:.1f} MB, {summary.made} shards made now, {summary.kept} kept")
+    before = f", {summary.kept} units finished before" if summary.kept else ""
+    click.echo(f"{summary.out}: {len(summary.shards)} shards, {size:.1f} MB{before}")
     click.echo("  split  shards  scenes  inputs")
     for name in SPLITS:
         of_split = [shard for shard in summary.shards if shard.split == name]

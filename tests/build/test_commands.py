@@ -38,7 +38,7 @@ def test_a_sample_from_nothing(built: Path) -> None:
     again = call("build", "sid", "--sample", "--out", built)
     assert again.exit_code == 0
     assert "made from code" in again.output
-    assert "0 shards made now, 3 kept" in again.output
+    assert "3 units finished before" in again.output
     assert f"isptools check {built}" in again.output
     assert "misaligned 3" in again.output
     index = json.loads((built / "index.json").read_text())

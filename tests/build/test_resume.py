@@ -75,7 +75,7 @@ def test_killed_half_way_and_run_again(many: Tiny, jobs: int) -> None:
     done = subprocess.run(
         command(many, many.out, "--jobs", str(jobs)), check=True, capture_output=True, text=True
     )
-    assert " 0 kept" not in done.stdout
+    assert "finished before" in done.stdout
     assert disk.stale(many.out) == []
     whole = many.folder / "whole"
     many.build(whole)
