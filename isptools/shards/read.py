@@ -95,6 +95,19 @@ class Shards:
         pixels: NDArray[np.uint16] = self._file(table)["input"][(row, *area)]
         return pixels
 
+    def stored(self, i: int, name: str, window: patches.Window) -> tuple[NDArray[Any], float]:
+        """A window of a truth as stored, (3, H, W), and what to multiply it by for its value.
+
+        `name` is "restoration" or "enhancement". ValueError if input i has none.
+        """
+        table, row = self._place(i)
+        at = getattr(table.rows[row], name)
+        if at < 0 or name not in table.pictures:
+            raise ValueError(f"{table.path}: {table.rows[row].key} has no {name} truth")
+        area = _slices(window, table.shape)
+        pixels: NDArray[Any] = self._file(table)[name][(at, slice(None), *area)]
+        return pixels, table.pictures[name].scale
+
     def facts(self, i: int) -> InputRow:
         """The facts of input i, without reading pixels."""
         table, row = self._place(i)

@@ -1,0 +1,245 @@
+"""CameraNet (v1 arXiv 1908.01481, v2 TIP 2021) and the networks of its ablation study."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+WIDTHS = (32, 64, 128, 256, 512)
+DILATIONS = (1, 2, 2, 4, 8)
+Global = Literal["scale-shift", "scale", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Every number of one U-Net."""
+
+    inputs: int  # channels
+    outputs: int = 12  # 3 colors x factor^2, for the pixel shuffle
+    factor: int = 2  # pixels of the result per pixel of the input, a side
+    widths: tuple[int, ...] = WIDTHS
+    dilations: tuple[int, ...] = (1, 1, 1, 1, 1)
+    residual: bool = False
+    depth: int = 3  # 3x3 convolutions a level
+    pooled: Global = "scale-shift"  # "scale" is the papers' text, "scale-shift" their count
+    norm: bool = False  # adaptive batch normalization (v1's Enhance-Net)
+
+
+class AdaptiveNorm(nn.Module):
+    """a x + b BN(x), a = 1 and b = 0 at the start (Chen, Xu and Koltun 2017, eq. 3)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.keep = nn.Parameter(torch.ones(()))
+        self.mix = nn.Parameter(torch.zeros(()))
+        self.norm = nn.BatchNorm2d(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        normed: Tensor = self.norm(x)
+        return self.keep * x + self.mix * normed
+
+
+class Convolution(nn.Module):
+    """3x3 with reflected edges, then adaptive normalization where asked for; no activation."""
+
+    def __init__(self, inputs: int, outputs: int, dilation: int = 1, norm: bool = False) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="reflect"
+        )
+        self.norm: nn.Module = AdaptiveNorm(outputs) if norm else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.norm(self.conv(x))
+        return out
+
+
+class Level(nn.Module):
+    """An entry convolution and a block of the others; LeakyReLU 0.2 behind each."""
+
+    def __init__(self, inputs: int, width: int, dilations: Sequence[int], form: Form) -> None:
+        super().__init__()
+        self.entry = Convolution(inputs, width, 1, form.norm)
+        self.block = nn.ModuleList(Convolution(width, width, d, form.norm) for d in dilations)
+        self.residual = form.residual
+
+    def enter(self, x: Tensor) -> Tensor:
+        return leaky(self.entry(x))
+
+    def rest(self, x: Tensor, active: bool = True) -> Tensor:
+        """The block; with `active` false its last convolution is left as it is."""
+        start = x
+        for i, convolution in enumerate(self.block):
+            last = i == len(self.block) - 1
+            x = convolution(x)
+            if last and self.residual:
+                x = x + start
+            if active or not last:
+                x = leaky(x)
+        return x
+
+    def forward(self, x: Tensor, active: bool = True) -> Tensor:
+        return self.rest(self.enter(x), active)
+
+
+class UNet(nn.Module):
+    """Contracting and expanding path with a global block at the bottom.
+
+    (N, inputs, H, W) to (N, 3, factor H, factor W). `pooled` replaces the mean over the picture
+    where it is cut into tiles: see `bottom`.
+    """
+
+    def __init__(self, form: Form) -> None:
+        super().__init__()
+        self.form, self.factor = form, form.factor
+        self.stride = 2 ** (len(form.widths) - 1)  # tiles begin at multiples of it
+        widths, more = form.widths, form.depth - 1
+        ins = (form.inputs, *widths[:-1])
+        dilations = form.dilations[:-1]
+        self.down = nn.ModuleList(
+            Level(i, w, [d] * more, form)
+            for i, w, d in zip(ins[:-1], widths[:-1], dilations, strict=True)
+        )
+        self.last = Level(ins[-1], widths[-1], _first(form.dilations[-1], more), form)
+        self.rise = nn.ModuleList(
+            nn.ConvTranspose2d(v, w, 2, 2, bias=False) for w, v in pairwise(widths)
+        )
+        self.up = nn.ModuleList(
+            Level(2 * w, w, _first(d, more), form)
+            for w, d in zip(widths[:-1], dilations, strict=True)
+        )
+        self.vector = _fully(widths[-1], form.pooled)
+        self.head = nn.Conv2d(widths[0], form.outputs, 1)
+        for parameter in self.rise.parameters():
+            nn.init.normal_(parameter, std=1e-3)
+
+    @property
+    def reach(self) -> int:
+        """Input pixels around a tile that may change it (the pooled vector aside)."""
+        last = len(self.form.widths) - 1
+        total = 0
+        for level, dilation in enumerate(self.form.dilations):
+            more = self.form.depth - 1
+            plain = 1 + dilation + (more - 1)  # entry, first and further convolutions
+            down = 1 + more * dilation
+            total += (plain if level == last else plain + down) << level
+            total += 1 << level  # the pooling or upsampling between levels
+        return total
+
+    def descend(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Skips, and the bottom level's entry features."""
+        skips = []
+        for level in self.down:
+            x = level(x)
+            skips.append(x)
+            x = halve(x)
+        entered: Tensor = self.last.enter(x)
+        return skips, entered
+
+    def bottom(self, x: Tensor) -> Tensor:
+        """The features whose mean over the picture the global block takes."""
+        return self.descend(x)[1]
+
+    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:
+        skips, entered = self.descend(x)
+        x = self._globally(entered, pooled)
+        for i in reversed(range(len(skips))):
+            risen = self.rise[i](x)[..., : skips[i].shape[-2], : skips[i].shape[-1]]
+            x = self.up[i](torch.cat([risen, skips[i]], 1), active=i > 0)
+        return F.pixel_shuffle(self.head(x), self.form.factor)
+
+    def _globally(self, entered: Tensor, pooled: Tensor | None) -> Tensor:
+        if self.vector is None:
+            out: Tensor = self.last.rest(entered)
+            return out
+        features: Tensor = self.last.rest(entered, active=self.form.pooled == "scale")
+        mean = entered.mean((2, 3)) if pooled is None else pooled
+        vector: Tensor = self.vector(mean)[..., None, None]
+        if self.form.pooled == "scale":
+            return features * vector
+        scale, shift = vector.chunk(2, 1)
+        return leaky(features * scale + shift)
+
+
+def leaky(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.2)
+
+
+def halve(x: Tensor) -> Tensor:
+    """3x3 max pooling, stride 2; ceil(side / 2), windows placed as TensorFlow's SAME does."""
+    height, width = x.shape[-2:]
+    sides = (width % 2, 1, height % 2, 1)
+    return F.max_pool2d(F.pad(x, sides, value=float("-inf")), 3, 2)
+
+
+def _first(dilation: int, count: int) -> list[int]:
+    """On the way up, and at the bottom, only the first convolution of a block is dilated."""
+    return [dilation, *[1] * (count - 1)]
+
+
+def _fully(width: int, pooled: Global) -> nn.Module | None:
+    if pooled == "none":
+        return None
+    inner = 2 * width if pooled == "scale-shift" else width
+    return nn.Sequential(nn.Linear(width, inner), nn.LeakyReLU(0.2), nn.Linear(inner, inner))
+
+
+class SRResNet(nn.Module):
+    """SRGAN's generator (Ledig et al. 2017) as a restoration net: `blocks` residual blocks."""
+
+    stride = 1
+
+    def __init__(self, inputs: int, blocks: int = 10, width: int = 64, factor: int = 2) -> None:
+        super().__init__()
+        self.factor = factor
+        self.enter = nn.Sequential(nn.Conv2d(inputs, width, 9, padding=4), nn.PReLU())
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.PReLU(),
+                nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width),
+            )
+            for _ in range(blocks)
+        )  # fmt: skip
+        self.leave = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
+        self.rise = nn.Conv2d(width, width * factor**2, 3, padding=1)
+        self.slope = nn.PReLU()
+        self.head = nn.Conv2d(width, 3, 9, padding=4)
+        self.reach = 4 + 2 * blocks + 1 + 1 + 4
+
+    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
+        start = self.enter(x)
+        x = start
+        for block in self.blocks:
+            x = x + block(x)
+        x = self.slope(F.pixel_shuffle(self.rise(self.leave(x) + start), self.factor))
+        out: Tensor = self.head(x)
+        return out
+
+
+class CAN(nn.Module):
+    """Context aggregation network of width 24 (Chen, Xu and Koltun 2017): full resolution."""
+
+    stride = 1
+    factor = 1
+
+    def __init__(self, inputs: int = 3, width: int = 24) -> None:
+        super().__init__()
+        rates = (1, 2, 4, 8, 16, 32, 64, 1)
+        ins = (inputs, *[width] * (len(rates) - 1))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, width, 3, padding=r, dilation=r, bias=False)
+            for i, r in zip(ins, rates, strict=True)
+        )
+        self.norms = nn.ModuleList(AdaptiveNorm(width) for _ in rates)
+        self.head = nn.Conv2d(width, 3, 1)
+        self.reach = sum(rates)
+
+    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
+        for convolution, norm in zip(self.convs, self.norms, strict=True):
+            x = leaky(norm(convolution(x)))
+        out: Tensor = self.head(x)
+        return out

@@ -1,0 +1,104 @@
+"""DeepISP (Schwartz, Giryes and Bronstein, TIP 2018): low-level and high-level stages."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+
+class LowLevel(nn.Module):
+    """`layers` blocks of 61 features and 3 residual maps; (N, 3, H, W) to picture and features."""
+
+    factor = 1
+    stride = 1
+
+    def __init__(self, layers: int = 15, maps: int = 64) -> None:
+        super().__init__()
+        ins = (3, *[maps] * (layers - 1))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, maps, 3, padding=1, padding_mode="reflect") for i in ins
+        )
+        self.reach = layers
+
+    def both(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """The corrected picture, and the features of the last block."""
+        x = picture
+        for convolution in self.convs:
+            out = convolution(x)
+            features, residual = F.relu(out[:, :-3]), torch.tanh(out[:, -3:])
+            picture = picture + residual
+            x = torch.cat([features, picture], 1)
+        return picture, features
+
+    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
+        return self.both(x)[0]
+
+
+class DeepISP(nn.Module):
+    """Both stages: (N, 3, H, W) bilinear camera RGB to (N, 3, H, W) sRGB, not clipped.
+
+    The output is W . (r, g, b, rr, rg, rb, gg, gb, bb, 1) of the corrected picture; W comes from
+    the features' mean over the picture, or from `pooled` where that is cut into tiles.
+    """
+
+    factor = 1
+
+    def __init__(self, layers: int = 15, high: int = 3, maps: int = 64) -> None:
+        super().__init__()
+        self.low = LowLevel(layers, maps)
+        ins = (maps - 3, *[maps] * (high - 1))
+        self.high = nn.ModuleList(
+            nn.Conv2d(i, maps, 3, stride=2, padding=1, padding_mode="reflect") for i in ins
+        )
+        self.matrix = nn.Linear(maps, 30)
+        self.stride = 4**high
+        self.reach = layers + sum(4**i for i in range(high)) + 4**high
+
+    def start_from(self, affine: NDArray[np.float64]) -> None:
+        """W begins as `affine` (3 x 4: r, g, b, 1) for every picture."""
+        w = torch.zeros(3, 10)
+        w[:, [0, 1, 2, 9]] = torch.as_tensor(affine, dtype=torch.float32)
+        with torch.no_grad():
+            self.matrix.weight.mul_(0.01)
+            self.matrix.bias.copy_(w.flatten())
+
+    def bottom(self, x: Tensor) -> Tensor:
+        """The features whose mean over the picture gives W."""
+        return self._high(self.low.both(x)[1])
+
+    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:
+        picture, features = self.low.both(x)
+        if pooled is None:
+            pooled = self._high(features).mean((2, 3))
+        w = self.matrix(pooled).view(-1, 3, 10)
+        return torch.einsum("nck,nkhw->nchw", w, monomials(picture))
+
+    def _high(self, x: Tensor) -> Tensor:
+        for convolution in self.high:
+            x = F.max_pool2d(F.relu(convolution(x)), 2, ceil_mode=True)
+        return x
+
+
+def monomials(picture: Tensor) -> Tensor:
+    """(N, 3, H, W) to (N, 10, H, W): r, g, b, their six products, 1."""
+    r, g, b = picture.unbind(1)
+    one = torch.ones_like(r)
+    return torch.stack([r, g, b, r * r, r * g, r * b, g * g, g * b, b * b, one], 1)
+
+
+def mean_affine(
+    pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
+) -> NDArray[np.float64]:
+    """The mean over pictures of the least-squares affine map (3 x 4) of each onto its truth.
+
+    Pairs of (3, H, W). The paper, section IV.C.
+    """
+    maps = []
+    for ours, truth in pairs:
+        x = ours.reshape(3, -1).astype(np.float64)
+        design = np.concatenate([x, np.ones((1, x.shape[1]))]).T
+        solution = np.linalg.lstsq(design, truth.reshape(3, -1).T.astype(np.float64), rcond=None)
+        maps.append(solution[0].T)
+    mean: NDArray[np.float64] = np.mean(maps, axis=0)
+    return mean

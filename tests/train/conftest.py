@@ -1,0 +1,19 @@
+"""Training needs torch; without it these tests are skipped. Threads stay few: nets are tiny."""
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+torch.set_num_threads(1)
+
+from click.testing import CliRunner  # noqa: E402 - behind the skip
+
+from isptools.cli import main  # noqa: E402 - behind the skip
+
+
+@pytest.fixture(scope="session")
+def shards_folder(tmp_path_factory):
+    """The miniature SID, Sony: 8 training inputs, 3 for validation, 2 for testing."""
+    folder = tmp_path_factory.mktemp("shards") / "sid"
+    done = CliRunner().invoke(main, ["build", "sid", "--sample", "--out", str(folder)])
+    assert done.exit_code == 0, done.output
+    return folder

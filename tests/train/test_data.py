@@ -1,0 +1,177 @@
+"""What the loader may do to a picture, and what it may not."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from isptools import shards  # noqa: E402 - behind the skip
+from isptools.train import data  # noqa: E402 - behind the skip
+from tests.shards import made  # noqa: E402 - behind the skip
+
+PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
+
+
+def colors(cfa, shape):
+    """A mosaic whose every pixel says its own color, row and column."""
+    every = 2 if len(cfa) == 4 else 6
+    letters = np.array(list(cfa)).reshape(every, every)
+    y, x = np.indices(shape)
+    return letters[y % every, x % every], y, x
+
+
+@pytest.mark.parametrize("cfa", PHASES)
+@pytest.mark.parametrize("symmetry", range(8))
+@pytest.mark.parametrize("size", [8, 11])
+def test_every_symmetry_keeps_the_phase(cfa, symmetry, size):
+    letters, y, x = colors(cfa, (size + 1, size + 1))
+    top, left, positions = data.phase(cfa, symmetry, size + 1)
+    cut = (slice(top, top + size), slice(left, left + size))
+    expected, _, _ = colors("RGGB", (size, size))
+    np.testing.assert_array_equal(data.turned(letters, symmetry)[cut], expected)
+    own = (y % 2) * 2 + x % 2
+    corner = data.turned(own, symmetry)[cut][:2, :2].ravel()
+    assert tuple(corner) == positions
+
+
+def test_the_eight_symmetries_are_eight():
+    square = np.arange(9).reshape(3, 3)
+    assert len({data.turned(square, k).tobytes() for k in range(8)}) == 8
+
+
+def test_xtrans_symmetries_keep_the_phase():
+    cfa = data.TARGET[36]
+    kept = data.symmetries(cfa)
+    assert 0 in kept
+    letters, _, _ = colors(cfa, (29, 29))
+    for symmetry in kept:
+        top, left, _ = data.phase(cfa, symmetry, 29)
+        cut = data.turned(letters, symmetry)[top : top + 24, left : left + 24]
+        np.testing.assert_array_equal(cut, colors(cfa, (24, 24))[0])
+
+
+def test_items_are_cuts_of_the_shard(shards_folder):
+    source = data.open_shards(shards_folder, "train", "packed", ("restoration", "enhancement"))
+    cuts = data.Cuts(source, 48, 5, ("restoration", "enhancement"))
+    for n in range(12):
+        item = cuts[n]
+        i, (top, left, side, _) = cuts.crops.window(n)
+        whole = source.raw(i)[top : top + side, left : left + side]
+        picture, scale = source.stored(i, "restoration", (top, left, side, side))
+        both = [np.stack([whole.astype(np.int64), *picture.astype(np.int64)])]
+        ours = np.concatenate([item["raw"].numpy()[None], item["restoration"].numpy()]).astype(int)
+        views = [
+            data.turned(both[0], k)[:, y : y + 48, x : x + 48]
+            for k in range(8) for y in (0, 1) for x in (0, 1)
+        ]  # fmt: skip
+        assert any(np.array_equal(ours, view) for view in views), "one symmetry for all pictures"
+        assert item["restoration_scale"].item() == pytest.approx(scale)
+
+
+def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
+    source = data.open_shards(shards_folder, "train", "packed", ("enhancement",))
+    cuts = data.Cuts(source, 32, 1, ("enhancement",))
+    runs = [
+        list(data.loader(cuts, range(3, 7), data.Feed(batch=2, workers=workers)))
+        for workers in (0, 2)
+    ]
+    for one, two in zip(*runs, strict=True):
+        assert one.keys() == two.keys()
+        assert all(torch.equal(one[name].float(), two[name].float()) for name in one)
+
+
+def test_processes_share_the_steps_of_one():
+    whole = list(data.Turns(range(2, 4), 4))
+    parts = [list(data.Turns(range(2, 4), 2, rank, 2)) for rank in (0, 1)]
+    assert [*parts[0][:2], *parts[1][:2]] == whole[:4]
+    assert [*parts[0][2:], *parts[1][2:]] == whole[4:]
+
+
+def batch_of(mosaic, **changes):
+    item = {
+        "raw": torch.from_numpy(mosaic)[None], "black": torch.tensor([[64.0, 65, 66, 67]]),
+        "white": torch.tensor([1023.0]), "gain": torch.tensor([2.0]),
+        "shot": torch.full((1, 4), 1e-3), "read": torch.full((1, 4), 1e-5),
+        "xyz_from_camera": torch.eye(3)[None] * 0.5,
+    }  # fmt: skip
+    return item | changes
+
+
+def test_packing_and_levels_by_hand():
+    mosaic = np.arange(64, 64 + 16, dtype=np.uint16).reshape(4, 4)
+    x = data.prepared(batch_of(mosaic), "packed", noise=True)[0]
+    assert x.shape == (5, 2, 2)
+    for plane, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        black = 64 + plane
+        expected = 2 * (mosaic[row::2, column::2] - float(black)) / (1023 - black)
+        np.testing.assert_allclose(x[plane].numpy(), expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(x[4].numpy(), 2 * 1e-3 + 4 * 1e-5, rtol=1e-5)
+
+
+def test_bilinear_is_colour_demosaicings(shared_data):
+    """The values of the package colour-demosaicing for the Lighthouse, inside the border."""
+    import cv2  # noqa: PLC0415 - for this reference alone
+
+    folder = shared_data / "demosaic_ref"
+    mosaic, reference = (
+        cv2.imdecode(np.fromfile(folder / name, np.uint8), cv2.IMREAD_UNCHANGED)
+        for name in ("Lighthouse_CFA_RGGB.exr", "Lighthouse_Bilinear_RGGB.exr")
+    )
+    if mosaic is None:
+        pytest.skip("this OpenCV reads no OpenEXR")
+    plane = mosaic[..., 0] if mosaic.ndim == 3 else mosaic
+    ours = data.bilinear(torch.from_numpy(np.ascontiguousarray(plane))[None, None].float())[0]
+    theirs = reference[..., ::-1].transpose(2, 0, 1)
+    np.testing.assert_allclose(ours[:, 2:-2, 2:-2], theirs[:, 2:-2, 2:-2], atol=1e-3)
+
+
+def test_bilinear_by_hand():
+    y, x = np.mgrid[:8, :10].astype(np.float32)
+    scene = np.stack([y + 2 * x, 3 * y - x, x + y])  # linear: means of neighbors are exact
+    letters, _, _ = colors("RGGB", (8, 10))
+    mosaic = np.choose(np.vectorize("RGB".index)(letters), scene)
+    ours = data.bilinear(torch.from_numpy(mosaic)[None, None])[0].numpy()
+    np.testing.assert_allclose(ours[:, 1:-1, 1:-1], scene[:, 1:-1, 1:-1], atol=1e-5)
+
+
+def test_nine_planes_hold_every_pixel_once_and_one_color_each():
+    letters, y, x = colors(data.TARGET[36], (12, 18))
+    number = torch.from_numpy((y * 18 + x).astype(np.float32))[None, None]
+    planes = data.nine_planes(number)[0]
+    assert planes.shape == (9, 4, 6)
+    assert sorted(planes.flatten().tolist()) == list(range(12 * 18))
+    color = letters.ravel()[planes.long().numpy()]
+    assert [set(plane.ravel()) for plane in color] == [set(w) for w in "RGBRBGGGG"]
+
+
+def test_unequal_sensor_sizes_stand_in_one_run(tmp_path):
+    made.shard(tmp_path)
+    made.shard(tmp_path, made.spec("b.h5", (64, 60)), ("s3", "s4"))
+    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    cuts = data.Cuts(source, 16, 0, ("restoration",))
+    batches = list(data.loader(cuts, range(4), data.Feed(batch=2)))
+    assert all(batch["raw"].shape == (2, 16, 16) for batch in batches)
+
+
+def test_shards_of_another_kind_are_refused(tmp_path, shards_folder):
+    with pytest.raises(ValueError, match="takes xtrans"):
+        data.open_shards(shards_folder, "train", "xtrans")
+    pictures = {"restoration": made.spec().pictures["restoration"]}
+    made.shard(tmp_path, made.spec(pictures=pictures))
+    with pytest.raises(ValueError, match="no enhancement truth"):
+        data.open_shards(tmp_path, "train", "packed", ("enhancement",))
+    other = made.spec("b.h5").pictures | {
+        "restoration": made.Picture("camera", "uint16", 1.0, "", "develop")
+    }
+    (tmp_path / "other").mkdir()
+    made.shard(tmp_path / "other", made.spec(pictures=other))
+    with pytest.raises(ValueError, match="stands at camera, expected xyz"):
+        data.open_shards(tmp_path / "other", "train", "packed", ("restoration",))
+
+
+def test_stored_truths_are_the_samples(shards_folder):
+    with shards.open(shards_folder, "val") as source:
+        pixels, scale = source.stored(0, "restoration", (6, 4, 20, 30))
+        np.testing.assert_allclose(
+            pixels * scale, source.cut(0, (6, 4, 20, 30)).restoration, rtol=1e-6
+        )

@@ -1,0 +1,176 @@
+"""Counts of the papers, exactly; operations; what each loss says of known pictures."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from isptools import measure  # noqa: E402 - behind the skip
+from isptools.train import losses  # noqa: E402 - behind the skip
+from isptools.train.cameranet import UNet, halve  # noqa: E402 - behind the skip
+from isptools.train.deepisp import DeepISP, mean_affine, monomials  # noqa: E402 - behind the skip
+from isptools.train.models import MODELS, Options, build, listing, shown  # noqa: E402 - behind the skip
+
+SMALL = Options(widths=(8, 16, 24), layers=3)
+
+
+@pytest.fixture(scope="module")
+def listed():
+    return {row["name"]: row for row in listing()}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("cameranet", 26_527_640),
+        ("cameranet-noise", 26_527_928),
+        ("deepisp", 629_790),
+    ],
+)
+def test_parameters(listed, name, parameters):
+    assert listed[name]["parameters"] == parameters
+
+
+def test_parameters_without_and_with_other_global_blocks():
+    """Released scripts: no global block in Restore-Net; papers' text: multiplication alone."""
+    with torch.device("meta"):
+        whole = build("cameranet", Options(noise=False))
+        bare = build("cameranet", Options(noise=False, pooled="none"))
+        scaled = build("cameranet", Options(noise=False, pooled="scale"))
+    count = lambda one: sum(p.numel() for p in one.parameters())  # noqa: E731 - a short name
+    assert count(whole.nets[0]) == 13_262_668
+    assert count(whole.nets[1]) == 13_264_972
+    assert count(whole.nets[1]) + count(bare.nets[0]) == 24_952_728
+    assert round(count(scaled) / 1e6, 2) == 24.43
+
+
+def test_operations(listed):
+    assert listed["cameranet"]["gflops"] == pytest.approx(3278.98, abs=0.01)
+    assert listed["cameranet"]["gflops_paper_way"] == pytest.approx(3292.28, rel=2e-4)
+    assert listed["cameranet-noise"]["gflops_paper_way"] == pytest.approx(3294.03, rel=2e-4)
+    assert listed["cameranet-v1"]["gflops_paper_way"] == pytest.approx(3306.69, rel=1e-4)
+    assert listed["deepisp"]["gflops_paper_way"] == pytest.approx(12869.79, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_network_gives_pictures_of_the_frames_size_and_learns(name):
+    torch.manual_seed(0)
+    model = build(name, SMALL)
+    channels, side = {"packed": (4, 2), "xtrans": (9, 3), "bilinear": (3, 1), "xyz": (3, 1)}[
+        model.prepare
+    ]
+    x = torch.rand(2, channels + model.noise, 96 // side, 192 // side)
+    pictures = model(x)
+    assert set(pictures) == {
+        word
+        for word, at in (("restoration", model.restored), ("enhancement", model.enhanced))
+        if at >= 0
+    }
+    assert all(picture.shape == (2, 3, 96, 192) for picture in pictures.values())
+    sum(picture.square().mean() for picture in pictures.values()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@pytest.mark.parametrize("side", [7, 8, 9, 12])
+def test_halving_is_tensorflows_same(side):
+    """ceil(side / 2) windows; where one more pixel is needed it is added behind (TF's rule)."""
+    x = torch.rand(1, 1, side, side)
+    before = (2 * (-(-side // 2) - 1) + 3 - side) // 2
+    out = halve(x)[0, 0]
+    assert out.shape == (-(-side // 2),) * 2
+    for i, j in np.ndindex(out.shape):
+        window = x[0, 0, max(2 * i - before, 0) : 2 * i - before + 3,
+                   max(2 * j - before, 0) : 2 * j - before + 3]  # fmt: skip
+        assert out[i, j] == window.max()
+
+
+def test_the_global_block_scales_and_shifts():
+    net = build("cameranet", SMALL).nets[0]
+    assert isinstance(net, UNet)
+    x = torch.rand(1, 5, 32, 32)
+    pooled = net.bottom(x).mean((2, 3))
+    torch.testing.assert_close(net(x, pooled), net(x))
+    assert not torch.equal(net(x, pooled * 2), net(x))
+
+
+def test_displays():
+    """IEC 61966-2-1: 0.2140 is shown as one half; beyond [0, 1] is clipped."""
+    x = torch.tensor([-0.2, 0.2140411, 1.3]).view(1, 1, 1, 3).expand(1, 3, 1, 3)
+    torch.testing.assert_close(shown(x, "paper")[0, 0, 0], torch.tensor([0.0, 0.5, 1.0]))
+    assert shown(x, "code")[0, 0, 0, 2] == pytest.approx(1.3 ** (1 / 2.2))
+    white = torch.tensor([0.95047, 1.0, 1.08883]).view(1, 3, 1, 1)
+    torch.testing.assert_close(shown(white, "v1").flatten(), torch.ones(3), atol=1e-5, rtol=0)
+
+
+def test_restoration_loss_by_hand():
+    picture = torch.full((1, 3, 2, 2), 0.5)
+    truth = torch.full((1, 3, 2, 2), 0.25)
+    assert losses.restoration(picture, truth).item() == pytest.approx(0.25 + np.log(2))
+    dark = torch.full((1, 3, 2, 2), -0.1)
+    assert losses.restoration(dark, truth, 1e-3).item() == pytest.approx(0.35 + np.log(250))
+    coded = losses.restoration(dark, truth, 1e-3, "code").item()
+    assert coded == pytest.approx(0.35 + np.log(0.251 / 0.001))
+
+
+def test_lab_is_the_measured_one():
+    picture = np.random.default_rng(0).random((6, 7, 3))
+    ours = losses.lab(torch.tensor(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0)
+    np.testing.assert_allclose(ours.numpy(), measure.lab_of_srgb(picture), atol=1e-3)
+
+
+def test_losses_vanish_on_equal_pictures_and_have_gradients():
+    picture = torch.rand(1, 3, 32, 32, requires_grad=True)
+    assert losses.deepisp(picture, picture.detach()).item() == pytest.approx(0, abs=1e-5)
+    assert losses.color(picture, picture.detach()).item() == 0
+    assert losses.variation(torch.full((1, 3, 4, 4), 0.3)).item() == 0
+    total = losses.deepisp(picture, torch.zeros(1, 3, 32, 32)) + losses.color(
+        picture, torch.ones(1, 3, 32, 32)
+    )
+    total.backward()
+    assert picture.grad.isfinite().all()
+
+
+def test_perceptual_loss_needs_weights_of_the_user(tmp_path):
+    with pytest.raises(ValueError, match="torchvision's vgg19"):
+        losses.Perceptual(tmp_path / "vgg19.pth")
+    (tmp_path / "x.pth").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="no VGG-19 weights"):
+        losses.Perceptual(tmp_path / "x.pth")
+
+
+def test_perceptual_loss_with_weights(tmp_path):
+    torch.manual_seed(0)
+    sizes = [w for w in losses.Perceptual.PLAN if w]
+    at, last, state = 0, 3, {}
+    for width in losses.Perceptual.PLAN:
+        if width:
+            state[f"features.{at}.weight"] = torch.randn(width, last, 3, 3) * 0.05
+            state[f"features.{at}.bias"] = torch.zeros(width)
+            last = width
+        at += 2 if width else 1
+    assert len(sizes) == 16
+    torch.save(state, tmp_path / "vgg.pth")
+    loss = losses.Perceptual(tmp_path / "vgg.pth")
+    picture = torch.rand(1, 3, 32, 32)
+    assert loss(picture, picture) == 0
+    assert loss(picture, picture.flip(3)) > 0
+
+
+def test_w_starts_from_the_mean_affine_regression():
+    random = np.random.default_rng(1)
+    maps = [random.normal(size=(3, 4)) for _ in range(2)]
+    pairs = []
+    for affine in maps:
+        x = random.random((3, 8, 9)).astype(np.float32)
+        flat = np.concatenate([x.reshape(3, -1), np.ones((1, 72))])
+        pairs.append((x, (affine @ flat).reshape(3, 8, 9).astype(np.float32)))
+    mean = mean_affine(pairs)
+    np.testing.assert_allclose(mean, (maps[0] + maps[1]) / 2, atol=1e-4)
+    net = DeepISP(layers=2)
+    net.start_from(mean)
+    with torch.no_grad():
+        w = net.matrix(torch.zeros(1, 64)).view(3, 10)
+        x = torch.rand(1, 3, 2, 2)
+        ours = torch.einsum("ck,nkhw->nchw", w, monomials(x))[0, :, 1, 0]
+    expected = mean[:, :3] @ x[0, :, 1, 0].numpy() + mean[:, 3]
+    np.testing.assert_allclose(ours.numpy(), expected, atol=1e-5)
