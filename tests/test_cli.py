@@ -16,7 +16,11 @@ OPTIONS = {
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
+    "develop": ["model", "raws", "out", "gain", "tile", "device"],
+    "eval": ["run", "shards", "split", "out", "tile", "baselines"],
+    "export": ["model", "onnx", "size"],
     "inspect": ["file", "image"],
+    "models": ["as_json"],
     "recipes": [],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
@@ -24,6 +28,10 @@ OPTIONS = {
     ],
     "sample": ["name", "out", "seed"],
     "show": ["recipe"],
+    "train": [
+        "network", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
+        "nodes", "workers",
+    ],
 }  # fmt: skip
 
 

@@ -8,11 +8,16 @@ COMMANDS = {
     "bad-pixels": "Find hot and dead pixels of a camera.",
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",
+    "develop": "Develop raw files with a trained network.",
+    "eval": "Score a trained network on a split of shards.",
+    "export": "Write a trained network as ONNX and check it.",
     "inspect": "Show the facts of a raw file or a shard.",
+    "models": "List the networks that can be trained.",
     "recipes": "List the recipes that ship.",
     "render": "Develop one raw file with LibRaw's integers.",
     "sample": "Write the miniature of a data set.",
     "show": "Print the stations and truths of a recipe.",
+    "train": "Train a network from shards.",
 }
 
 

@@ -47,7 +47,7 @@ def command(
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None
     try:
-        _write(out, picture)
+        write_picture(out, picture)
     except OSError as error:
         raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
     click.echo(f"{out}: {picture.shape[1]} x {picture.shape[0]}, {space}, {gamma} gamma")
@@ -99,7 +99,7 @@ def _gains(text: str) -> tuple[str, tuple[float, float, float, float] | None]:
     return "user", (r, g, b, g2)
 
 
-def _write(out: Path, picture: "Array") -> None:
+def write_picture(out: Path, picture: "Array") -> None:
     """Whole or not at all."""
     part = out.with_name(f".{out.name}.part")
     try:

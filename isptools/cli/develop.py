@@ -1,0 +1,97 @@
+"""`isptools develop`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from isptools.frame import Frame
+    from isptools.train.infer import Mosaic
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(name="develop")
+@click.argument("model", type=PATH)
+@click.argument("raws", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True,
+              help=".png or .tif for one raw, a folder for several.")  # fmt: skip
+@click.option("--gain", type=click.FloatRange(min=0, min_open=True), default=1.0,
+              show_default=True, help="Exposure to make up for: the ratio.")  # fmt: skip
+@click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
+              help="Side of the tiles in pixels; 0 takes frames whole.")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+def command(
+    model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str
+) -> None:
+    """Develop RAWS with the network MODEL (a run's folder or its model.pt), upright."""
+    from isptools.cli.extra import expect_train
+
+    expect_train()
+    from isptools.raw import read
+    from isptools.train import checkpoint, infer
+
+    pairs = _targets(raws, out)
+    try:
+        camera, _ = checkpoint.model(model)
+        for raw, target in pairs:
+            frame = read(raw)
+            pictures = infer.develop(camera, _mosaic(frame, gain, raw), tile, device)
+            picture = _picture(pictures, frame.capture.flip)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(target, picture)
+            click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
+    except (ValueError, AssertionError) as error:  # torch asserts where it was built without CUDA
+        raise click.ClickException(" ".join(str(error).split())) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
+
+
+def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
+    if out.suffix.lower() in {".png", ".tif", ".tiff"}:
+        if len(raws) > 1:
+            raise click.ClickException(f"{out}: several raws need a folder")
+        return [(raws[0], out)]
+    if out.suffix:
+        raise click.ClickException(f"{out}: give a name that ends in .tif, .tiff or .png")
+    targets = [(raw, out / f"{raw.stem}.png") for raw in raws]
+    if len({target for _, target in targets}) < len(targets):
+        raise click.ClickException("two raws of one name would write the same picture")
+    return targets
+
+
+def _mosaic(frame: "Frame", gain: float, raw: Path) -> "Mosaic":
+    from isptools.develop.noise import noise_of
+    from isptools.train.infer import Mosaic
+
+    capture = frame.capture
+    if capture.kind not in {"bayer", "xtrans"}:
+        raise ValueError(f"{raw}: {capture.kind} pixels; a network takes mosaics")
+    noise = noise_of(frame)
+    pixels: Any = frame.pixels
+    return Mosaic(
+        pixels, capture.cfa, capture.black, capture.white, noise.shot, noise.read, gain,
+        capture.xyz_to_camera,
+    )  # fmt: skip
+
+
+def _picture(pictures: dict[str, Any], flip: int) -> Any:
+    """(H, W, 3) uint16 sRGB, upright; a network without an Enhance-Net is shown plainly."""
+    import numpy as np
+
+    from isptools.develop.autotone import encode_srgb
+    from isptools.develop.orient import upright
+
+    if "enhancement" in pictures:
+        shown = np.clip(pictures["enhancement"], 0, 1).transpose(1, 2, 0)
+        picture = np.rint(shown * 65535).astype(np.uint16)
+    else:
+        picture = encode_srgb(np.ascontiguousarray(pictures["restoration"].transpose(1, 2, 0)))
+    return upright(np.ascontiguousarray(picture), flip)
+
+
+def _write(target: Path, picture: Any) -> None:
+    from isptools.cli.render import write_picture
+
+    write_picture(target, picture)

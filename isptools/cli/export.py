@@ -1,0 +1,33 @@
+"""`isptools export`."""
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command(name="export")
+@click.argument("model", type=PATH)
+@click.option("--onnx", type=PATH, required=True, help="File to write.")
+@click.option("--size", nargs=2, type=click.IntRange(min=1), default=(512, 512), show_default=True,
+              metavar="HEIGHT WIDTH", help="Of the frame, in pixels of the mosaic.")  # fmt: skip
+def command(model: Path, onnx: Path, size: tuple[int, int]) -> None:
+    """Write the network MODEL (a run's folder or its model.pt) as ONNX.
+
+    ONNX Runtime must give the same picture within 1e-3, or nothing is written.
+    """
+    from isptools.cli.extra import expect_train
+
+    expect_train()
+    from isptools.train import checkpoint
+    from isptools.train.export import export
+
+    try:
+        camera, _ = checkpoint.model(model)
+        worst = export(camera, onnx, *size)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{onnx}: {error.strerror}") from None
+    click.echo(f"{onnx}: {size[1]} x {size[0]}, at most {worst:.1e} from torch's picture")

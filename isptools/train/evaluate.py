@@ -1,0 +1,117 @@
+"""Score a network on a split, picture by picture, beside what needs no training."""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools import measure, shards
+from isptools.frame import Capture
+from isptools.train import data
+from isptools.train.infer import Mosaic, develop
+from isptools.train.models import Camera
+
+F32 = NDArray[np.float32]
+Baseline = Callable[[NDArray[np.uint16], Capture], NDArray[Any]]  # mosaic, facts -> (H, W, 3) sRGB
+COLUMNS = ("psnr", "ssim", "ms_ssim", "s_cielab", "color_angle")
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One picture of one method against the enhancement truth."""
+
+    method: str
+    key: str
+    values: tuple[float, ...]  # in the order of COLUMNS; NaN where a measure needs a larger one
+
+
+def scores(
+    camera: Camera, source: shards.Shards, baselines: dict[str, Baseline], tile: int = 1024
+) -> Iterator[Score]:
+    """The network's own pictures and each baseline's, for every input of `source`.
+
+    Pictures are clipped to [0, 1] and compared whole, as they stand on the sensor. A network that
+    gives XYZ alone is compared with the restoration truth, both shown as sRGB.
+    """
+    for i in range(len(source)):
+        facts = source.facts(i)
+        mosaic = Mosaic.of_row(source.raw(i), facts)
+        name = "enhancement" if camera.enhanced >= 0 else "restoration"
+        height, width = source.shape(i)
+        stored, scale = source.stored(i, name, (0, 0, height, width))
+        picture = develop(camera, mosaic, tile)[name]
+        truth = (stored * np.float32(scale)).transpose(1, 2, 0)
+        yield Score("network", facts.key, values(picture.transpose(1, 2, 0), truth))
+        if name == "enhancement":
+            for method, render in baselines.items():
+                shown = render(source.raw(i), source.capture(i))
+                yield Score(method, facts.key, values(shown / np.float32(65535), truth))
+
+
+def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
+    """The columns for one pair of (H, W, 3), both clipped to [0, 1]."""
+    pair = np.clip(picture, 0, 1), np.clip(truth, 0, 1)
+    large = min(truth.shape[:2]) >= 176
+    return (
+        measure.psnr(*pair),
+        measure.ssim(*pair),
+        measure.ms_ssim(*pair) if large else math.nan,
+        measure.s_cielab(*pair),
+        measure.color_angle(*pair),
+    )
+
+
+def means(found: list[Score]) -> dict[str, tuple[float, ...]]:
+    """The mean over pictures of each column, a method a row; NaN are left out."""
+    out = {}
+    for method in dict.fromkeys(one.method for one in found):
+        table = np.array([one.values for one in found if one.method == method], np.float64)
+        known = ~np.isnan(table)
+        sums = np.where(known, table, 0).sum(0)
+        out[method] = tuple((sums / np.where(known.sum(0), known.sum(0), np.nan)).tolist())
+    return out
+
+
+def protocol(source: shards.Shards, split: str) -> dict[str, Any]:
+    """What the numbers hold for, stamped into the table."""
+    attrs = source.tables[0].attrs
+    return {
+        "data_set": str(attrs["data_set"]),
+        "recipe_sha256": str(attrs["recipe_sha256"]),
+        "split": split,
+        "pairs": len(source),
+        "exclusions": json.loads(str(attrs["recipe"])).get("exclude", []),
+        "crop": "none",
+        "clipping": "[0, 1]",
+        "orientation": "as on the sensor",
+        "s_cielab_pixels_per_degree": 23,
+        "color_angle_luminance": [0.05, 0.95],
+    }
+
+
+def write(path: Path, found: list[Score], stamp: dict[str, Any]) -> None:
+    """A CSV: the protocol as comments, a line a picture and method, then the means."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            for name, value in stamp.items():
+                file.write(f"# {name}: {json.dumps(value)}\n")
+            rows = csv.writer(file)
+            rows.writerow(("method", "picture", *COLUMNS))
+            rows.writerows((one.method, one.key, *one.values) for one in found)
+            rows.writerows((method, "mean", *row) for method, row in means(found).items())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def opened(folder: Path, split: str, camera: Camera) -> shards.Shards:
+    """The shards a network can be scored on. ValueError in one line."""
+    need = "enhancement" if camera.enhanced >= 0 else "restoration"
+    return data.open_shards(folder, split, camera.prepare, (need,))

@@ -1,0 +1,82 @@
+"""A trained network as ONNX, checked against itself."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isptools.train.checkpoint import TrainError
+from isptools.train.flops import CHANNELS, SIDE
+from isptools.train.models import Camera
+
+CLOSE = 1e-3  # the largest difference of any pixel that passes for the same picture
+
+
+class Pictures(nn.Module):
+    """The network's pictures as a tuple, in the order restoration, enhancement."""
+
+    def __init__(self, camera: Camera) -> None:
+        super().__init__()
+        self.camera = camera
+
+    def forward(self, prepared: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.camera(prepared).values())
+
+
+def export(camera: Camera, path: Path, height: int, width: int) -> float:
+    """Write the network for prepared frames of this size in mosaic pixels.
+
+    The input is what `data.prepared` gives, (1, C, h, w) float32. Gives the largest difference
+    between torch and ONNX Runtime on a random frame. TrainError where the size does not fit, the
+    libraries are missing, or the pictures differ; nothing is written then.
+    """
+    onnxruntime = _runtime()
+    side = SIDE[camera.prepare]
+    if height % (side * 16) or width % (side * 16):
+        raise TrainError(f"sides of an exported frame are multiples of {side * 16} pixels")
+    shape = (1, CHANNELS[camera.prepare] + camera.noise, height // side, width // side)
+    frame = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    wrapped = Pictures(camera).eval()
+    part = path.with_name(f".{path.name}.part")
+    try:
+        program = _program(wrapped, frame, _names(camera))
+        if program is None:
+            raise TrainError(f"{path}: torch exported nothing")
+        program.save(part)
+        session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
+        theirs = session.run(None, {"prepared": frame.numpy()})
+        with torch.inference_mode():
+            ours = wrapped(frame)
+        worst = max(float(np.abs(a.numpy() - b).max()) for a, b in zip(ours, theirs, strict=True))
+        if not worst <= CLOSE:
+            raise TrainError(f"{path}: ONNX Runtime's picture differs by {worst:g}; not written")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return worst
+
+
+def _names(camera: Camera) -> list[str]:
+    places = (("restoration", camera.restored), ("enhancement", camera.enhanced))
+    return [name for name, at in places if at >= 0]
+
+
+def _runtime() -> Any:
+    try:
+        import onnxruntime  # noqa: PLC0415 - an extra of its own
+        import onnxscript  # noqa: F401, PLC0415 - torch's exporter needs it
+    except ImportError as error:
+        raise TrainError(f"this needs {error.name}: pip install 'isptools[onnx]'") from None
+    return onnxruntime
+
+
+def _program(wrapped: nn.Module, frame: Tensor, names: list[str]) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's exporter warns of its own insides
+        return torch.onnx.export(
+            wrapped, (frame,), input_names=["prepared"], output_names=names, dynamo=True,
+            verbose=False,
+        )  # fmt: skip

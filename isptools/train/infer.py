@@ -1,0 +1,205 @@
+"""A whole mosaic through a trained network: tiles, bounded memory, the untiled picture."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isptools.shards.schema import InputRow
+from isptools.train import data
+from isptools.train.flops import SIDE
+from isptools.train.models import Camera
+
+Array = NDArray[Any]
+Window = tuple[int, int, int, int]  # top, left, height, width
+
+
+@dataclass(frozen=True, slots=True)
+class Mosaic:
+    """A frame's digital numbers (H, W) uint16 with what a network must know of them.
+
+    Values per CFA position row by row from the top left pixel; noise variance = shot x + read of
+    x = (DN - black) / (white - black); `gain` is the exposure to be made up for.
+    """
+
+    pixels: NDArray[np.uint16]
+    cfa: str
+    black: tuple[float, ...]
+    white: float
+    shot: tuple[float, ...]
+    read: tuple[float, ...]
+    gain: float = 1.0
+    xyz_to_camera: tuple[tuple[float, ...], ...] | None = None
+
+    @classmethod
+    def of_row(cls, pixels: NDArray[np.uint16], row: InputRow) -> "Mosaic":
+        """As a shard holds it."""
+        return cls(
+            pixels, row.cfa, row.black, row.white, row.shot, row.read, row.ratio or 1.0,
+            row.xyz_to_camera,
+        )  # fmt: skip
+
+
+def develop(
+    camera: Camera, mosaic: Mosaic, tile: int = 0, device: str = "cpu"
+) -> dict[str, NDArray[np.float32]]:
+    """Every picture the network makes, (3, H, W) float32 as it comes (not clipped).
+
+    `tile` is the side of the tiles in pixels; 0 takes the frame whole. Vectors pooled over the
+    picture come from the whole frame first, so tiles show the untiled picture. ValueError for a
+    CFA of another kind, or a frame too small for the network.
+    """
+    camera = camera.to(device).eval()
+    padded, top, left = _padded(camera, mosaic)
+    x = padded
+    out = {}
+    height, width = mosaic.pixels.shape
+    with torch.inference_mode():
+        for at in range(len(camera.nets)):
+            x = _through(camera, at, x, tile, device)
+            for name, place in (("restoration", camera.restored), ("enhancement", camera.enhanced)):
+                if at == place:
+                    out[name] = x[0, :, top : top + height, left : left + width].cpu().numpy()
+    return out
+
+
+def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
+    """The prepared frame in the phase and with the sides the network needs; where it begins.
+
+    Pixels beyond the frame are mirrored, moved inward where mirroring would miss the phase.
+    """
+    if data.KIND[camera.prepare] != ("bayer" if len(mosaic.cfa) == 4 else "xtrans"):
+        raise ValueError(f"this network takes {data.KIND[camera.prepare]} mosaics only")
+    every = 2 if len(mosaic.cfa) == 4 else 6
+    shift = data.phase(mosaic.cfa, 0, every)
+    if shift is None:
+        raise ValueError(f"no crop of {mosaic.cfa} shows the pattern networks are trained on")
+    top, left = ((every - one) % every for one in shift[:2])
+    unit = _unit(camera, every)
+    rows, columns = (
+        _indices(side, before, unit, every)
+        for side, before in zip(mosaic.pixels.shape, (top, left), strict=True)
+    )
+    batch = {
+        "raw": torch.from_numpy(np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)]))[None]
+    }
+    facts = data.levels(mosaic_row(mosaic), shift[2])
+    batch |= {name: value[None] for name, value in facts.items()}
+    return data.prepared(batch, camera.prepare, camera.noise), top, left
+
+
+def mosaic_row(mosaic: Mosaic) -> Any:
+    """The facts of a mosaic under the names a shard's row has."""
+    return _Row(
+        mosaic.black, mosaic.white, mosaic.gain, mosaic.shot, mosaic.read, mosaic.xyz_to_camera
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    black: tuple[float, ...]
+    white: float
+    ratio: float
+    shot: tuple[float, ...]
+    read: tuple[float, ...]
+    xyz_to_camera: tuple[tuple[float, ...], ...] | None
+
+
+def _unit(camera: Camera, every: int) -> int:
+    """Sides of the padded frame are multiples of so many pixels."""
+    side = SIDE[camera.prepare]
+    unit = every
+    for at, net in enumerate(camera.nets):
+        pixels = (side if at == 0 and side > 1 else _pixels(camera, at)) * int(net.stride)  # type: ignore[arg-type] # ours
+        unit = int(np.lcm(unit, pixels))
+    return unit
+
+
+def _pixels(camera: Camera, at: int) -> int:
+    """Pixels of the picture per input pixel of a network, a side."""
+    if at == 0 and SIDE[camera.prepare] > 1:
+        return SIDE[camera.prepare]
+    packs = hasattr(camera.nets[at], "form")
+    return int(camera.nets[at].factor) if packs else 1  # type: ignore[arg-type] # an int of ours
+
+
+def _indices(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
+    total = -(-(side + before) // unit) * unit
+    at = np.arange(-before, total - before)
+    mirrored = np.where(at < 0, -at, np.where(at >= side, 2 * (side - 1) - at, at))
+    moved = np.where(at < 0, mirrored + (at - mirrored) % every, mirrored - (mirrored - at) % every)
+    if moved.min() < 0 or moved.max() >= side:
+        raise ValueError(f"a frame side of {side} pixels is too small for this network")
+    return moved
+
+
+def _through(camera: Camera, at: int, x: Tensor, tile: int, device: str) -> Tensor:
+    """One network over the whole picture x, which stays in the computer's memory."""
+    net: Any = camera.nets[at]
+    if not tile:
+        return net(camera.enter(at, x.to(device))).cpu()  # type: ignore[no-any-return] # a tensor
+    one, scale = _scales(camera, at)
+    step = max(tile // (one * net.stride * scale), 1) * net.stride * one
+    halo = -(-net.reach // net.stride) * net.stride * one
+    pooled = _pooled(camera, at, x, (step, halo), device)
+    shape = (1, 3, x.shape[2] * scale, x.shape[3] * scale)
+    out = torch.empty(shape)
+    for inner, outer in _tiles((x.shape[2], x.shape[3]), step, halo):
+        done = net(camera.enter(at, _cut(x, outer).to(device)), pooled)
+        _put(out, done, inner, outer, scale)
+    return out
+
+
+def _scales(camera: Camera, at: int) -> tuple[int, int]:
+    """x's pixels per pixel the network sees, and the result's pixels per pixel of x, a side."""
+    packed = at == 0 and SIDE[camera.prepare] > 1
+    one = 1 if packed else _pixels(camera, at)
+    factor: Any = camera.nets[at].factor
+    return one, int(factor) // one
+
+
+def _pooled(
+    camera: Camera, at: int, x: Tensor, sizes: tuple[int, int], device: str
+) -> Tensor | None:
+    """The mean over the frame of the features the global part takes, tile by tile."""
+    net: Any = camera.nets[at]
+    if not hasattr(net, "bottom") or (hasattr(net, "vector") and net.vector is None):
+        return None
+    one, _ = _scales(camera, at)
+    total, count = torch.zeros(()), 0
+    for inner, outer in _tiles((x.shape[2], x.shape[3]), *sizes):
+        features = net.bottom(camera.enter(at, _cut(x, outer).to(device)))
+        cell = one * net.stride
+        top, left = (inner[0] - outer[0]) // cell, (inner[1] - outer[1]) // cell
+        own = features[:, :, top : top + inner[2] // cell, left : left + inner[3] // cell]
+        total = total + own.sum((2, 3), dtype=torch.float64).cpu()
+        count += own.shape[2] * own.shape[3]
+    return (total / count).to(torch.float32).to(device)
+
+
+def _tiles(shape: tuple[int, int], step: int, halo: int) -> Iterator[tuple[Window, Window]]:
+    """Windows that fill the picture, and the same with a halo, cut at the picture's edges."""
+    for top in range(0, shape[0], step):
+        for left in range(0, shape[1], step):
+            height, width = min(step, shape[0] - top), min(step, shape[1] - left)
+            above, before = max(top - halo, 0), max(left - halo, 0)
+            below = min(top + height + halo, shape[0])
+            behind = min(left + width + halo, shape[1])
+            yield (top, left, height, width), (above, before, below - above, behind - before)
+
+
+def _cut(x: Tensor, window: Window) -> Tensor:
+    top, left, height, width = window
+    return x[:, :, top : top + height, left : left + width]
+
+
+def _put(out: Tensor, done: Tensor, inner: Window, outer: Window, scale: int) -> None:
+    top, left, height, width = (one * scale for one in inner)
+    y, x = (inner[0] - outer[0]) * scale, (inner[1] - outer[1]) * scale
+    out[:, :, top : top + height, left : left + width] = done[
+        :, :, y : y + height, x : x + width
+    ].cpu()

@@ -1,0 +1,40 @@
+"""Where a training runs: devices, nodes, workers. Nothing here changes the result."""
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from lightning.fabric import Fabric
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`device` is "auto", "cpu", "cuda" or one GPU as "cuda:1"."""
+
+    device: str = "auto"
+    devices: int = 1  # a node
+    nodes: int = 1
+    workers: int = 0  # processes that read shards
+
+
+def launched(place: Place, precision: str) -> Any:
+    """Fabric, launched; under torchrun its environment says how many processes there are."""
+    world = int(os.environ.get("WORLD_SIZE", "0"))
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "0")) or place.devices
+    nodes = max(world // local, 1) if world else place.nodes
+    kind, _, index = place.device.partition(":")
+    many = local * nodes > 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice on other hardware
+        fabric = Fabric(
+            accelerator=kind,
+            devices=[int(index)] if index else local,
+            num_nodes=nodes,
+            precision=PRECISIONS[precision],  # type: ignore[arg-type] # one of Fabric's names
+            strategy="ddp" if many else "auto",
+        )
+        fabric.launch()
+    return fabric

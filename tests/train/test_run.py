@@ -1,0 +1,232 @@
+"""Real trainings, of seconds: resumed, shared between processes, stopped, spoiled."""
+
+import csv
+import errno
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("lightning", reason="the extra `train` is not installed")
+
+import msgspec  # noqa: E402 - behind the skip
+
+from isptools import shipped  # noqa: E402 - behind the skip
+from isptools.train import checkpoint, memory, run  # noqa: E402 - behind the skip
+from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
+from isptools.train.place import Place  # noqa: E402 - behind the skip
+from isptools.train.run import Job, train  # noqa: E402 - behind the skip
+from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
+
+ALL = ("restore", "enhance", "joint")
+CPU = Place("cpu")
+PRESETS = sorted((shipped.folder("recipes") / "train").glob("*.toml"))
+
+
+def quick(*stages, **changes):
+    steps = {"steps": 6, "rate": 1e-3}
+    values = {
+        "title": "a test", "network": "cameranet", "widths": (6, 8), "patch": 32, "batch": 2,
+        "save_every": 4, "log_every": 3,
+        "stages": [{"train": stage, **steps} for stage in stages or ALL],
+    }  # fmt: skip
+    return msgspec.convert(values | changes, Settings)
+
+
+def weights(folder, name="model.pt"):
+    return checkpoint.load(Path(folder) / name)["model"]
+
+
+def same(one, two, **tolerance):
+    assert one.keys() == two.keys()
+    for name in one:
+        torch.testing.assert_close(one[name], two[name], **(tolerance or {"rtol": 0, "atol": 0}))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_presets_are_valid(path):
+    settings = Settings.load(path)
+    assert settings.network.startswith(path.stem.split("-")[0])
+
+
+def test_presets_hold_the_papers_numbers():
+    folder = shipped.folder("recipes") / "train"
+    for name, share, epochs in (("sid", 0.9, 1000), ("hdrplus", 0.5, 4000), ("fivek", 0.1, 2000)):
+        settings = Settings.load(folder / f"cameranet-{name}.toml")
+        assert (settings.share, settings.patch, settings.betas) == (share, 1024, (0.9, 0.99))
+        assert [stage.epochs for stage in settings.stages] == [epochs, 500, 200]
+
+
+def test_rates_fall_at_three_quarters():
+    stage = Stage("restore", steps=100, rate=1e-4)
+    assert [stage.rate_at(s, 100) for s in (0, 74, 75, 99)] == pytest.approx(
+        [1e-4, 1e-4, 1e-5, 1e-5]
+    )
+    smooth = Stage("restore", steps=100, rate=1e-4, decay="exponential")
+    assert smooth.rate_at(75, 100) == pytest.approx(1e-5)
+    assert Stage("restore", epochs=3).length(8, 5) == 5
+
+
+@pytest.mark.parametrize("network", ["cameranet", "deepisp", "cameranet-v1", "srgan-can"])
+def test_a_killed_and_resumed_run_ends_with_the_same_weights(network, shards_folder, tmp_path):
+    two = network != "deepisp"
+    stages = ("restore", "joint") if two else ("whole",)
+    if two:
+        stages = ("restore", "enhance", "joint")
+    settings = quick(*stages, network=network, layers=2, noise=network == "cameranet", ema=0.9)
+    train(settings, Job(shards_folder, tmp_path / "whole", CPU))
+    with pytest.raises(TrainError, match="go on"):
+        train(settings, Job(shards_folder, tmp_path / "parts", CPU, stop_after=4))
+    torch.manual_seed(99)  # what happens between the two must not matter
+    torch.rand(7)
+    train(settings, Job(shards_folder, tmp_path / "parts", Place("cpu", workers=1)))
+    same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+def test_stages_side_by_side_are_stages_in_a_row(shards_folder, tmp_path):
+    settings = quick()
+    train(settings, Job(shards_folder, tmp_path / "row", CPU))
+    for only in ("enhance", "restore"):
+        train(settings, Job(shards_folder, tmp_path / "side", CPU, only=only))
+    train(settings, Job(shards_folder, tmp_path / "side", CPU))
+    assert (tmp_path / "side/model.pt").exists()
+    one, two = (weights(tmp_path / name, "restore.pt") for name in ("row", "side"))
+    same({k: v for k, v in one.items() if k.startswith("nets.0")},
+         {k: v for k, v in two.items() if k.startswith("nets.0")})  # fmt: skip
+
+
+def test_two_processes_train_as_one(shards_folder, tmp_path):
+    """Gloo, two processes of one item each, against one process of two items."""
+    word = [
+        "-m", "isptools.cli", "train", "cameranet", "--preset", "tiny", "--device", "cpu",
+        "--shards", str(shards_folder), "--set", "widths=[6,8]", "--set", "patch=32",
+        "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
+    ]  # fmt: skip
+    both = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    for name, start, batch in (("two", both, 1), ("one", [sys.executable], 2)):
+        done = subprocess.run(
+            [*start, *word, "--set", f"batch={batch}", "--out", str(tmp_path / name)],
+            capture_output=True, text=True, check=False, timeout=120,
+            env=dict(__import__("os").environ, OMP_NUM_THREADS="1", GLOO_SOCKET_IFNAME="lo"),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+    same(weights(tmp_path / "one"), weights(tmp_path / "two"), rtol=1e-4, atol=1e-6)
+
+
+def test_accumulated_steps_are_larger_batches(shards_folder, tmp_path):
+    for name, batch, accumulate in (("a", 4, 1), ("b", 2, 2)):
+        settings = quick("restore", batch=batch, accumulate=accumulate)
+        train(settings, Job(shards_folder, tmp_path / name, CPU))
+    same(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("stage", ["restore", "enhance"])
+def test_one_scene_is_learned_by_heart(stage, shards_folder, tmp_path):
+    """The loss falls to a small part; the number of steps is what a test may take."""
+    settings = quick(stage, stages=[{"train": stage, "steps": 120, "rate": 4e-3}],
+                     widths=(12, 24), log_every=20, save_every=500)  # fmt: skip
+    train(settings, Job(shards_folder, tmp_path, CPU))
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
+    assert [int(row["step"]) for row in rows] == [20, 40, 60, 80, 100, 120]
+    assert float(rows[-1]["training"]) < 0.5 * float(rows[0]["training"])
+    assert math.isfinite(float(rows[-1]["validation"]))
+    assert 0 <= float(rows[-1]["waiting"]) < 1
+
+
+def test_precision_and_memory_layout(shards_folder, tmp_path):
+    settings = quick("joint", precision="bf16", channels_last=True, joint="code", logs="code",
+                     display="code", color=0.1, variation=0.1)  # fmt: skip
+    train(settings, Job(shards_folder, tmp_path, CPU))
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+def test_nan_is_refused_and_the_last_checkpoint_stays(shards_folder, tmp_path):
+    settings = quick("restore", stages=[{"train": "restore", "steps": 40, "rate": 1e30}])
+    with pytest.raises(TrainError, match="no longer a finite number"):
+        train(settings, Job(shards_folder, tmp_path, CPU))
+    if (tmp_path / "restore.pt").exists():
+        assert all(value.isfinite().all() for value in weights(tmp_path, "restore.pt").values())
+    assert not (tmp_path / "model.pt").exists()
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(shards_folder, tmp_path, monkeypatch):
+    settings = quick("restore")
+    with pytest.raises(TrainError):
+        train(settings, Job(shards_folder, tmp_path, CPU, stop_after=4))
+    before = (tmp_path / "restore.pt").read_bytes()
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(TrainError, match="No space left on device"):
+        train(settings, Job(shards_folder, tmp_path, CPU))
+    assert (tmp_path / "restore.pt").read_bytes() == before
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_a_folder_holds_one_run(shards_folder, tmp_path):
+    with pytest.raises(TrainError):
+        train(quick("restore"), Job(shards_folder, tmp_path, CPU, stop_after=1))
+    with pytest.raises(TrainError, match="other settings"):
+        train(quick("restore", seed=1), Job(shards_folder, tmp_path, CPU))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"text", "no checkpoint"), ("foreign", "no checkpoint"), ("later", "format 99"),
+     ("other", "another network"), ("pickle", "no checkpoint")],
+)  # fmt: skip
+def test_other_files_are_no_models(content, said, tmp_path):
+    path = tmp_path / "model.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        state = {
+            "foreign": {"x": 1}, "later": {"format": 99}, "pickle": {"format": 1, "x": Path("x")},
+            "other": {"format": 1, "settings": quick().to_json(), "model": {}},
+        }[content]  # fmt: skip
+        torch.save(state, path)
+    with pytest.raises(TrainError, match=said) as caught:
+        checkpoint.model(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_are_strict(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text('title = "x"\nnetwork = "cameranet"\nstages = []\npach = 3\n')
+    with pytest.raises(ValueError, match="pach"):
+        Settings.load(path)
+    for stage in ('{train = "joint"}', '{train = "joint", steps = 1, epochs = 1}'):
+        path.write_text(f'title = "x"\nnetwork = "cameranet"\nstages = [{stage}]\n')
+        with pytest.raises(ValueError, match="epochs or steps"):
+            Settings.load(path)
+
+
+def test_the_patch_that_fits_is_found():
+    """A network that is out of memory above 100 pixels, as CUDA would say it."""
+
+    class Greedy(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, batch):
+            if batch["raw"].shape[-1] > 100:
+                raise torch.cuda.OutOfMemoryError
+            return self.weight * batch["raw"].float().sum()
+
+    batch = {"raw": torch.zeros(1, 512, 512), "black": torch.zeros(1, 4)}
+    assert memory.fitting_patch(Greedy(), batch, 512) == 64
+
+
+def test_out_of_memory_says_what_fits(shards_folder, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(run.Task, "forward", full)
+    with pytest.raises(TrainError, match="a patch of 32 pixels does not fit"):
+        train(quick("restore"), Job(shards_folder, tmp_path, CPU))

@@ -1,0 +1,195 @@
+"""Tiles, phases, scores and commands."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("lightning", reason="the extra `train` is not installed")
+
+from isptools import measure, sample, shards  # noqa: E402 - behind the skip
+from isptools.cli import main  # noqa: E402 - behind the skip
+from isptools.train import checkpoint, data, infer  # noqa: E402 - behind the skip
+from isptools.train.models import Options, build  # noqa: E402 - behind the skip
+
+SMALL = Options(widths=(4, 6, 8), layers=3)
+
+
+def invoke(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def mosaic(cfa="RGGB", shape=(150, 203), seed=0):
+    pixels = np.random.default_rng(seed).integers(500, 16000, shape).astype(np.uint16)
+    count = len(cfa)
+    return infer.Mosaic(pixels, cfa, (512.0,) * count, 16383.0, (1e-4,) * count, (1e-6,) * count)
+
+
+def trained(name, options=SMALL):
+    """Weights large enough that every path matters."""
+    torch.manual_seed(1)
+    camera = build(name, options)
+    with torch.no_grad():
+        for key, parameter in camera.named_parameters():
+            if "rise" in key:
+                parameter.normal_(std=0.2)
+            if key.endswith("mix"):
+                parameter.fill_(0.5)
+    return camera.eval()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["cameranet", "cameranet-v1", "cameranet-three-stage", "srgan-can", "deepisp", "deepisp-low"],
+)
+def test_tiles_show_the_untiled_picture(name):
+    camera = trained(name)
+    frame = mosaic(shape=(310, 420))
+    whole = infer.develop(camera, frame)
+    tiled = infer.develop(camera, frame, tile=64)
+    assert whole
+    for picture in whole:
+        assert whole[picture].std() > 1e-3
+        np.testing.assert_allclose(tiled[picture], whole[picture], atol=1e-3)
+
+
+def test_tiles_of_the_enhance_nets_dilations():
+    camera = trained("cameranet", Options(widths=(4, 4, 4, 4, 4)))
+    frame = mosaic(shape=(1408, 352))
+    whole = infer.develop(camera, frame)["enhancement"]
+    tiled = infer.develop(camera, frame, tile=128)["enhancement"]
+    np.testing.assert_allclose(tiled, whole, atol=1e-3)
+
+
+def test_xtrans_tiles():
+    camera = trained("cameranet-xtrans")
+    frame = mosaic(data.TARGET[36], (205, 330))
+    whole = infer.develop(camera, frame)["enhancement"]
+    assert whole.shape == (3, 205, 330)
+    tiled = infer.develop(camera, frame, tile=64)["enhancement"]
+    np.testing.assert_allclose(tiled, whole, atol=1e-3)
+
+
+@pytest.mark.parametrize(("cfa", "top", "left"), [("GRBG", 0, 1), ("GBRG", 1, 0), ("BGGR", 1, 1)])
+def test_every_phase_is_the_same_scene(cfa, top, left):
+    """A crop of an RGGB frame that begins elsewhere gives the crop of its picture."""
+    camera = trained("deepisp-low")  # local, so that a cut changes nothing inside
+    whole = mosaic(shape=(64, 80))
+    cut = infer.Mosaic(
+        whole.pixels[top:, left:], cfa, whole.black, whole.white, whole.shot, whole.read
+    )
+    ours = infer.develop(camera, cut)["restoration"]
+    theirs = infer.develop(camera, whole)["restoration"][:, top:, left:]
+    np.testing.assert_allclose(ours[:, 8:-8, 8:-8], theirs[:, 8:-8, 8:-8], atol=1e-5)
+
+
+def test_mosaics_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="bayer mosaics only"):
+        infer.develop(trained("cameranet"), mosaic(data.TARGET[36]))
+    with pytest.raises(ValueError, match="too small"):
+        infer.develop(trained("deepisp"), mosaic(shape=(12, 12)))
+
+
+@pytest.fixture(scope="module")
+def run_folder(shards_folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("run") / "run"
+    done = invoke(
+        "train", "cameranet", "--shards", shards_folder, "--out", out, "--preset", "tiny",
+        "--device", "cpu", "--set", "widths=[8,12]", "--set", "patch=48", "--set", "eps=1e-2",
+        "--set", 'stages=[{train="restore",steps=30,rate=3e-3},'
+        '{train="enhance",steps=30,rate=3e-3},{train="joint",steps=10,rate=1e-3}]',
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_eval_writes_what_measure_says(run_folder, shards_folder, tmp_path):
+    done = invoke("eval", run_folder, "--shards", shards_folder, "--out", tmp_path / "x.csv")
+    assert done.exit_code == 0, done.output
+    assert "exclusions: misaligned" in done.output
+    text = (tmp_path / "x.csv").read_text().splitlines()
+    stamp = dict(line[2:].split(": ", 1) for line in text if line.startswith("#"))
+    assert json.loads(stamp["pairs"]) == 2
+    rows = list(csv.DictReader(line for line in text if not line.startswith("#")))
+    methods = {row["method"] for row in rows}
+    assert methods == {"network", "chain + auto-tone", "LibRaw's default"}
+    with shards.open(shards_folder, "test") as source:
+        truth = source[0].enhancement.transpose(1, 2, 0)
+        from isptools.develop import steps as s  # noqa: PLC0415 - for this comparison
+        from isptools.develop.chain import develop  # noqa: PLC0415 - for this comparison
+        from isptools.frame import Frame, Space  # noqa: PLC0415 - for this comparison
+
+        frame = Frame(source.raw(0), Space.SENSOR, source.capture(0))
+        walk = (s.Levels(), s.Balance(), s.Demosaic(), s.ToXYZ(), s.AutoTone())
+        expected = measure.psnr(develop(frame, walk).pixels / 65535, truth)
+        key = source.facts(0).key
+    (found,) = [r for r in rows if (r["method"], r["picture"]) == ("chain + auto-tone", key)]
+    assert float(found["psnr"]) == pytest.approx(expected, abs=1e-4)
+    mean = [float(r["psnr"]) for r in rows if r["method"] == "network"]
+    assert mean[-1] == pytest.approx(sum(mean[:-1]) / 2)
+
+
+def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
+    raws = sample.write("sid", tmp_path / "raws")[:2]
+    done = invoke("develop", run_folder, raws[0], "--out", tmp_path / "x.png", "--gain", "100")
+    assert done.exit_code == 0, done.output
+    import imageio.v3 as imageio  # noqa: PLC0415 - for this look
+
+    assert imageio.imread(tmp_path / "x.png").shape[2] == 3
+    done = invoke("develop", run_folder / "model.pt", *raws, "--out", tmp_path / "many")
+    assert done.exit_code == 0, done.output
+    assert len(list((tmp_path / "many").glob("*.png"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "tiny"), "no shards"),
+        (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "mars"), "tiny"),
+        (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
+        (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
+        (("eval", "none", "--shards", "none"), "no such checkpoint"),
+        (("develop", "none", "a.dng", "--out", "x.jpg"), ".tif, .tiff or .png"),
+        (("develop", "none", "a.dng", "--out", "x.png"), "no such checkpoint"),
+    ],
+)
+def test_commands_complain_in_one_line(words, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = invoke(*words)
+    assert done.exit_code == 1
+    assert said in done.output
+    assert done.output.count("\n") == 1
+
+
+def test_models_lists_json():
+    done = invoke("models", "--json")
+    rows = {row["name"]: row for row in json.loads(done.output)}
+    assert rows["deepisp"] == {
+        "name": "deepisp", "parameters": 629790, "gflops": 12857.27, "gflops_paper_way": 12869.4,
+    }  # fmt: skip
+    assert "26,527,640" in invoke("models").output
+
+
+def test_onnx_runtime_gives_the_same_picture(run_folder, tmp_path):
+    pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    path = tmp_path / "x.onnx"
+    done = invoke("export", run_folder, "--onnx", path, "--size", 64, 96)
+    assert done.exit_code == 0, done.output
+    camera, _ = checkpoint.model(run_folder)
+    frame = torch.rand(1, 5, 32, 48)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [one.name for one in session.get_outputs()]
+    theirs = dict(zip(names, session.run(None, {"prepared": frame.numpy()}), strict=True))
+    with torch.inference_mode():
+        ours = camera(frame)
+    assert names == list(ours)
+    for name in ours:
+        np.testing.assert_allclose(theirs[name], ours[name].numpy(), atol=1e-3)
+    done = invoke("export", run_folder, "--onnx", tmp_path / "y.onnx", "--size", 50, 50)
+    assert done.exit_code == 1
+    assert "multiples of 32" in done.output
+    assert [one.name for one in tmp_path.iterdir()] == ["x.onnx"]
