@@ -1,6 +1,6 @@
 """Pixels a second the loader delivers: mosaic and two truths, from compressed shards.
 
-    python benchmarks/loader.py SHARDS [--patch 512] [--workers 2]
+python benchmarks/loader.py SHARDS [--patch 512] [--workers 2]
 """
 
 import argparse

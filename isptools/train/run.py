@@ -1,8 +1,7 @@
 """Train a network from shards. One page: read it from the top."""
 
-import csv
 import math
-import time
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,13 @@ from isptools import shards
 from isptools.train import data
 from isptools.train.checkpoint import TrainError, load, save
 from isptools.train.deepisp import DeepISP, mean_affine
+from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
 from isptools.train.models import Camera, build
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
-from isptools.train.task import Task
+from isptools.train.task import Task, span
 
-COLUMNS = ("stage", "step", "rate", "training", "validation", "waiting", "seconds")
 VALIDATION = 8  # cuts, the same ones every time
 Show = Callable[[str, int, int, float], None]  # stage, step, of, loss
 
@@ -68,7 +67,7 @@ def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: A
     length = stage.length(len(source), items)
     state = _start(camera, settings, stage, job, source)
     if state.get("done"):
-        camera.load_state_dict(state["model"])
+        _take(camera, stage, state)
         return True
     trained = [p for p in task.parameters() if p.requires_grad]
     adam = torch.optim.Adam(trained, stage.rate, settings.betas, settings.adam_eps)
@@ -79,6 +78,7 @@ def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: A
         camera.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
+        fabric.strategy.precision.load_state_dict(state["scaler"])
         begin, mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
     if settings.channels_last:
         camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
@@ -96,7 +96,9 @@ def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: A
             m.lerp_(p.detach(), 1 - settings.ema)
         last = step + 1 == length
         if last or (step + 1) % settings.log_every == 0:
-            log.write(step + 1, rate, _validated(task, settings, job, fabric))
+            log.write(
+                step + 1, rate, _validated(task, settings, job, fabric, log if last else None)
+            )
             job.show(stage.train, step + 1, length, loss.item())
         if last and mean:
             for m, p in zip(mean, trained, strict=True):
@@ -107,12 +109,13 @@ def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: A
                 save(_file(job, stage), _facts(settings) | {
                     "step": step + 1, "done": last, "model": camera.state_dict(), "mean": mean,
                     "optimizer": optimizer.state_dict(), "random": torch.get_rng_state(),
+                    "scaler": fabric.strategy.precision.state_dict(),
                 })  # fmt: skip
             fabric.barrier()
     return until == length
 
 
-def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: Any, log: "Log"
+def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: Any, log: Log
           ) -> Tensor:  # fmt: skip
     """Gradients of every micro-step, then one move of the weights; gives the mean loss."""
     total = torch.zeros((), device=fabric.device)
@@ -135,47 +138,6 @@ def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: 
     return total
 
 
-class Log:
-    """Losses and lost time since the last line of `log.csv`."""
-
-    def __init__(self, path: Path, stage: str, writes: bool) -> None:
-        self.path, self.stage, self.writes = path, stage, writes
-        self._new()
-
-    def _new(self) -> None:
-        self.losses: list[Tensor] = []
-        self.waited, self.since = 0.0, time.perf_counter()
-
-    def wait(self, fetch: Callable[[], Any]) -> Any:
-        start = time.perf_counter()
-        out = fetch()
-        self.waited += time.perf_counter() - start
-        return out
-
-    def add(self, loss: Tensor) -> None:
-        self.losses.append(loss)
-
-    def expect_finite(self) -> None:
-        """TrainError if a loss since the last line was NaN or infinite."""
-        if self.losses and not torch.stack(self.losses).isfinite().all():
-            raise TrainError(
-                f"{self.stage}: the loss is no longer a finite number; the last checkpoint is from "
-                "before it: lower the rate, or train in fp32 or bf16"
-            )
-
-    def write(self, step: int, rate: float, validation: float) -> None:
-        self.expect_finite()
-        seconds = time.perf_counter() - self.since
-        training = torch.stack(self.losses).mean().item()
-        row = (self.stage, step, rate, training, validation, self.waited / seconds, seconds)
-        if self.writes:
-            fresh = not self.path.exists()
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerows([COLUMNS] * fresh + [row])
-        self._new()
-
-
 def _loader(
     task: Task, source: shards.Shards, steps: range, settings: Settings, job: Job, fabric: Any
 ) -> Any:
@@ -188,8 +150,13 @@ def _loader(
     return data.loader(cuts, range(steps.start * micro, steps.stop * micro), feed)
 
 
-def _validated(task: Task, settings: Settings, job: Job, fabric: Any) -> float:
-    """The same loss on the same few cuts of the validation split; NaN where there is none."""
+def _validated(
+    task: Task, settings: Settings, job: Job, fabric: Any, log: Log | None = None
+) -> float:
+    """The same loss on the same few cuts of the validation split; NaN where there is none.
+
+    With `log`, the first cut is saved as a picture: the network's beside the truth.
+    """
     try:
         source = data.open_shards(job.shards, "val", task.camera.prepare, task.truths())
     except ValueError:
@@ -198,7 +165,12 @@ def _validated(task: Task, settings: Settings, job: Job, fabric: Any) -> float:
         cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
         batches = data.loader(cuts, range(VALIDATION), data.Feed())
         task.eval()
-        total = sum(task(fabric.to_device(batch)).item() for batch in batches)
+        total = 0.0
+        for at, batch in enumerate(batches):
+            moved = fabric.to_device(batch)
+            total += task(moved).item()
+            if log and not at:
+                log.picture(task.look(moved))
         task.train()
     return float(total) / VALIDATION
 
@@ -209,27 +181,30 @@ def _start(camera: Camera, settings: Settings, stage: Stage, job: Job, source: s
     path = _file(job, stage)
     if path.exists():
         return load(path)
-    for at, net in enumerate(camera.nets):
-        if isinstance(net, DeepISP) and stage is settings.stages[0]:
-            net.start_from(_affine(camera, settings, source, at))
+    for net in camera.nets:
+        if isinstance(net, DeepISP):
+            net.start_from(_affine(camera, settings, source))
     if stage.train == "joint":
         for before in settings.stages[: settings.stages.index(stage)]:
-            _take(camera, before, load(_file(job, before)))
+            earlier = load(_file(job, before))
+            if not earlier["done"]:
+                raise TrainError(
+                    f"{_file(job, before)}: not done yet; finish --only {before.train}"
+                )
+            _take(camera, before, earlier)
     return {}
 
 
 def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
     """The networks a stage trained, from its checkpoint: they may come from two processes."""
-    two = range(camera.restored + 1) if stage.train == "restore" else range(
-        camera.restored + 1, len(camera.nets)
-    )  # fmt: skip
-    own = tuple(f"nets.{at}." for at in two)
+    first, last = span(camera, stage)
+    own = tuple(f"nets.{at}." for at in range(first, last + 1))
     camera.load_state_dict(
         camera.state_dict() | {k: v for k, v in state["model"].items() if k.startswith(own)}
     )
 
 
-def _affine(camera: Camera, settings: Settings, source: shards.Shards, _: int) -> Any:
+def _affine(camera: Camera, settings: Settings, source: shards.Shards) -> Any:
     size = min(settings.patch, 256)
     cuts = data.Cuts(source, size, settings.seed, ("enhancement",))
     pairs = []
@@ -245,7 +220,9 @@ def _claim(settings: Settings, job: Job, fabric: Any) -> None:
     if fabric.is_global_zero:
         job.out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_text(text, encoding="utf-8")
+            part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two stages side by side
+            part.write_text(text, encoding="utf-8")
+            part.replace(path)
     fabric.barrier()
     if path.read_text(encoding="utf-8") != text:
         raise TrainError(f"{job.out}: holds a run of other settings; take another --out")

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train import data, losses
-from isptools.train.models import Camera
+from isptools.train.models import Camera, shown
 from isptools.train.settings import Settings, Stage
 
 Batch = dict[str, Tensor]
@@ -31,6 +33,16 @@ class Task(nn.Module):
         pictures = self._pictures(batch)
         with torch.autocast(batch["raw"].device.type, enabled=False):
             return self._loss({name: x.float() for name, x in pictures.items()}, batch)
+
+    def look(self, batch: Batch) -> NDArray[np.float32]:
+        """The stage's pictures and their truths side by side, as on a screen, of the first item."""
+        strip: list[Tensor] = []
+        for name, picture in self._pictures(batch).items():
+            kind = "restoration" if name == "restoration" else "enhancement"
+            both = [picture, data.truth(batch, kind)]
+            strip += [shown(one, "paper") for one in both] if kind == "restoration" else both
+        pictures: NDArray[np.float32] = torch.cat(strip, 3)[0].float().cpu().numpy()
+        return pictures
 
     def _pictures(self, batch: Batch) -> dict[str, Tensor]:
         camera = self.camera

@@ -1,0 +1,167 @@
+"""Tables of docs/train.md: quality at a small budget, overfitting, and speed.
+
+python benchmarks/train.py table SHARDS [--seeds 3] [--split test]
+python benchmarks/train.py overfit SHARDS
+python benchmarks/train.py speed [--device cuda]
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+
+from isptools import measure
+from isptools.cli.eval import _baselines
+from isptools.train import checkpoint, data, evaluate
+from isptools.train.flops import operations
+from isptools.train.infer import Mosaic, develop
+from isptools.train.models import Options, build, parameters
+from isptools.train.place import Place
+from isptools.train.run import Job, train
+from isptools.train.settings import Settings
+from isptools.train.task import Task
+
+STEPS = (500, 500, 200)  # restore, enhance, joint; the others get as many in all
+RATE, LATE = 2e-3, 2e-4
+VARIANTS = {
+    "two-stage": ("cameranet", [("restore", STEPS[0], RATE), ("enhance", STEPS[1], RATE),
+                                ("joint", STEPS[2], LATE)]),
+    "without step 1": ("cameranet", [("joint", sum(STEPS), RATE)]),
+    "without step 2": ("cameranet", [("restore", STEPS[0], RATE), ("enhance", STEPS[1], RATE)]),
+    "one-stage": ("cameranet-one-stage", [("whole", sum(STEPS), RATE)]),
+}  # fmt: skip
+
+
+def settings(network: str, stages: list[tuple[str, int, float]], **changes: object) -> Settings:
+    values: dict[str, object] = {
+        "title": network, "network": network, "patch": 96, "batch": 2, "share": 0.9,
+        "widths": (12, 24, 48), "save_every": 10_000, "log_every": 100,
+        "stages": [{"train": name, "steps": n, "rate": rate} for name, n, rate in stages],
+    }  # fmt: skip
+    return msgspec.convert(values | changes, Settings)
+
+
+def table(folder: Path, seeds: int, split: str) -> None:
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    sizes = {}
+    for name, (network, stages) in VARIANTS.items():
+        for seed in range(seeds):
+            with tempfile.TemporaryDirectory() as out:
+                chosen = settings(network, stages, seed=seed)
+                train(chosen, Job(folder, Path(out), Place("cpu")))
+                camera, _ = checkpoint.model(Path(out))
+            sizes[name] = parameters(camera)
+            with evaluate.opened(folder, split, camera) as source:
+                first = not rows
+                found = evaluate.means(
+                    list(evaluate.scores(camera, source, _baselines() if first else {}))
+                )
+            rows.setdefault(name, []).append(found.pop("network"))
+            rows |= {method: [row] for method, row in found.items()}
+            print(name, seed, *(f"{value:.3f}" for value in rows[name][-1]), flush=True)
+    print(f"\n| method | parameters | {' | '.join(evaluate.COLUMNS)} |")
+    print("|---|---" + "|---" * len(evaluate.COLUMNS) + "|")
+    for name, found in rows.items():
+        cells = [
+            f"{statistics.mean(column):.3f}"
+            + (f" +- {statistics.stdev(column):.3f}" if len(column) > 1 else "")
+            for column in zip(*found, strict=True)
+        ]
+        print(f"| {name} | {sizes.get(name, '')} | {' | '.join(cells)} |")
+
+
+def overfit(folder: Path, steps: int) -> None:
+    """PSNR on the one training picture of a folder with a single input, a stage at a time."""
+    for stage, name in (("restore", "restoration"), ("enhance", "enhancement")):
+        chosen = settings("cameranet", [(stage, steps, 3e-3)], widths=(16, 32, 64), noise=True)
+        with tempfile.TemporaryDirectory() as out:
+            train(chosen, Job(folder, Path(out), Place("cpu"), only=stage))
+            state = checkpoint.load(Path(out) / f"{stage}.pt")
+        camera = build(chosen.network, chosen.options())
+        camera.load_state_dict(state["model"])
+        with data.open_shards(folder, "train", "packed", ("restoration", name)) as source:
+            sample = source[0]
+            if stage == "restore":
+                mosaic = Mosaic.of_row(source.raw(0), sample.facts)
+                picture = develop(camera, mosaic)[name]
+            else:
+                with torch.inference_mode():
+                    x = torch.from_numpy(sample.restoration)[None]
+                    picture = camera.eval().run(x, 1, 1)[0].numpy()
+            truth = getattr(sample, name)
+        print(f"{stage}: {measure.psnr(np.clip(picture, 0, 1.25), truth):.2f} dB", flush=True)
+
+
+def speed(device: str, small: bool) -> None:
+    """Seconds of a frame and of a training step, best of three behind a first one."""
+    height, width, patch = (384, 512, 256) if small else (3024, 4032, 1024)
+    for name in ("cameranet", "deepisp"):
+        camera = build(name, Options())
+        pixels = np.full((height, width), 600, np.uint16)
+        flat = (512.0,) * 4, 16383.0, (1e-4,) * 4, (1e-6,) * 4
+        frame = Mosaic(pixels, "RGGB", *flat)
+        seconds = best(lambda c=camera, f=frame: develop(c, f, 0, device), device)
+        flops = counted(name, height, width)
+        print(f"{name}: {width} x {height}: {seconds:.3f} s, {flops / seconds / 1e12:.3f} TFLOP/s")
+        kind = "joint" if camera.restored >= 0 else "whole"
+        chosen = settings(name, [(kind, 1, 1e-4)])
+        task = Task(camera, chosen, chosen.stages[0])
+        batch = {key: value.to(device) for key, value in made(patch).items()}
+        task.to(device)
+        seconds = best(lambda t=task, b=batch: t(b).backward(), device)
+        print(f"{name}: step of {patch}: {seconds:.3f} s")
+
+
+def counted(name: str, height: int, width: int) -> int:
+    with torch.device("meta"):
+        camera = build(name, Options())
+    return operations(camera, height, width)[0]
+
+
+def made(patch: int) -> dict[str, torch.Tensor]:
+    pictures = {name: torch.rand(1, 3, patch, patch) for name in ("restoration", "enhancement")}
+    scales = {f"{name}_scale": torch.ones(1) for name in pictures}
+    return pictures | scales | {
+        "raw": torch.randint(500, 9000, (1, patch, patch)).to(torch.uint16),
+        "black": torch.full((1, 4), 512.0), "white": torch.tensor([16383.0]),
+        "gain": torch.ones(1), "shot": torch.full((1, 4), 1e-4), "read": torch.full((1, 4), 1e-6),
+        "xyz_from_camera": torch.eye(3)[None],
+    }  # fmt: skip
+
+
+def best(work, device: str) -> float:
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        work()
+        if device != "cpu":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["table", "overfit", "speed"])
+    parser.add_argument("shards", type=Path, nargs="?")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--small", action="store_true", help="A small frame, for a CPU.")
+    chosen = parser.parse_args()
+    if chosen.what == "speed":
+        speed(chosen.device, chosen.small)
+    elif chosen.what == "table":
+        table(chosen.shards, chosen.seeds, chosen.split)
+    else:
+        overfit(chosen.shards, chosen.steps)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What a training leaves to read: a CSV, TensorBoard's events, pictures, and refusals of NaN."""
+
+import csv
+import time
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import imageio.v3 as imageio
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isptools.train.checkpoint import TrainError
+
+COLUMNS = ("stage", "step", "rate", "training", "validation", "waiting", "seconds")
+
+
+class Log:
+    """Losses and lost time since the last line of `log.csv`."""
+
+    def __init__(self, path: Path, stage: str, writes: bool) -> None:
+        self.path, self.stage, self.writes = path, stage, writes
+        self._new()
+
+    def _new(self) -> None:
+        self.losses: list[Tensor] = []
+        self.waited, self.since = 0.0, time.perf_counter()
+
+    def wait(self, fetch: Callable[[], Any]) -> Any:
+        start = time.perf_counter()
+        out = fetch()
+        self.waited += time.perf_counter() - start
+        return out
+
+    def add(self, loss: Tensor) -> None:
+        self.losses.append(loss)
+
+    def expect_finite(self) -> None:
+        """TrainError if a loss since the last line was NaN or infinite."""
+        if self.losses and not torch.stack(self.losses).isfinite().all():
+            raise TrainError(
+                f"{self.stage}: the loss is no longer a finite number; the last checkpoint is from "
+                "before it: lower the rate, or train in fp32 or bf16"
+            )
+
+    def write(self, step: int, rate: float, validation: float) -> None:
+        self.expect_finite()
+        seconds = time.perf_counter() - self.since
+        training = torch.stack(self.losses).mean().item()
+        row = (self.stage, step, rate, training, validation, self.waited / seconds, seconds)
+        if self.writes:
+            fresh = not self.path.exists()
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerows([COLUMNS] * fresh + [row])
+            self._board(step, dict(zip(COLUMNS[2:], row[2:], strict=True)))
+        self._new()
+
+    def picture(self, strip: NDArray[np.float32]) -> None:
+        """Save (3, H, W) pictures side by side, clipped to [0, 1], for a look."""
+        if self.writes:
+            folder = self.path.parent / "samples"
+            folder.mkdir(exist_ok=True)
+            shown = np.rint(np.clip(strip, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+            imageio.imwrite(folder / f"{self.stage}.png", shown)
+
+    def _board(self, step: int, values: dict[str, float]) -> None:
+        """The same numbers for TensorBoard, where that is installed."""
+        if not find_spec("tensorboard"):
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own libraries
+            from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - optional
+
+            with SummaryWriter(str(self.path.parent / "tensorboard")) as writer:
+                for name, value in values.items():
+                    writer.add_scalar(f"{self.stage}/{name}", value, step)
