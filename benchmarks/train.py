@@ -99,7 +99,7 @@ def overfit(folder: Path, steps: int) -> None:
 
 def speed(device: str, small: bool) -> None:
     """Seconds of a frame and of a training step, best of three behind a first one."""
-    height, width, patch = (384, 512, 256) if small else (3024, 4032, 1024)
+    height, width, patch = (384, 512, 288) if small else (3024, 4032, 1024)
     for name in ("cameranet", "deepisp"):
         camera = build(name, Options())
         pixels = np.full((height, width), 600, np.uint16)

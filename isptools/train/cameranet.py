@@ -130,6 +130,11 @@ class UNet(nn.Module):
             total += 1 << level  # the pooling or upsampling between levels
         return total
 
+    @property
+    def least(self) -> int:
+        """The smallest side of an input: reflected edges need more pixels than the dilation."""
+        return max((d << level) + 1 for level, d in enumerate(self.form.dilations))
+
     def descend(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Skips, and the bottom level's entry features."""
         skips = []

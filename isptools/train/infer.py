@@ -12,7 +12,7 @@ from torch import Tensor
 from isptools.shards.schema import InputRow
 from isptools.train import data
 from isptools.train.flops import SIDE
-from isptools.train.models import Camera
+from isptools.train.models import Camera, least
 
 Array = NDArray[Any]
 Window = tuple[int, int, int, int]  # top, left, height, width
@@ -79,6 +79,9 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
     if shift is None:
         raise ValueError(f"no crop of {mosaic.cfa} shows the pattern networks are trained on")
     top, left = ((every - one) % every for one in shift[:2])
+    if min(mosaic.pixels.shape) < least(camera):
+        raise ValueError(f"a frame of {mosaic.pixels.shape} is too small for this network: "
+                         f"{least(camera)} pixels a side are needed")  # fmt: skip
     unit = _unit(camera, every)
     rows, columns = (
         _indices(side, before, unit, every)

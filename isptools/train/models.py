@@ -78,6 +78,17 @@ class Camera(nn.Module):
         return out
 
 
+def least(camera: Camera) -> int:
+    """The smallest side of a picture, in pixels of the mosaic, that every network takes."""
+    sides = [2]
+    for at, net in enumerate(camera.nets):
+        if isinstance(net, UNet):
+            sides.append(net.least * (3 if at == 0 and camera.prepare == "xtrans" else 2))
+        elif isinstance(net, DeepISP):
+            sides.append(2 * net.stride)
+    return max(sides)
+
+
 def _takes_packed(camera: Camera, at: int) -> bool:
     return isinstance(camera.nets[at], UNet)
 

@@ -16,7 +16,7 @@ from isptools.train.checkpoint import TrainError, load, save
 from isptools.train.deepisp import DeepISP, mean_affine
 from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
-from isptools.train.models import Camera, build
+from isptools.train.models import Camera, build, least
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
 from isptools.train.task import Task, span
@@ -44,9 +44,10 @@ def train(settings: Settings, job: Job) -> Path:
     same machine and number of processes. Raises TrainError or ValueError in one line.
     """
     fabric = launched(job.place, settings.precision)
-    _claim(settings, job, fabric)
     torch.manual_seed(settings.seed)
     camera = build(settings.network, settings.options())
+    _expect_patch(camera, settings.patch)
+    _claim(settings, job, fabric)
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
         raise TrainError(f"these settings have no stage {job.only!r}")
@@ -212,6 +213,15 @@ def _affine(camera: Camera, settings: Settings, source: shards.Shards) -> Any:
         x = data.prepared(batch, camera.prepare, camera.noise)
         pairs.append((x[0].numpy(), data.truth(batch, "enhancement")[0].numpy()))
     return mean_affine(pairs)
+
+
+def _expect_patch(camera: Camera, patch: int) -> None:
+    every = 6 if camera.prepare == "xtrans" else 2
+    if patch % every or patch < least(camera):
+        raise TrainError(
+            f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
+            f"from {-(-least(camera) // every) * every} on"
+        )
 
 
 def _claim(settings: Settings, job: Job, fabric: Any) -> None:

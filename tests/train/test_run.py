@@ -199,6 +199,21 @@ def test_other_files_are_no_models(content, said, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("patch", "network"), [(288, "cameranet"), (24, "deepisp"), (31, "cameranet")]
+)
+def test_a_patch_too_small_is_refused(patch, network, shards_folder, tmp_path):
+    """The Enhance-Net's lowest level is dilated by 8: nine pixels of 32 are the least."""
+    widths = (2, 2, 2, 2, 2) if patch == 288 else (2, 2)
+    settings = quick("whole", network=network, patch=patch, widths=widths, layers=1, batch=1,
+                     stages=[{"train": "whole", "steps": 1}])  # fmt: skip
+    if patch == 288:
+        train(settings, Job(shards_folder, tmp_path / "fits", CPU))
+        settings = msgspec.structs.replace(settings, patch=256)
+    with pytest.raises(TrainError, match="take a multiple of 2 from"):
+        train(settings, Job(shards_folder, tmp_path / "small", CPU))
+
+
 def test_settings_are_strict(tmp_path):
     path = tmp_path / "x.toml"
     path.write_text('title = "x"\nnetwork = "cameranet"\nstages = []\npach = 3\n')
