@@ -1,17 +1,24 @@
-# Two commands set up everything on a fresh machine with Python and a network to PyPI.
+# These set up everything on a fresh machine with Python and a network to PyPI.
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
+#   make train  a tiny network from those shards, scored, and used (installs PyTorch first)
 #   make test   linters, types and all tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 
-.PHONY: demo test clean
+.PHONY: demo train test clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
 	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
+
+train: demo $(VENV)/.installed-train
+	$(BIN)/isptools train cameranet --shards $(OUT) --out $(OUT)/run --preset tiny
+	$(BIN)/isptools eval $(OUT)/run --shards $(OUT)
+	$(BIN)/isptools sample sid --out $(OUT)/raws
+	$(BIN)/isptools develop $(OUT)/run $(OUT)/raws/Sony/short/10003_00_0.1s.ARW --out $(OUT)/developed.png --gain 100
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -25,6 +32,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-train: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

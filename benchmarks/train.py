@@ -26,7 +26,7 @@ from isptools.train.run import Job, train
 from isptools.train.settings import Settings
 from isptools.train.task import Task
 
-STEPS = (500, 500, 200)  # restore, enhance, joint; the others get as many in all
+STEPS = (250, 250, 100)  # restore, enhance, joint; the others get as many in all
 RATE, LATE = 2e-3, 2e-4
 VARIANTS = {
     "two-stage": ("cameranet", [("restore", STEPS[0], RATE), ("enhance", STEPS[1], RATE),
@@ -40,7 +40,7 @@ VARIANTS = {
 def settings(network: str, stages: list[tuple[str, int, float]], **changes: object) -> Settings:
     values: dict[str, object] = {
         "title": network, "network": network, "patch": 96, "batch": 2, "share": 0.9,
-        "widths": (12, 24, 48), "save_every": 10_000, "log_every": 100,
+        "widths": (12, 24, 48), "save_every": 10_000, "log_every": 1000,
         "stages": [{"train": name, "steps": n, "rate": rate} for name, n, rate in stages],
     }  # fmt: skip
     return msgspec.convert(values | changes, Settings)

@@ -175,14 +175,18 @@ def loader(cuts: Cuts, steps: range, feed: Feed) -> DataLoader[dict[str, Tensor]
 
 
 def prepared(batch: dict[str, Tensor], prepare: Prepare, noise: bool) -> Tensor:
-    """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
+    """The network's input, on the batch's device: normalized, gained, packed or demosaicked.
+
+    Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as the
+    authors of SID do); below 0 nothing is cut.
+    """
     raw = batch["raw"].to(torch.float32)
     every = int(batch["black"].shape[1] ** 0.5)
     black = batch["black"].view(-1, every, every)
     black = black.repeat(1, *(-(-side // every) for side in raw.shape[1:]))
     black = black[:, : raw.shape[1], : raw.shape[2]]
     gain = batch["gain"].view(-1, 1, 1)
-    x = ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain)[:, None]
+    x = ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
     if prepare == "packed":
         x = F.pixel_unshuffle(x, 2)
     elif prepare == "xtrans":

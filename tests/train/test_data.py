@@ -175,3 +175,10 @@ def test_stored_truths_are_the_samples(shards_folder):
         np.testing.assert_allclose(
             pixels * scale, source.cut(0, (6, 4, 20, 30)).restoration, rtol=1e-6
         )
+
+
+def test_the_input_is_cut_where_the_truth_is_saturated():
+    mosaic = np.full((4, 4), 1000, np.uint16)
+    x = data.prepared(batch_of(mosaic), "packed", noise=False)
+    assert x.max() == 1
+    assert data.prepared(batch_of(mosaic - 1000), "packed", noise=False).min() < -0.1
