@@ -42,6 +42,8 @@ def command(
         path = train(chosen, Job(shards, out, place, only, show=show))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
     except KeyboardInterrupt:
         click.echo(f"stopped; the last checkpoint stays in {out}, run the same command", err=True)
         raise click.exceptions.Exit(130) from None

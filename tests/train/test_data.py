@@ -108,23 +108,6 @@ def test_packing_and_levels_by_hand():
     np.testing.assert_allclose(x[4].numpy(), 2 * 1e-3 + 4 * 1e-5, rtol=1e-5)
 
 
-def test_bilinear_is_colour_demosaicings(shared_data):
-    """The values of the package colour-demosaicing for the Lighthouse, inside the border."""
-    import cv2  # noqa: PLC0415 - for this reference alone
-
-    folder = shared_data / "demosaic_ref"
-    mosaic, reference = (
-        cv2.imdecode(np.fromfile(folder / name, np.uint8), cv2.IMREAD_UNCHANGED)
-        for name in ("Lighthouse_CFA_RGGB.exr", "Lighthouse_Bilinear_RGGB.exr")
-    )
-    if mosaic is None:
-        pytest.skip("this OpenCV reads no OpenEXR")
-    plane = mosaic[..., 0] if mosaic.ndim == 3 else mosaic
-    ours = data.bilinear(torch.from_numpy(np.ascontiguousarray(plane))[None, None].float())[0]
-    theirs = reference[..., ::-1].transpose(2, 0, 1)
-    np.testing.assert_allclose(ours[:, 2:-2, 2:-2], theirs[:, 2:-2, 2:-2], atol=1e-3)
-
-
 def test_bilinear_by_hand():
     y, x = np.mgrid[:8, :10].astype(np.float32)
     scene = np.stack([y + 2 * x, 3 * y - x, x + y])  # linear: means of neighbors are exact

@@ -151,6 +151,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
         (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "mars"), "tiny"),
         (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
         (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
+        (("train", "cameranet", "--shards", "s", "--out", "file/o", "--preset", "tiny"), "file"),
         (("eval", "none", "--shards", "none"), "no such checkpoint"),
         (("develop", "none", "a.dng", "--out", "x.jpg"), ".tif, .tiff or .png"),
         (("develop", "none", "a.dng", "--out", "x.png"), "no such checkpoint"),
@@ -158,6 +159,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
 )
 def test_commands_complain_in_one_line(words, said, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("no folder")
     done = invoke(*words)
     assert done.exit_code == 1
     assert said in done.output
