@@ -78,7 +78,8 @@ def table(folder: Path, seeds: int, split: str) -> None:
 def overfit(folder: Path, steps: int) -> None:
     """PSNR on the one training picture of a folder with a single input, a stage at a time."""
     for stage, name in (("restore", "restoration"), ("enhance", "enhancement")):
-        chosen = settings("cameranet", [(stage, steps, 3e-3)], widths=(16, 32, 64), noise=True)
+        chosen = settings("cameranet", [(stage, steps, 3e-3)], widths=(16, 32, 64),
+                          patch=380, batch=1)  # fmt: skip
         with tempfile.TemporaryDirectory() as out:
             train(chosen, Job(folder, Path(out), Place("cpu"), only=stage))
             state = checkpoint.load(Path(out) / f"{stage}.pt")
