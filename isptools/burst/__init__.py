@@ -3,6 +3,6 @@
 `fuse` is the door. Frames are taken one at a time, so memory does not grow with the burst.
 """
 
-from isptools.burst.fuse import BurstError, Fused, Options, Refused, fuse
+from isptools.burst.walk import BurstError, Fused, Options, Refused, fuse
 
 __all__ = ["BurstError", "Fused", "Options", "Refused", "fuse"]

@@ -22,6 +22,9 @@ REACH = 4  # cells searched around at the coarsest level
 FRACTIONS = 64  # offsets are kept in so many parts of a cell
 # noise energy that the central difference of the smoothed gray keeps, of a cell's own
 GRADIENT_NOISE = (10 / 64) * (6 / 16)
+SMOOTH_NOISE = (6 / 16) ** 2  # the same for the smoothed gray itself
+SLACK = 1.3  # gradient energy over what noise explains that still counts as noise
+DOUBT = 1.6  # the same for the difference of two tiles
 LEAST_SPREAD = 0.02  # cells: how far tiles stray from the hand's motion at least
 ROUNDS = 3
 
@@ -56,17 +59,18 @@ class Flow:
         return float(down), float(right)
 
 
-def align(reference: Levels, other: Levels, noise: float) -> Flow:
-    """`noise` is the variance of a gray cell before smoothing, for both frames about the same."""
+def align(reference: Levels, other: Levels, noise: F32) -> Flow:
+    """`noise` (down, across) is the variance of a gray cell before smoothing, of either frame."""
     start = _search(reference, other)
     one, two = reference.pictures[0][0], other.pictures[0][0]
-    own = _track(one, two, start, start, 0.0)
-    energy = np.float32(noise * GRADIENT_NOISE * 256)
+    own = _track(one, two, start, start, 0.0, noise)
+    energy = SLACK * GRADIENT_NOISE * 256 * noise
     gyy, gyx, gxx = own[..., 3] - energy, own[..., 4], own[..., 5] - energy
     least = 0.5 * (gyy + gxx - np.sqrt((gyy - gxx) ** 2 + 4 * gyx**2))
     texture = np.maximum(least, 0) / np.maximum(own[..., 2], 1e-12)
     prior, spread = _hand(own[..., :2], texture)
-    joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2)
+    calm = DOUBT * SMOOTH_NOISE * 256 * 2 * noise
+    joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2, calm)
     offsets = np.rint(joined[..., :2] * FRACTIONS) / np.float32(FRACTIONS)
     return Flow(np.ascontiguousarray(offsets, np.float32), texture)
 
@@ -130,19 +134,21 @@ def _distance(one, two, y, x, down, right, finest):
     return total
 
 
-def _track(one: F32, two: F32, start: Any, prior: Any, strength: float) -> F32:
+def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F32) -> F32:
     """Per tile: offset (2), variance of what is left, gradient energy yy, yx, xx.
 
-    `strength` is 1 / variance of the tiles around `prior`; 0 asks the tile alone.
+    `strength` is 1 / variance of the tiles around `prior`; 0 asks the tile alone. `calm` (down, across)
+    is the squared difference up to which a tile agrees with the prior.
     """
     found = np.empty((*start.shape[:2], 6), np.float32)
     begin, prior = (np.ascontiguousarray(each, np.float32) for each in (start, prior))
-    over_rows(_iterate, len(begin), one, two, begin, prior, np.float32(strength), found)
+    over_rows(_iterate, len(begin), one, two, begin, prior, np.float32(strength),
+              np.asarray(calm, np.float32), found)  # fmt: skip
     return found
 
 
 @_fast
-def _iterate(one, two, start, prior, strength, found, top, bottom):
+def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
     gy, gx = np.empty(256, np.float32), np.empty(256, np.float32)
     for i in range(top, bottom):
         for j in range(start.shape[1]):
@@ -154,7 +160,7 @@ def _iterate(one, two, start, prior, strength, found, top, bottom):
             if strength > 0:
                 p, q = prior[i, j, 0], prior[i, j, 1]
                 _, _, other = _residual(one, two, y, x, p, q, gy, gx)
-                if other < left * np.float32(1.1):
+                if other < max(calm[i, j], left * np.float32(1.1)):
                     down, right, left = p, q, other
                 else:
                     hold = np.float32(0)  # it moves by itself
@@ -170,9 +176,9 @@ def _iterate(one, two, start, prior, strength, found, top, bottom):
                 step_y, step_x = (ry * c - rx * yx) / whole, (rx * a - ry * yx) / whole
                 down += min(max(step_y, np.float32(-1)), np.float32(1))
                 right += min(max(step_x, np.float32(-1)), np.float32(1))
-            if not (abs(down - start[i, j, 0]) < 3 and abs(right - start[i, j, 1]) < 3):
-                if strength <= 0:
-                    down, right = start[i, j, 0], start[i, j, 1]
+            stray = max(abs(down - start[i, j, 0]), abs(right - start[i, j, 1]))
+            if strength <= 0 and not stray < 3:
+                down, right = start[i, j, 0], start[i, j, 1]
             out = found[i, j]
             out[0], out[1], out[2] = down, right, left / np.float32(256)
             out[3], out[4], out[5] = yy, yx, xx

@@ -10,7 +10,7 @@ import numpy as np
 
 from isptools.burst.merge import F32, SHARE, SQUARES, Laid
 from isptools.burst.planes import HOP, PAD
-from isptools.burst.tiles import WIDE, difference, gather
+from isptools.burst.tiles import FRACTIONS, HIGH, WIDE, difference, gather
 from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel, over_rows
 
@@ -26,9 +26,11 @@ def robust(laid: Laid, total: F32, weight: float) -> float:
 
 
 @kernel
-def _robust(reference, frame, parts, variance, taps, window, weight, white, total, top, bottom):
-    wide, kept = np.empty(SIDE * WIDE, np.float32), np.empty(AREA, np.float32)
-    d = np.empty((4, AREA), np.float32)
+def _robust(
+    reference, frame, letters, parts, variance, taps, window, weight, white, total, top, bottom
+):
+    block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
+    kept, d = np.empty(AREA, np.float32), np.empty((4, AREA), np.float32)
     power, smooth = np.empty(AREA, np.float32), np.empty(AREA, np.float32)
     taken = 0.0
     first, last = PAD + HOP * top, PAD + HOP * bottom
@@ -37,9 +39,10 @@ def _robust(reference, frame, parts, variance, taps, window, weight, white, tota
             y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
             power[:] = 0
             for p in range(4):
-                difference(
-                    reference[p], frame[p], y, x, parts[i, j, 0], parts[i, j, 1], taps, wide, d[p]
-                )
+                down = parts[i, j, 0] + p // 2 * FRACTIONS
+                right = parts[i, j, 1] + p % 2 * FRACTIONS
+                color = frame[letters[p]]
+                difference(reference[p], color, y, x, down, right, taps, block, wide, d[p])
                 _power(d[p], np.float32(0.25) / variance[p, i, j], power)
                 _clipped(d[p], reference[p], y, x, white[p], power)
             _around(power, smooth)
@@ -52,9 +55,9 @@ def _robust(reference, frame, parts, variance, taps, window, weight, white, tota
                 for k in range(AREA):
                     d[p, k] *= kept[k]
                 gather(d[p], window, weight, total[p], y, x, first, last)
-            gather(kept, window, weight, total[SHARE], y, x, first, last)
             for k in range(AREA):
                 power[k] = kept[k] * kept[k]
+            gather(kept, window, weight, total[SHARE], y, x, first, last)
             gather(power, window, weight, total[SQUARES], y, x, first, last)
             if i < bottom and j:
                 taken += share / np.float32(AREA)

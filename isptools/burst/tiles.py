@@ -3,20 +3,22 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.burst.transform import SIDE
+from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel
 
-TAPS = 8
-FRACTIONS = 64
+TAPS = 6
+FRACTIONS = 32  # parts of a pixel
 BEFORE = TAPS // 2 - 1  # taps before the sample
-WIDE = SIDE + TAPS  # columns kept between the two passes
+HIGH = 2 * SIDE - 2 + TAPS  # rows of pixels a tile is interpolated from
+HALF = SIDE + TAPS // 2 - 1 + 2  # of its columns the even ones or the odd ones, and two to spare
+WIDE = 2 * HALF
+EDGE = 2 * 2  # pixels at the border of `colors.interpolated` that hold nothing
 
 
 def sinc_taps() -> NDArray[np.float32]:
-    """(FRACTIONS, TAPS): interpolation at k / FRACTIONS of a cell, rows that add up to 1.
+    """(FRACTIONS, TAPS): interpolation at k / FRACTIONS of a pixel, rows that add up to 1.
 
-    The ideal low pass under a Kaiser window: its gain is 1 within 1 % up to 0.6 of the highest
-    frequency, so noise and detail pass together.
+    The ideal low pass under a Kaiser window.
     """
     place = np.arange(TAPS) - BEFORE
     distance = place[None, :] - np.arange(FRACTIONS)[:, None] / FRACTIONS
@@ -32,39 +34,75 @@ def window() -> NDArray[np.float32]:
 
 
 @kernel
-def difference(one, two, y, x, down, right, taps, wide, out):
-    """Frame minus reference for the tile at (y, x) of one padded plane, flat (256,) in `out`.
+def difference(one, two, y, x, down, right, taps, block, wide, out):
+    """Frame minus reference for the tile at cell (y, x) of a padded plane, flat (256,) in `out`.
 
-    `down` and `right` are the offset in parts of a cell, FRACTIONS to a cell.
+    `one` is the reference's plane, `two` the frame's color of that plane at all pixels. `down` and
+    `right` say where the tile's first pixel lies: the plane's place in the cell plus the offset,
+    in parts of a pixel. `block` and `wide` are scratch: with flat arrays and fixed steps the
+    compiler sees that nothing overlaps.
     """
-    v = min(max(y + down // FRACTIONS - BEFORE, 0), two.shape[0] - SIDE - TAPS)
-    u = min(max(x + right // FRACTIONS - BEFORE, 0), two.shape[1] - SIDE - TAPS)
-    f, g = taps[down % FRACTIONS], taps[right % FRACTIONS]
-    f0, f1, f2, f3, f4, f5, f6, f7 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]
-    g0, g1, g2, g3, g4, g5, g6, g7 = g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7]
+    width = two.shape[1] // 2
+    v = min(max(2 * y + down // FRACTIONS - BEFORE, EDGE), two.shape[0] - HIGH - EDGE)
+    u = min(max(2 * x + right // FRACTIONS - BEFORE, EDGE), 2 * width - WIDE - EDGE)
+    odd = u % 2
+    even, other = odd * width + u // 2, (1 - odd) * width + u // 2 + odd
+    for r in range(HIGH):
+        row = two[v + r]
+        for k in range(HALF):
+            block[r * WIDE + k] = row[even + k]
+        for k in range(HALF):
+            block[r * WIDE + HALF + k] = row[other + k]
+    _down(block, taps[down % FRACTIONS], wide)
+    _across(wide, taps[right % FRACTIONS], out)
     for r in range(SIDE):
-        a, b, c, d = two[v + r], two[v + r + 1], two[v + r + 2], two[v + r + 3]
-        e, h, i, j = two[v + r + 4], two[v + r + 5], two[v + r + 6], two[v + r + 7]
-        at = r * WIDE
-        for k in range(WIDE):
-            wide[at + k] = (
-                f0 * a[u + k] + f1 * b[u + k] + f2 * c[u + k] + f3 * d[u + k]
-                + f4 * e[u + k] + f5 * h[u + k] + f6 * i[u + k] + f7 * j[u + k]
-            )  # fmt: skip
-    for r in range(SIDE):
-        at, own = r * WIDE, one[y + r]
+        own = one[y + r]
         for k in range(SIDE):
+            out[r * SIDE + k] -= own[x + k]
+
+
+@kernel
+def _down(block, taps, out):
+    a, b, c, d, e, f = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    for r in range(SIDE):
+        at = 2 * r * WIDE
+        for k in range(WIDE):
             s = at + k
+            out[r * WIDE + k] = (
+                (a * block[s] + b * block[s + WIDE])
+                + (c * block[s + 2 * WIDE] + d * block[s + 3 * WIDE])
+            ) + (e * block[s + 4 * WIDE] + f * block[s + 5 * WIDE])
+
+
+@kernel
+def _across(block, taps, out):
+    a, b, c, d, e, f = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    for r in range(SIDE):
+        for k in range(SIDE):
+            s, o = r * WIDE + k, r * WIDE + HALF + k
             out[r * SIDE + k] = (
-                g0 * wide[s] + g1 * wide[s + 1] + g2 * wide[s + 2] + g3 * wide[s + 3]
-                + g4 * wide[s + 4] + g5 * wide[s + 5] + g6 * wide[s + 6] + g7 * wide[s + 7]
-            ) - own[x + k]  # fmt: skip
+                (a * block[s] + b * block[o]) + (c * block[s + 1] + d * block[o + 1])
+            ) + (e * block[s + 2] + f * block[o + 2])
 
 
 @kernel
 def gather(tile, window, scale, total, y, x, first, last):
-    """Add a windowed tile to rows [first, last) of a padded picture, from (y, x) on."""
+    """Add a tile times window and scale to rows [first, last) of a padded picture, from (y, x) on.
+
+    The tile is left multiplied.
+    """
+    for k in range(AREA):
+        tile[k] *= scale * window[k]
     for r in range(max(first - y, 0), min(last - y, SIDE)):
         row = total[y + r]
         for k in range(SIDE):
-            row[x + k] += scale * window[r * SIDE + k] * tile[r * SIDE + k]
+            row[x + k] += tile[r * SIDE + k]
+
+
+@kernel
+def gather_flat(value, window, total, y, x, first, last):
+    """As `gather`, for a tile of one value."""
+    for r in range(max(first - y, 0), min(last - y, SIDE)):
+        row = total[y + r]
+        for k in range(SIDE):
+            row[x + k] += value * window[r * SIDE + k]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isptools.burst import reference as choice
 from isptools.burst.align import Flow, Levels, align
+from isptools.burst.colors import interpolated
 from isptools.burst.merge import PLANES, Laid, merge
 from isptools.burst.planes import F32, HOP, PAD, cells, gray, grid, split
 from isptools.burst.result import Fused, Refused, Walked, finish
@@ -47,7 +48,8 @@ class _State:
     noise: NDArray[np.float64]  # (4, 2): variance = first * DN + second
     total: F32
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
-    buffer: F32 | None = None
+    buffer: F32 | None = None  # planes of the frame in hand
+    colors: F32 | None = None
 
 
 def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
@@ -224,12 +226,12 @@ def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid,
     light = np.maximum(state.means, 0)
     one, two = _variance(state.noise, light), _variance(noise, light)
     levels = Levels.of(picture, *cells(frame.pixels.shape))
-    flow = align(state.levels, levels, float((one + two).mean()) / 8)
+    flow = align(state.levels, levels, (one + two).mean(0) / 8)
     white = 0.99 * np.minimum(_span(frame) * gain, _span(state.frame))
     assert state.buffer is not None
-    laid = Laid(
-        state.planes, state.buffer, flow.offsets, one + two, np.asarray(white, np.float32)
-    )
+    state.colors = interpolated(state.buffer, frame.capture.cfa, state.colors)
+    laid = Laid(state.planes, state.colors, frame.capture.cfa, flow.offsets, one + two,
+                np.asarray(white, np.float32))  # fmt: skip
     return laid, flow, float(one.mean() / two.mean())
 
 
