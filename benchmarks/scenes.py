@@ -34,7 +34,7 @@ def photograph(path: Path, shrink: int = 1, blur: float = 0.6) -> NDArray[np.flo
     return np.asarray(cv2.GaussianBlur(light, (0, 0), blur), np.float32)
 
 
-def burst(
+def burst(  # noqa: PLR0913, PLR0917 - one knob an argument
     scene: NDArray[np.float32], thing: NDArray[np.float32] | None, count: int = 8, seed: int = 0,
     shot: float = 4e-3, read: float = 6.0, cfa: str = "RGGB", exact: bool = True,
     full: float = 900.0,

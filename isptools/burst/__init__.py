@@ -3,6 +3,7 @@
 `fuse` is the door. Frames are taken one at a time, so memory does not grow with the burst.
 """
 
-from isptools.burst.walk import BurstError, Fused, Options, Refused, fuse
+from isptools.burst.result import Fused, Refused
+from isptools.burst.walk import BurstError, Options, fuse
 
 __all__ = ["BurstError", "Fused", "Options", "Refused", "fuse"]

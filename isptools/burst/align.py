@@ -67,7 +67,7 @@ def align(reference: Levels, other: Levels, noise: F32) -> Flow:
     energy = SLACK * GRADIENT_NOISE * 256 * noise
     gyy, gyx, gxx = own[..., 3] - energy, own[..., 4], own[..., 5] - energy
     least = 0.5 * (gyy + gxx - np.sqrt((gyy - gxx) ** 2 + 4 * gyx**2))
-    texture = np.maximum(least, 0) / np.maximum(own[..., 2], 1e-12)
+    texture = np.asarray(np.maximum(least, 0) / np.maximum(own[..., 2], 1e-12), np.float32)
     prior, spread = _hand(own[..., :2], texture)
     calm = DOUBT * SMOOTH_NOISE * 256 * 2 * noise
     joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2, calm)
@@ -137,8 +137,8 @@ def _distance(one, two, y, x, down, right, finest):
 def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F32) -> F32:
     """Per tile: offset (2), variance of what is left, gradient energy yy, yx, xx.
 
-    `strength` is 1 / variance of the tiles around `prior`; 0 asks the tile alone. `calm` (down, across)
-    is the squared difference up to which a tile agrees with the prior.
+    `strength` is 1 / variance of the tiles around `prior`; 0 asks the tile alone. `calm`
+    (down, across) is the squared difference up to which a tile agrees with the prior.
     """
     found = np.empty((*start.shape[:2], 6), np.float32)
     begin, prior = (np.ascontiguousarray(each, np.float32) for each in (start, prior))

@@ -61,7 +61,7 @@ def merge(laid: Laid, total: F32, weight: float) -> float:
     """
     blocks, columns = len(laid.offsets) - 1, laid.offsets.shape[1] - 1
     taken: list[float] = over_rows(_merge, blocks, *laid.tables(), np.float32(weight), total)
-    return sum(taken) / (blocks * columns)
+    return float(sum(taken)) / (blocks * columns)
 
 
 @kernel
@@ -93,7 +93,7 @@ def _merge(reference, frame, letters, parts, variance, taps, window, weight, tot
             gather_flat(weight * share, window, total[SHARE], y, x, first, last)
             gather_flat(weight * squares, window, total[SQUARES], y, x, first, last)
             if i < bottom and j:
-                taken += share
+                taken += float(share)
     return taken
 
 

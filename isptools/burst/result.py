@@ -62,9 +62,9 @@ class Walked:
 
     reference: int
     count: int
-    flows: Mapping[int, Flow]
-    shares: Mapping[int, float]
-    refused: Mapping[int, Refused]
+    flows: dict[int, Flow]
+    shares: dict[int, float]
+    refused: dict[int, Refused]
 
 
 def finish(

@@ -22,7 +22,7 @@ def robust(laid: Laid, total: F32, weight: float) -> float:
     blocks, columns = len(laid.offsets) - 1, laid.offsets.shape[1] - 1
     given = (*laid.tables(), np.float32(weight), laid.white)
     taken: list[float] = over_rows(_robust, blocks, *given, total)
-    return sum(taken) / (blocks * columns)
+    return float(sum(taken)) / (blocks * columns)
 
 
 @kernel
@@ -60,7 +60,7 @@ def _robust(
             gather(kept, window, weight, total[SHARE], y, x, first, last)
             gather(power, window, weight, total[SQUARES], y, x, first, last)
             if i < bottom and j:
-                taken += share / np.float32(AREA)
+                taken += float(share / np.float32(AREA))
     return taken
 
 

@@ -17,8 +17,9 @@ from isptools.burst.robust import robust
 from isptools.develop.noise import Noise, noise_of
 from isptools.frame import Frame, Space, empty
 
-LEAST_SHARE = 0.1  # a frame of which less was taken is refused: it shows something else
+LEAST_SHARE = 0.15  # a frame of which less was taken is refused: it shows something else
 BRIGHTNESS = 1.5  # factor by which a frame may differ from what its exposure promises
+LIT = 0.05  # share of tiles above the noise of reading that brightness can be told from
 CLEARLY = 0.03  # logarithm of two brightnesses from which they count as two exposures
 CLIPPED = 0.99  # share of pixels at white from which a reference shows nothing
 
@@ -150,7 +151,7 @@ def _means(planes: F32, height: int, width: int) -> F32:
     rows, columns = grid(height, width)
     start = PAD - HOP
     area = planes[:, start : start + (rows + 1) * HOP, start : start + (columns + 1) * HOP]
-    blocks = area.reshape(4, rows + 1, HOP, columns + 1, HOP).mean((2, 4))
+    blocks = area.reshape(len(planes), rows + 1, HOP, columns + 1, HOP).mean((2, 4))
     pairs = blocks[:, 1:] + blocks[:, :-1]
     return np.asarray((pairs[..., 1:] + pairs[..., :-1]) / 4, np.float32)
 
@@ -204,19 +205,26 @@ def _matched(state: _State, frame: Frame, stated: float | None) -> tuple[float, 
     gain = stated or 1.0
     state.buffer = split(frame, gain, state.buffer)
     picture = gray(state.buffer)
-    if stated is None and abs(np.log(brightness := _brightness(state, picture))) > CLEARLY:
-        gain = 1 / brightness
+    if (
+        stated is None
+        and abs(np.log(max(brightness := _brightness(state, picture), 1e-6))) > CLEARLY
+    ):
+        gain = 1 / max(brightness, 1e-6)
         state.buffer = split(frame, gain, state.buffer)
         picture = gray(state.buffer)
     return gain, picture
 
 
 def _brightness(state: _State, picture: F32) -> float:
-    """Mean light of a frame over the reference's, 1 where both show next to nothing."""
-    inside = (slice(PAD, -PAD), slice(PAD, -PAD))
-    own, its = (float(each[inside].mean()) for each in (picture, state.levels.pictures[0][0]))
-    deviation = float(np.sqrt(state.noise[:, 1].mean()))
-    return 1.0 if max(own, its) < deviation else max(own, 1e-6) / max(its, 1e-6)
+    """Light of a frame over the reference's: median over tiles, which moving things don't sway.
+
+    1 where too few tiles of the reference show any light.
+    """
+    height, width = cells(state.frame.pixels.shape)
+    means = _means(picture[None], height, width)[0]
+    its = _means(state.levels.pictures[0][0][None], height, width)[0]
+    lit = its > np.sqrt(state.noise[:, 1].mean())
+    return float(np.median(means[lit] / its[lit])) if lit.mean() > LIT else 1.0
 
 
 def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid, Flow, float]:
