@@ -59,7 +59,7 @@ def merge(laid: Laid, total: F32, weight: float) -> float:
     that was taken, and what it adds to the noise (weights fall with a frame's variance, so the
     square of a share stands with its weight once). A negative weight takes a frame out again.
     """
-    blocks, columns = len(laid.offsets) - 1, laid.offsets.shape[1] - 1
+    blocks, columns = len(laid.offsets) - 1, int(laid.offsets.shape[1]) - 1
     taken: list[float] = over_rows(_merge, blocks, *laid.tables(), np.float32(weight), total)
     return float(sum(taken)) / (blocks * columns)
 

@@ -19,7 +19,7 @@ CUT = 2.5  # power over noise, averaged over 36 samples (1 +- 0.24 for noise), t
 
 def robust(laid: Laid, total: F32, weight: float) -> float:
     """As `merge`; pixels that reach white in the frame or the reference do not count."""
-    blocks, columns = len(laid.offsets) - 1, laid.offsets.shape[1] - 1
+    blocks, columns = len(laid.offsets) - 1, int(laid.offsets.shape[1]) - 1
     given = (*laid.tables(), np.float32(weight), laid.white)
     taken: list[float] = over_rows(_robust, blocks, *given, total)
     return float(sum(taken)) / (blocks * columns)
