@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 
 from isptools import raw
-from isptools.build import enhanced, folder, journal
+from isptools.build import enhanced, folder, journal, lineup
+from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
 from isptools.build.plan import File, Task, Unit, one_line
 from isptools.build.rows import Read, input_row, truth_row
+from isptools.burst import BurstError
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
@@ -90,7 +92,8 @@ def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
 def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[Line]:
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
-        truth = _read(task.truth, unit, work)
+        truth, lines = _merged(task, _read(task.truth, unit, work), unit, work)
+        yield from lines
     except Refusal as refusal:
         yield _line(task.truth, unit, refusal)
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
@@ -112,6 +115,23 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
                 yield from _drop(task, unit, refusal.reason, refusal.detail)
                 return
         _input(shard, read, truth, number, work.recipe)
+
+
+def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list[Line]]:
+    """The truth, fused from the task's frames where it has any."""
+    if not task.frames:
+        return truth, []
+
+    def frame(file: File) -> Frame:
+        try:
+            return _read(file, unit, work).frame
+        except Refusal as refusal:
+            raise BurstError(str(refusal)) from None
+
+    try:
+        return fused(task, truth, frame, work.recipe)
+    except (BurstError, UnsupportedError) as error:
+        raise Refusal("burst", one_line(error)) from None
 
 
 def _read(file: File, unit: Unit, work: Work) -> Read:
@@ -156,8 +176,13 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
         if task.enhanced and work.pictures:
             path = work.pictures / task.enhanced.path
             own = enhanced.read(path, last.pixels, truth.frame.capture.flip)
+        elif task.enhanced:
+            own = lineup.read(work.root / task.enhanced.path, last.pixels, truth.frame.capture)
+        if task.enhanced:
             kept["enhancement"] = own.pixels
             row = _own(row, task.enhanced.path, own)
+    except lineup.ShiftedError as error:
+        raise Refusal("misaligned", one_line(error), error.pixels) from None
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
     for name, pixels in kept.items():

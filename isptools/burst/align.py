@@ -246,8 +246,10 @@ def _hand(offsets: F32, texture: F32) -> tuple[F32, float]:
         scale = max(float(np.median(deviation)), 0.02)
         weight = base / (1 + (deviation / (2 * scale)) ** 2)
         design = terms_used[:, model] * weight[:, None]
-        fit[model] = np.linalg.lstsq(design.T @ terms_used[:, model], design.T @ points_used)[0]
-        around = points_used - terms_used @ fit
+        # einsum sums in one order; BLAS would by its number of threads
+        square = np.einsum("ni,nj->ij", design, terms_used[:, model])
+        fit[model] = np.linalg.lstsq(square, np.einsum("ni,nj->ij", design, points_used))[0]
+        around = points_used - np.einsum("ni,ij->nj", terms_used, fit)
     excess = np.median(around**2 - 1 / np.maximum(base, 1e-12)[:, None]) / 0.455
-    prior = (terms @ fit).reshape(offsets.shape).astype(np.float32)
+    prior = np.einsum("ni,ij->nj", terms, fit).reshape(offsets.shape).astype(np.float32)
     return prior, float(np.sqrt(max(excess, 0.0)))
