@@ -93,7 +93,7 @@ def row(name, burst):
     black = np.array(burst.frames[0].capture.black)[0]
     still = np.zeros(burst.clean.shape, bool)
     still[INSIDE:-INSIDE, INSIDE:-INSIDE] = True
-    still &= ~burst.moving
+    still &= ~burst.moving & (burst.clean < 0.97 * (burst.frames[0].capture.white - black))
     fused = fuse(burst.frames, Options(reference=0))
     truth = fuse(burst.frames, Options(reference=0, method="truth"))
     pictures = {

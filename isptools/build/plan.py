@@ -58,7 +58,9 @@ class Unit:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What the manifest says about them, in the same order."""
-        return tuple(file.entry for task in self.tasks for file in (task.truth, *task.inputs, *task.frames))
+        return tuple(
+            file.entry for task in self.tasks for file in (task.truth, *task.inputs, *task.frames)
+        )
 
     @property
     def sources(self) -> tuple[Source, ...]:

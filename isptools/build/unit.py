@@ -124,7 +124,7 @@ def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list
 
     def frame(file: File) -> Frame:
         try:
-            return _read(file, unit, work).frame
+            return _read(file, unit, work, same=False).frame
         except Refusal as refusal:
             raise BurstError(str(refusal)) from None
 
@@ -134,8 +134,11 @@ def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list
         raise Refusal("burst", one_line(error)) from None
 
 
-def _read(file: File, unit: Unit, work: Work) -> Read:
-    """Read a file once: its hash and its frame. Refusal if it is not what was planned."""
+def _read(file: File, unit: Unit, work: Work, same: bool = True) -> Read:
+    """Read a file once: its hash and its frame. Refusal if it is not what was planned.
+
+    With `same` its shape and kind must be those of the shard.
+    """
     path = work.root / file.source.path
     try:
         data = path.read_bytes()
@@ -149,7 +152,7 @@ def _read(file: File, unit: Unit, work: Work) -> Read:
     if frame.capture.pixel_aspect != 1:
         aspect = frame.capture.pixel_aspect
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
-    if frame.pixels.shape != unit.shape or frame.capture.kind != unit.kind:
+    if same and (frame.pixels.shape, frame.capture.kind) != (unit.shape, unit.kind):
         raise Refusal("changed", "the file changed while the build ran; run the build again")
     return Read(file, digest, frame)
 

@@ -51,6 +51,7 @@ class Flow:
 
     offsets: F32
     texture: F32  # (down, across): smaller eigenvalue of the gradients' energy over noise
+    unrest: F32  # (down, across): squared difference that is left, over what noise explains
 
     def median(self) -> tuple[float, float]:
         """Median offset of the more textured half of the tiles, in pixels of the mosaic."""
@@ -72,7 +73,8 @@ def align(reference: Levels, other: Levels, noise: F32) -> Flow:
     calm = DOUBT * SMOOTH_NOISE * 256 * 2 * noise
     joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2, calm)
     offsets = np.rint(joined[..., :2] * FRACTIONS) / np.float32(FRACTIONS)
-    return Flow(np.ascontiguousarray(offsets, np.float32), texture)
+    unrest = joined[..., 2] / np.maximum(2 * SMOOTH_NOISE * noise, 1e-12)
+    return Flow(np.ascontiguousarray(offsets, np.float32), texture, np.asarray(unrest, np.float32))
 
 
 def _search(reference: Levels, other: Levels) -> F32:

@@ -18,12 +18,13 @@ EDGE = 2 * 2  # pixels at the border of `colors.interpolated` that hold nothing
 def sinc_taps() -> NDArray[np.float32]:
     """(FRACTIONS, TAPS): interpolation at k / FRACTIONS of a pixel, rows that add up to 1.
 
-    The ideal low pass under a Kaiser window.
+    The ideal low pass under a Kaiser window; beta = 2 leaves contrast as it is on photographs
+    (more dulls it, which brightens dark spots; less sharpens it).
     """
     place = np.arange(TAPS) - BEFORE
     distance = place[None, :] - np.arange(FRACTIONS)[:, None] / FRACTIONS
     inside = np.clip(1 - (distance / (TAPS / 2)) ** 2, 0, None)
-    taps = np.sinc(distance) * np.i0(3.0 * np.sqrt(inside))
+    taps = np.sinc(distance) * np.i0(2.0 * np.sqrt(inside))
     return np.asarray(taps / taps.sum(1, keepdims=True), np.float32)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from isptools.burst import reference as choice
 from isptools.burst.align import Flow, Levels, align
-from isptools.burst.colors import interpolated
+from isptools.burst.colors import contrasts, interpolated
 from isptools.burst.merge import PLANES, Laid, merge
 from isptools.burst.planes import F32, HOP, PAD, cells, gray, grid, split
 from isptools.burst.result import Fused, Refused, Walked, finish
@@ -19,6 +19,7 @@ from isptools.frame import Frame, Space, empty
 
 LEAST_SHARE = 0.15  # a frame of which less was taken is refused: it shows something else
 BRIGHTNESS = 1.5  # factor by which a frame may differ from what its exposure promises
+CALM_TILES = 0.3  # share of tiles taken to differ by nothing but noise
 LIT = 0.05  # share of tiles above the noise of reading that brightness can be told from
 CLEARLY = 0.03  # logarithm of two brightnesses from which they count as two exposures
 CLIPPED = 0.99  # share of pixels at white from which a reference shows nothing
@@ -47,7 +48,9 @@ class _State:
     levels: Levels
     means: F32  # (4, tiles down, across): light of every tile, DN
     noise: NDArray[np.float64]  # (4, 2): variance = first * DN + second
+    gains: F32  # (3,) of `contrasts`
     total: F32
+    origin: str  # of the noise
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
     buffer: F32 | None = None  # planes of the frame in hand
     colors: F32 | None = None
@@ -143,7 +146,10 @@ def _begin(frame: Frame, noise: Noise) -> _State:
     total = empty((PLANES, *planes.shape[1:]), np.float32)
     total[...] = 0
     levels = Levels.of(gray(planes), height, width)
-    return _State(frame, planes, levels, _means(planes, height, width), _dn(frame, noise, 1), total)
+    means, in_dn = _means(planes, height, width), _dn(frame, noise, 1)
+    spread = _variance(in_dn, np.maximum(means, 0)).mean((1, 2), dtype=np.float64)
+    gains = contrasts(planes, frame.capture.cfa, spread)
+    return _State(frame, planes, levels, means, in_dn, gains, total, noise.origin)
 
 
 def _means(planes: F32, height: int, width: int) -> F32:
@@ -235,9 +241,12 @@ def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid,
     one, two = _variance(state.noise, light), _variance(noise, light)
     levels = Levels.of(picture, *cells(frame.pixels.shape))
     flow = align(state.levels, levels, (one + two).mean(0) / 8)
+    if state.origin == "estimated":  # one picture shows too little where it was processed
+        more = np.float32(max(1.0, float(np.quantile(flow.unrest, CALM_TILES))))
+        one, two = one * more, two * more
     white = 0.99 * np.minimum(_span(frame) * gain, _span(state.frame))
     assert state.buffer is not None
-    state.colors = interpolated(state.buffer, frame.capture.cfa, state.colors)
+    state.colors = interpolated(state.buffer, frame.capture.cfa, state.gains, state.colors)
     laid = Laid(state.planes, state.colors, frame.capture.cfa, flow.offsets, one + two,
                 np.asarray(white, np.float32))  # fmt: skip
     return laid, flow, float(one.mean() / two.mean())

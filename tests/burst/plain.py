@@ -12,23 +12,23 @@ OTHER = np.array([[0, 0, -1.5, 0, 0], [0, 2, 0, 2, 0], [-1.5, 0, 6, 0, -1.5], [0
                   [0, 0, -1.5, 0, 0]]) / 8  # fmt: skip
 
 
-def fuse(frames, offsets, shot, read):
+def fuse(frames, offsets, gains, read):
     """(H, W) DN above black: frame 0 and, laid onto it, the others by their offsets in cells.
 
-    `offsets` is a list of (down, across, 2); variance = shot * DN + read, the same for all frames.
+    `offsets` is a list of (down, across, 2); `read` is the variance of a pixel.
     """
     mosaics = [padded(frame) for frame in frames]
     cfa = frames[0].capture.cfa
     out = mosaics[0].copy()
     window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(16) + 0.5) / 16)] * 2)
     for mosaic, offset in zip(mosaics[1:], offsets, strict=True):
-        colors = malvar(mosaic, cfa)
+        colors = malvar(mosaic, cfa, gains)
         for i, j in np.ndindex(offset.shape[:2]):
             for p in range(4):
                 y, x = 2 * (PAD - 8 + 8 * i) + p // 2, 2 * (PAD - 8 + 8 * j) + p % 2
                 own = mosaics[0][y : y + 32 : 2, x : x + 32 : 2]
                 there = sampled(colors["RGB".index(cfa[p])], y, x, 2 * offset[i, j])
-                variance = 2 * (shot * max(own.mean(), 0) + read)
+                variance = 2 * read
                 kept = shrunk(there - own, variance)
                 out[y : y + 32 : 2, x : x + 32 : 2] += window * kept / len(mosaics)
     height, width = frames[0].pixels.shape
@@ -49,8 +49,10 @@ def padded(frame):
     return out
 
 
-def malvar(mosaic, cfa):
-    """Malvar, He, Cutler 2004: (3, H, W)."""
+def malvar(mosaic, cfa, gains):
+    """Malvar, He, Cutler 2004, on the balanced mosaic, balance undone: (3, H, W)."""
+    gain = np.array([gains["RGB".index(letter)] for letter in cfa]).reshape(2, 2)
+    mosaic = mosaic * np.tile(gain, [side // 2 for side in mosaic.shape])
     letter = np.tile(np.array(list(cfa)).reshape(2, 2), [side // 2 for side in mosaic.shape])
     green, row, column, other = (
         ndimage.convolve(mosaic, kernel, mode="nearest") for kernel in (GREEN, ROW, ROW.T, OTHER)
@@ -61,7 +63,7 @@ def malvar(mosaic, cfa):
     for k, color in ((0, "R"), (2, "B")):
         at_green = np.where(beside == color, row, column)
         out[k] = np.where(letter == color, mosaic, np.where(letter == "G", at_green, other))
-    return out
+    return out / np.array(gains[:3])[:, None, None]
 
 
 def sampled(color, y, x, offset):
@@ -72,7 +74,7 @@ def sampled(color, y, x, offset):
         whole = int(np.floor(place))
         taps = np.arange(-2, 4)
         far = taps - (place - whole)
-        weight = np.sinc(far) * np.i0(3 * np.sqrt(np.maximum(1 - (far / 3) ** 2, 0)))
+        weight = np.sinc(far) * np.i0(2 * np.sqrt(np.maximum(1 - (far / 3) ** 2, 0)))
         weight /= weight.sum()
         index = whole + 2 * np.arange(16)[:, None] + taps
         out = (np.take(out, index, axis) * (weight if axis else weight[:, None])).sum(axis + 1)

@@ -9,6 +9,8 @@ import rawpy
 
 from isptools.burst import BurstError, Options, fuse
 from isptools.burst import transform as fourier
+from isptools.burst.colors import contrasts
+from isptools.burst.planes import split
 from isptools.develop.chain import develop
 from isptools.develop.steps import Balance, Demosaic, Encode, Levels, Orient, ToSpace
 from isptools.frame import Frame
@@ -52,7 +54,9 @@ def test_equals_the_plain_merge(cfa):
     assert found.reference == 0
     assert len(found.flows) == 2
     offsets = [flow.offsets for _, flow in sorted(found.flows.items())]
-    expected = plain.fuse(frames, offsets, 0.0, 8.0**2 + 1 / 12)
+    variance = 8.0**2 + 1 / 12
+    gains = contrasts(split(frames[0]), cfa, np.full(4, variance))
+    expected = plain.fuse(frames, offsets, gains, variance)
     assert np.abs(made.light(found) - expected).max() < 0.5 / found.scale + 2e-3
 
 
