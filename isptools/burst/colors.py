@@ -7,7 +7,6 @@ shift by whole cells still gives back the frame's own numbers.
 """
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from isptools.burst.planes import F32, PAD

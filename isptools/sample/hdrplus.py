@@ -138,7 +138,7 @@ def _view(painted: NDArray[np.float64], k: int, held: NDArray[np.float64], shot:
     scenes.fill(canvas, box, (0.6, 0.07, 0.05))
     inner = scenes.Box(top + AROUND + 8, left + AROUND + 8, 10, 30)
     scenes.fill(canvas, inner, (0.05, 0.25, 0.5))
-    for _ in range(2):
+    for _ in range(4):
         canvas = _spread(canvas)
     down, right, turn = held[k]
     sine, cosine = turn - turn**3 / 6, 1 - turn**2 / 2
