@@ -157,16 +157,17 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
             y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
             yy, yx, xx = _gradients(one, y, x, gy, gx)
             down, right = start[i, j, 0], start[i, j, 1]
-            _, _, left = _residual(one, two, y, x, down, right, gy, gx)
-            hold = strength
+            hold, rounds, left = strength, ROUNDS, np.float32(0)
             if strength > 0:
+                rounds = ROUNDS - 1  # the first pass has come near
+                _, _, left = _residual(one, two, y, x, down, right, gy, gx)
                 p, q = prior[i, j, 0], prior[i, j, 1]
                 _, _, other = _residual(one, two, y, x, p, q, gy, gx)
                 if other < max(calm[i, j], left * np.float32(1.1)):
                     down, right, left = p, q, other
                 else:
                     hold = np.float32(0)  # it moves by itself
-            for _ in range(ROUNDS):
+            for _ in range(rounds):
                 ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
                 pull = hold * left / np.float32(256)
                 ry += pull * (prior[i, j, 0] - down)

@@ -185,8 +185,8 @@ def _stated(frame: Frame, shot: Shot) -> Frame:
     """With the facts that this burst's files state."""
     facts: Capture = replace(frame.capture, black=(shot.black,) * 4)
     if shot.cropped:
-        crop = (CROP, CROP, HEIGHT - 2 * CROP, WIDTH - 2 * CROP)
-        facts = replace(facts, default_crop=tuple(map(float, crop)), active_area=None)
+        crop = (float(CROP), float(CROP), float(HEIGHT - 2 * CROP), float(WIDTH - 2 * CROP))
+        facts = replace(facts, default_crop=crop, active_area=None)
     if not shot.tagged:
         facts = replace(facts, make="", model="")
     return replace(frame, capture=facts)
