@@ -21,7 +21,7 @@ class Burst:
     clean: NDArray[np.float32]  # the reference's mosaic without noise, DN above black
     moving: NDArray[np.bool_]  # where something moves in the reference or another frame
     shifts: list[tuple[float, float]]  # at the middle: what frame k saw moved, down and right
-    sigma: NDArray[np.float32]  # of one frame
+    turns: list[float]  # radians
 
 
 def photograph(path: Path, shrink: int = 1, blur: float = 0.6) -> NDArray[np.float32]:
@@ -74,7 +74,7 @@ def burst(  # noqa: PLR0913, PLR0917 - one knob an argument
         for m, s in zip(mosaics, sigmas, strict=True)
     ]  # fmt: skip
     shifts = [(float(y), float(x)) for y, x in walk]
-    return Burst(frames, mosaics[0].astype(np.float32), moving, shifts, sigmas[0])
+    return Burst(frames, mosaics[0].astype(np.float32), moving, shifts, turns.tolist())
 
 
 def _seen(scene, size, shift, turn, cfa, exact):
