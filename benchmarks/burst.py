@@ -63,7 +63,7 @@ def bursts(options):
         scene, thing = (photograph(kodak[n % 24], **light) for n in (number, number + 5))
         yield f"kodim{number + 1:02d}, dim", burst(scene, thing, seed=number, full=300)
         yield f"kodim{number + 1:02d}, bright", burst(scene, thing, seed=number)
-    # yield from miniature()
+    yield from miniature()
 
 
 def miniature():
@@ -78,13 +78,11 @@ def miniature():
             paths = sorted(truth.parent.glob("payload_N*.dng"))
             number = int(known["reference"])
             frames = [raw.read(path) for path in paths]
-            frames = [frames[number], *frames[:number], *frames[number + 1 :]]
-            shifts = [tuple(shift) for shift in known["shifts"]]
-            shifts = [shifts[number], *shifts[:number], *shifts[number + 1 :]]
-            yield (
-                truth.parent.name,
-                Burst(frames, known["clean"], known["moving"], shifts, np.zeros(0)),
-            )
+            order = [number, *(k for k in range(len(frames)) if k != number)]
+            shifts = [tuple(known["shifts"][k]) for k in order]
+            turns = [float(known["turns"][k]) for k in order]
+            made = Burst([frames[k] for k in order], known["clean"], known["moving"], shifts, turns)
+            yield truth.parent.name, made
 
 
 def row(name, burst):
@@ -106,13 +104,24 @@ def row(name, burst):
     quiet = {side: rmse(error[still]) for side, error in errors.items()}
     moved = {side: rmse(error[burst.moving]) for side, error in errors.items()}
     dark = still & (burst.clean <= np.quantile(burst.clean, 0.1))
-    bias = (pictures["ours"] - pictures["one"])[dark].mean()
-    shift = np.median([abs(np.subtract(*pair)).max() for pair in
-                       zip(fused.offsets_px, burst.shifts, strict=True)])  # fmt: skip
+    bias = errors["ours"][dark].mean()
+    shift = np.median([off(flow, burst, k) for k, flow in fused.flows.items()])
     ideal = quiet["one"] / np.sqrt(len(burst.frames))
     numbers = [*quiet.values(), quiet["ours"] / ideal, *(moved[s] for s in ("one", "mean", "ours")),
                fused.effective_frames, bias, shift]  # fmt: skip
     return [name, *(f"{number:.2f}" for number in numbers)]
+
+
+def off(flow, burst, k) -> float:
+    """Median distance of the offsets of the more textured quarter of tiles from the true ones."""
+    rows, columns = flow.texture.shape
+    height, width = burst.clean.shape
+    y, x = np.mgrid[:rows, :columns] * 16.0
+    place = np.stack([y - (height - 1) / 2, x - (width - 1) / 2], -1)
+    sine, cosine = np.sin(burst.turns[k]), np.cos(burst.turns[k])
+    true = (place + burst.shifts[k]) @ np.array([[cosine, -sine], [sine, cosine]]) - place
+    error = np.hypot(*np.moveaxis(2 * flow.offsets - true, -1, 0))
+    return float(np.median(error[flow.texture > np.quantile(flow.texture, 0.75)]))
 
 
 def rmse(values) -> float:

@@ -38,6 +38,9 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """
     if name in BURSTS:
         return list(hdrplus.write(out, seed))
+    if name not in NAMES:
+        known = ", ".join((*NAMES, *BURSTS))
+        raise ValueError(f"there is no miniature of {name!r}; there is: {known}")
     written = []
     for entry, frame in frames(name, seed):
         target = out / entry.path
