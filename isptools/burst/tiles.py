@@ -49,17 +49,17 @@ def difference(one, two, y, x, down, right, taps, block, wide, out):
     odd = u % 2
     even, other = odd * width + u // 2, (1 - odd) * width + u // 2 + odd
     for r in range(HIGH):
-        row = two[v + r]
+        row, next_row = two[v + r, even : even + HALF], two[v + r, other : other + HALF]
         for k in range(HALF):
-            block[r * WIDE + k] = row[even + k]
+            block[r * WIDE + k] = row[k]
         for k in range(HALF):
-            block[r * WIDE + HALF + k] = row[other + k]
+            block[r * WIDE + HALF + k] = next_row[k]
     _down(block, taps[down % FRACTIONS], wide)
     _across(wide, taps[right % FRACTIONS], out)
     for r in range(SIDE):
-        own = one[y + r]
+        own = one[y + r, x : x + SIDE]
         for k in range(SIDE):
-            out[r * SIDE + k] -= own[x + k]
+            out[r * SIDE + k] -= own[k]
 
 
 @kernel
@@ -95,15 +95,15 @@ def gather(tile, window, scale, total, y, x, first, last):
     for k in range(AREA):
         tile[k] *= scale * window[k]
     for r in range(max(first - y, 0), min(last - y, SIDE)):
-        row = total[y + r]
+        row = total[y + r, x : x + SIDE]
         for k in range(SIDE):
-            row[x + k] += tile[r * SIDE + k]
+            row[k] += tile[r * SIDE + k]
 
 
 @kernel
 def gather_flat(value, window, total, y, x, first, last):
     """As `gather`, for a tile of one value."""
     for r in range(max(first - y, 0), min(last - y, SIDE)):
-        row = total[y + r]
+        row = total[y + r, x : x + SIDE]
         for k in range(SIDE):
-            row[x + k] += value * window[r * SIDE + k]
+            row[k] += value * window[r * SIDE + k]

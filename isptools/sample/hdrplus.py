@@ -20,7 +20,7 @@ from scipy import ndimage
 from isptools.develop.chain import develop
 from isptools.develop.orient import upright
 from isptools.develop.steps import Balance, Demosaic, EncodeSrgb, Levels, Shading, ToXYZ
-from isptools.frame import Capture, Frame, Space
+from isptools.frame import Frame, Space
 from isptools.raw import write_dng
 from isptools.raw.color import camera_to_srgb_of
 from isptools.sample import scenes
@@ -92,7 +92,7 @@ def write(out: Path, seed: int = 0) -> Iterator[Path]:
 
 
 def _burst(folder: Path, result: Path, shot: Shot, rng: Generator) -> Iterator[Path]:
-    held = _held(rng, shot)
+    held, phone = _held(rng, shot), replace(PHONE, black=shot.black)
     size = (WIDTH, HEIGHT) if shot.orientation != 1 else (HEIGHT, WIDTH)
     painted = scenes.paint(rng, *(side + 2 * AROUND for side in size)).astype(np.float64)
     if shot.orientation != 1:
@@ -100,10 +100,10 @@ def _burst(folder: Path, result: Path, shot: Shot, rng: Generator) -> Iterator[P
     exposure = Exposure(SECONDS, SECONDS / DIM, shot.iso, (2.125, 1.0, 1.75), shot.orientation)
     views = [_view(painted, k, held, shot) for k in range(shot.frames)]
     for k, view in enumerate(views):
-        frame = expose(view, PHONE, exposure, rng)
+        frame = expose(view, phone, exposure, rng)
         yield _dng(folder / f"payload_N{k:03d}.dng", _stated(frame, shot))
         yield _shading(folder / f"lens_shading_map_N{k:03d}.tiff")
-    clean = expected(views[shot.reference], PHONE, exposure)
+    clean = expected(views[shot.reference], phone, exposure)
     yield _known(folder / "clean.npz", clean, held, shot)
     yield _rgb2rgb(folder / "rgb2rgb.txt")
     noise = rng.standard_normal(clean.shape)
@@ -183,7 +183,7 @@ def _falloff() -> NDArray[np.float64]:
 
 def _stated(frame: Frame, shot: Shot) -> Frame:
     """With the facts that this burst's files state."""
-    facts: Capture = replace(frame.capture, black=(shot.black,) * 4)
+    facts = frame.capture
     if shot.cropped:
         crop = (float(CROP), float(CROP), float(HEIGHT - 2 * CROP), float(WIDTH - 2 * CROP))
         facts = replace(facts, default_crop=crop, active_area=None)
