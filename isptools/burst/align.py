@@ -26,7 +26,7 @@ SMOOTH_NOISE = (6 / 16) ** 2  # the same for the smoothed gray itself
 SLACK = 1.3  # gradient energy over what noise explains that still counts as noise
 DOUBT = 1.6  # the same for the difference of two tiles
 LEAST_SPREAD = 0.02  # cells: how far tiles stray from the hand's motion at least
-ROUNDS = 3
+ROUNDS = 2
 
 _fast = numba.njit(
     nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
@@ -157,9 +157,8 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
             y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
             yy, yx, xx = _gradients(one, y, x, gy, gx)
             down, right = start[i, j, 0], start[i, j, 1]
-            hold, rounds, left = strength, ROUNDS, np.float32(0)
+            hold, left = strength, np.float32(0)
             if strength > 0:
-                rounds = ROUNDS - 1  # the first pass has come near
                 _, _, left = _residual(one, two, y, x, down, right, gy, gx)
                 p, q = prior[i, j, 0], prior[i, j, 1]
                 _, _, other = _residual(one, two, y, x, p, q, gy, gx)
@@ -167,7 +166,7 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
                     down, right, left = p, q, other
                 else:
                     hold = np.float32(0)  # it moves by itself
-            for _ in range(rounds):
+            for _ in range(ROUNDS):
                 ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
                 pull = hold * left / np.float32(256)
                 ry += pull * (prior[i, j, 0] - down)

@@ -32,7 +32,8 @@ class Fused:
     """One frame for a burst.
 
     `frame` stands at SENSOR: (H, W) uint16 of `scale` times the inputs' digital numbers, levels
-    likewise, with its own noise profile. `effective` and `weight` are (H, W) float32: how many
+    likewise, with its own noise profile. `effective` and `weight`, one number a cell of 2 x 2
+    pixels in `effective_cells` and `weight_cells`, are (H, W) float32: how many
     frames' worth of light a pixel has (its variance is the reference's over that), and the share
     of the burst that went into it; for a truth 0 where it is not to be trusted (clipped, or
     nothing but the reference agreed).
@@ -40,8 +41,8 @@ class Fused:
 
     frame: Frame
     scale: int
-    effective: F32
-    weight: F32
+    effective_cells: F32
+    weight_cells: F32
     reference: int
     offsets_px: tuple[tuple[float, float] | None, ...]  # (down, right) median, None if refused
     shares: tuple[float, ...]  # of each frame that was taken, 0 if refused
@@ -51,9 +52,19 @@ class Fused:
     flows: Mapping[int, Flow]
 
     @property
+    def effective(self) -> F32:
+        """(H, W)."""
+        return _pixels(self.effective_cells, self.frame.pixels.shape)
+
+    @property
+    def weight(self) -> F32:
+        """(H, W)."""
+        return _pixels(self.weight_cells, self.frame.pixels.shape)
+
+    @property
     def effective_frames(self) -> float:
         """Mean over the picture."""
-        return float(self.effective.mean())
+        return float(self.effective_cells.mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +104,8 @@ def finish(
     return Fused(
         frame=Frame(pixels, Space.SENSOR, capture),
         scale=scale,
-        effective=_pixels(effective, pixels.shape),
-        weight=_pixels(weight, pixels.shape),
+        effective_cells=effective,
+        weight_cells=weight,
         reference=walked.reference,
         offsets_px=tuple(offsets.get(index) for index in range(walked.count)),
         shares=tuple(walked.shares.get(index, 0.0) for index in range(walked.count)),
