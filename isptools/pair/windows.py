@@ -55,39 +55,58 @@ def sampled(picture, h, x, y, out):
 
 
 @kernel
-def correlations(window, wide, out):
+def _integrate(wide, mean, sums):
+    """Take `mean` off the wide window; sums of its values and of their squares, above and left."""
+    sums[:, 0, :] = 0
+    sums[:, :, 0] = 0
+    for row in range(wide.shape[0]):
+        total = squares = np.float64(0)
+        for column in range(wide.shape[1]):
+            wide[row, column] -= mean
+            value = np.float64(wide[row, column])
+            total += value
+            squares += value * value
+            sums[0, row + 1, column + 1] = sums[0, row, column + 1] + total
+            sums[1, row + 1, column + 1] = sums[1, row, column + 1] + squares
+
+
+@kernel
+def _box(sums, top, left, rows, columns):
+    bottom, right = top + rows, left + columns
+    return sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+
+
+@kernel
+def correlations(window, wide, sums, out):
     """Normalized correlation of a window with every place of a wider one: out[shift y, shift x].
 
-    Sums run down the columns first: their order is fixed, whatever the machine.
+    `window` loses its mean. `sums` is scratch, (2, rows + 1, columns + 1) of the wide one. Sums run
+    down the columns first: their order is fixed, whatever the machine.
     """
     rows, columns = window.shape
     count = np.float64(rows * columns)
-    column_sum = np.empty(columns, np.float32)
-    mean = window.mean()
+    mean = np.float32(window.mean())
     square = np.float64(0)
     for row in range(rows):
         for column in range(columns):
-            square += (window[row, column] - mean) ** 2
-    cross, total, squares = column_sum.copy(), column_sum.copy(), column_sum.copy()
+            window[row, column] -= mean
+            square += window[row, column] * window[row, column]
+    _integrate(wide, mean, sums)
+    line = np.empty(columns, np.float32)
     for dy in range(out.shape[0]):
         for dx in range(out.shape[1]):
-            cross[:] = 0
-            total[:] = 0
-            squares[:] = 0
+            line[:] = 0
             for row in range(rows):
                 here, there = window[row], wide[row + dy, dx : dx + columns]
                 for column in range(columns):
-                    value = there[column] - mean
-                    cross[column] += (here[column] - mean) * value
-                    total[column] += value
-                    squares[column] += value * value
-            a = b = c = np.float64(0)
+                    line[column] += here[column] * there[column]
+            cross = np.float64(0)
             for column in range(columns):
-                a += cross[column]
-                b += total[column]
-                c += squares[column]
-            energy = (c - b * b / count) * square
-            out[dy, dx] = a / np.sqrt(energy) if energy > 1e-6 * count * count else 0.0
+                cross += line[column]
+            total = _box(sums[0], dy, dx, rows, columns)
+            squares = _box(sums[1], dy, dx, rows, columns)
+            energy = (squares - total * total / count) * square
+            out[dy, dx] = cross / np.sqrt(energy) if energy > 1e-6 * count * count else 0.0
 
 
 @kernel
@@ -129,6 +148,7 @@ def search(still, moving, h, centers, half, reach, found, first, last):
     side = 2 * half
     window = np.empty((side, side), np.float32)
     wide = np.empty((side + 2 * reach, side + 2 * reach), np.float32)
+    sums = np.empty((2, side + 2 * reach + 1, side + 2 * reach + 1), np.float64)
     surface = np.empty((2 * reach + 1, 2 * reach + 1), np.float64)
     height, width = still.shape
     for i in range(first, last):
@@ -142,5 +162,5 @@ def search(still, moving, h, centers, half, reach, found, first, last):
         for row in range(side):
             for column in range(side):
                 window[row, column] = still[top + row, left + column]
-        correlations(window, wide, surface)
+        correlations(window, wide, sums, surface)
         peak(surface, found[i])
