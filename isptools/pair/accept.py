@@ -25,15 +25,17 @@ class Search:
     pixel together with the turn. With `shift_px` 0 nothing is adjusted, but a window that would
     have to move by more than half a pixel is still refused. A window is flat where a side's
     standard deviation is below `flat` (gray levels of 255 after stretching the picture's range) or
-    where shifting it by a pixel in its weakest direction costs less correlation than `placed`:
-    there correlation means nothing. Flat windows are refused, or kept as they are if `keep_flat`.
+    where shifting it by a pixel in its weakest direction costs less correlation than `placed`, or
+    where a place 10 pixels away and more correlates by more than `alone`: there correlation means
+    nothing. Flat windows are refused, or kept as they are if `keep_flat`.
     """
 
     shift_px: int = 4
     turn_deg: float = 1.0
     least: float = 0.9
     flat: float = 4.0
-    placed: float = 4e-4
+    placed: float = 1e-3
+    alone: float = 0.97
     keep_flat: bool = False
 
 
@@ -69,7 +71,7 @@ def accept(
     if not len(places):
         return []
     reach = search.shift_px + PROBE
-    margin = reach + 10 + size // 24
+    margin = max(reach + 4, 16) + 8 + size // 24
     padded = cv2.copyMakeBorder(moving, *(margin,) * 4, cv2.BORDER_REFLECT_101)
     tops, lefts = (np.ascontiguousarray(column) for column in places.T)
     over_rows(
@@ -118,4 +120,5 @@ def _least(correlation: float, search: Search) -> Reason:
 
 
 def _flat(row: NDArray[np.float64], search: Search) -> bool:
-    return bool(row[adjust.CONTRAST] < search.flat or row[adjust.PLACED] < search.placed)
+    low = row[adjust.CONTRAST] < search.flat or row[adjust.PLACED] < search.placed
+    return bool(low or row[adjust.RIM] > search.alone)
