@@ -11,7 +11,7 @@ OUT ?= demo
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
-	$(BIN)/isptools inspect $(OUT)
+	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
 
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ import rawpy
 import tifffile
 from click.testing import CliRunner
 
+from isptools import sample
 from isptools.cli import COMMANDS, main
 from tests.develop import libraw
 
@@ -110,6 +111,20 @@ def test_render_defaults_are_those_of_the_help(tmp_path):
             use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0.0, output_bps=16
         )
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), theirs)
+
+
+@pytest.mark.parametrize(("method", "quality"), [("ahd", "AHD"), ("ppg", "PPG")])
+def test_render_gives_xtrans_files_to_libraws_own_method(tmp_path, method, quality):
+    raw = next(path for path in sample.write("sid-fuji", tmp_path / "fuji") if "long" in str(path))
+    out = tmp_path / "a.tif"
+    done = run("render", raw, "--out", out, "--demosaic", method)
+    assert done.exit_code == 0, done.output
+    with rawpy.imread(str(raw)) as opened:
+        theirs = opened.postprocess(
+            use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0.0, output_bps=16,
+            demosaic_algorithm=rawpy.DemosaicAlgorithm[quality],
+        )  # fmt: skip
+    np.testing.assert_array_equal(tifffile.imread(out), theirs)
 
 
 @pytest.mark.parametrize(

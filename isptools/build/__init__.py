@@ -12,8 +12,8 @@ from isptools import raw
 from isptools.build import folder, index, journal, ledger, state
 from isptools.build.folder import BuildError
 from isptools.build.journal import Planned
-from isptools.build.plan import SPLITS, Choice, Plan, plan
-from isptools.build.run import run
+from isptools.build.plan import SPLITS, Choice, Plan, plan_units
+from isptools.build.run import run_units
 from isptools.build.unit import Work
 from isptools.build.warm import warm
 from isptools.manifest import Manifest, Split
@@ -94,7 +94,7 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     rows = {unit.name: unit.rows for unit in todo.units}
     done = sum(rows.values()) - sum(unit.rows for unit in rest)
     options.progress("inputs", done, sum(rows.values()))
-    for made in run(rest, work, options.jobs):
+    for made in run_units(rest, work, options.jobs):
         done += rows[made.name]
         options.progress("inputs", done, sum(rows.values()))
     index.write(work.out, work.recipe, work.data_set, work.versions)
@@ -120,7 +120,7 @@ def _planned(
         options.progress("headers", done, total)
 
     try:
-        return plan(recipe, manifest, source, Choice(splits, options.enhanced, progress))
+        return plan_units(recipe, manifest, source, Choice(splits, options.enhanced, progress))
     except OSError as error:
         place = error.filename or source
         raise BuildError(f"cannot read {place}: {error.strerror or error}") from error

@@ -3,7 +3,9 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import cv2
 import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +16,13 @@ from isptools.build.source import Found, source
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, UnsupportedError
 
-# which plugin of imageio reads what: its first choice for PNG cuts 16-bit color to 8 without a word
-PLUGINS = {
-    ".png": "opencv",
-    ".tif": "tifffile",
-    ".tiff": "tifffile",
-    ".jpg": "pillow",
-    ".jpeg": "pillow",
+# how imageio reads what: left alone, it cuts 16-bit color PNGs to 8 bits without a word
+READERS: dict[str, dict[str, Any]] = {
+    ".png": {"plugin": "opencv", "flags": cv2.IMREAD_UNCHANGED},
+    ".tif": {"plugin": "tifffile"},
+    ".tiff": {"plugin": "tifffile"},
+    ".jpg": {"plugin": "pillow"},
+    ".jpeg": {"plugin": "pillow"},
 }
 BLOCKS = 16  # pictures are compared in so many blocks a side where their size does not decide
 
@@ -41,7 +43,7 @@ def listed(folder: Path) -> list[Source]:
     return [
         source(folder, path)
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in PLUGINS and path.is_file()
+        if path.suffix.lower() in READERS and path.is_file()
     ]
 
 
@@ -92,15 +94,18 @@ def read(path: Path, developed: Array, flip: int) -> Enhanced:
 
 
 def _colors(data: bytes, path: Path) -> Array:
-    """(H, W, 3) uint8 or uint16; alpha is left out."""
+    """(H, W, 3) uint8 or uint16; the alpha of a PNG is left out."""
     suffix = path.suffix.lower()
     try:
-        pixels: Array = imageio.imread(data, plugin=PLUGINS[suffix], extension=suffix)
+        pixels: Array = imageio.imread(data, extension=suffix, **READERS[suffix])
     except Exception as error:  # every plugin has its own errors
         first = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise UnsupportedError(f"{path.name} can't be read: {first[0]}") from None
-    if pixels.dtype not in (np.uint8, np.uint16) or pixels.ndim != 3 or pixels.shape[2] < 3:
-        raise UnsupportedError(f"{path.name} is no color picture of 8 or 16 bits")
+    channels = {3, 4} if suffix == ".png" else {3}  # a fourth one may be black ink elsewhere
+    fits = pixels.ndim == 3 and pixels.shape[2] in channels
+    if not fits or pixels.dtype not in (np.uint8, np.uint16):
+        found = f"{pixels.shape} {pixels.dtype}"
+        raise UnsupportedError(f"{path.name} is {found}, no RGB picture of 8 or 16 bits")
     return pixels[..., :3]
 
 

@@ -19,6 +19,7 @@ class BuildError(ValueError):
     """A build that can't begin or go on; the message is one line for people."""
 
 
+UNLOCKABLE = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}  # a network disk without locks
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -79,6 +80,8 @@ def _lock(descriptor: int) -> bool:
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if error.errno in UNLOCKABLE:
+            return True
         if error.errno in {errno.EAGAIN, errno.EACCES, errno.EDEADLK}:
             return False
         raise

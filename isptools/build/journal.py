@@ -42,6 +42,7 @@ class Made(msgspec.Struct, frozen=True):
     split: Split
     recipe: str  # sha256
     versions: dict[str, str]
+    facts: str  # sha256 of what the manifest states about the data set and these files
     sources: tuple[Source, ...]
     shard: Shard | None
     ledger: tuple[Line, ...]
@@ -80,6 +81,11 @@ def forget(out: Path, name: str) -> None:
     """Drop a unit: first what says that it is finished, then its shard."""
     (out / FOLDER / f"{name}.json").unlink(missing_ok=True)
     (out / name).unlink(missing_ok=True)
+
+
+def forget_plan(out: Path, split: str) -> None:
+    """Drop what planning a split left out."""
+    (out / FOLDER / f"plan-{split}.json").unlink(missing_ok=True)
 
 
 def _load(out: Path, pattern: str, kind: type[T]) -> list[T]:

@@ -1,5 +1,6 @@
 """What is to be made, from the manifest, the files that are there, and their headers."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -54,6 +55,11 @@ class Unit:
         return sum(len(task.inputs) for task in self.tasks)
 
     @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What the manifest says about them, in the same order."""
+        return tuple(file.entry for task in self.tasks for file in (task.truth, *task.inputs))
+
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Every file the shard depends on, in order."""
         files: list[Source] = []
@@ -81,11 +87,13 @@ class Choice:
     progress: Callable[[int, int], None] = lambda _done, _total: None  # scenes looked at, of all
 
 
-def plan(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) -> Plan:
+def plan_units(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) -> Plan:
     """Decide which scene goes into which shard; reads headers, no pixels.
 
     BuildError in one message if the data set is not at `place`.
     """
+    if not re.fullmatch(r"\w[\w.-]*", recipe.name):
+        raise BuildError(f"recipe name {recipe.name!r} can't be part of a file name")
     chosen = _chosen(recipe, manifest)
     folder = source.root(manifest.data_set, _entries(chosen), place)
     look = _Look(manifest, folder, _pictures(choice))
@@ -123,12 +131,13 @@ def _entries(scenes: Iterable[Scene]) -> Iterator[Entry]:
 
 def _excluded(recipe: Recipe, manifest: Manifest, splits: Sequence[Split]) -> list[Line]:
     lists = manifests.excluded(manifest.data_set, recipe.exclude)
-    return [
-        Line(entry.split, entry.scene, entry.path, "excluded", lists[entry.scene].name,
-             lists[entry.scene].reason)
-        for entry in manifest.entries
-        if entry.scene in lists and entry.split in splits
-    ]  # fmt: skip
+    lines = []
+    for entry in manifest.entries:
+        split = "train" if entry.split == "val" and recipe.val == "train" else entry.split
+        if entry.scene in lists and split in splits:
+            why = lists[entry.scene]
+            lines.append(Line(split, entry.scene, entry.path, "excluded", why.name, why.reason))
+    return lines
 
 
 def _units(recipe: Recipe, tasks: Iterable[tuple[Scene, Task, raw.Header]]) -> Iterator[Unit]:
@@ -203,10 +212,11 @@ class _Look:
         return File(key, entry, found.source)
 
     def _header(self, scene: Scene, file: File) -> raw.Header | None:
+        path = self.folder.root / file.source.path
         try:
-            header = raw.header(self.folder.root / file.source.path)
+            header = raw.header(path)
         except (raw.RawError, OSError) as error:
-            detail = one_line(error)
+            detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
             self._note(scene, file.source.path, "refused", "unreadable", detail, file.source.size)
             return None
         camera = f"{header.make} {header.model}".strip()

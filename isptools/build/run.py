@@ -3,14 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
+from isptools.build.folder import BuildError
 from isptools.build.journal import Made
 from isptools.build.plan import Unit
 from isptools.build.unit import Work, make
 
 
-def run(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
+def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
     """Make every unit and yield it when it is finished, in no fixed order.
 
     `jobs` counts loky's spawned workers (a forked one would deadlock in LibRaw), each with one
@@ -33,7 +35,13 @@ def run(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
 
 
 def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:
-    yield from workers(delayed(make)(unit, work) for unit in units)
+    try:
+        yield from workers(delayed(make)(unit, work) for unit in units)
+    except TerminatedWorkerError:
+        raise BuildError(
+            "a worker process was killed, most likely because memory ran out; run the same "
+            "command with fewer --jobs, what is finished is kept"
+        ) from None
 
 
 def _chosen_by_caller() -> bool:

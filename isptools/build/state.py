@@ -7,7 +7,7 @@ from isptools.build import journal
 from isptools.build.folder import BuildError
 from isptools.build.journal import Made
 from isptools.build.plan import Plan, Unit
-from isptools.build.unit import Work
+from isptools.build.unit import Work, facts
 from isptools.manifest import Split
 from isptools.recipe import Recipe
 from isptools.shards import read
@@ -50,6 +50,9 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
             journal.forget(work.out, entry.name)
         if entry.split not in splits and entry.versions != work.versions:
             raise BuildError(_versions(work, entry))
+    for planned in journal.planned(work.out).values():
+        if planned.recipe != work.recipe.sha256:  # of a build that made no shard
+            journal.forget_plan(work.out, planned.split)
     for path in work.out.glob("*.h5"):
         if path.name not in made and path.name not in names:
             path.unlink()  # finished by a build that was killed before it could note it
@@ -57,7 +60,11 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
 
 
 def _good(entry: Made | None, unit: Unit, work: Work) -> bool:
-    if entry is None or (entry.versions, entry.sources) != (work.versions, unit.sources):
+    if entry is None:
+        return False
+    if (entry.versions, entry.sources) != (work.versions, unit.sources):
+        return False
+    if entry.facts != facts(unit, work):
         return False
     if entry.shard is None:
         return True

@@ -63,12 +63,19 @@ def make(unit: Unit, work: Work) -> Made:
         unit.split,
         work.recipe.sha256,
         work.versions,
+        facts(unit, work),
         unit.sources,
         _listed(unit, shard.written),
         tuple(sorted(lines)),
     )
     journal.save(work.out, made)
     return made
+
+
+def facts(unit: Unit, work: Work) -> str:
+    """The hash of what the manifest states and a shard repeats: licence, exposures, ..."""
+    stated = (work.data_set, work.citation, unit.entries)
+    return hashlib.sha256(msgspec.json.encode(stated, order="deterministic")).hexdigest()
 
 
 def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
@@ -109,11 +116,13 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
 
 def _read(file: File, unit: Unit, work: Work) -> Read:
     """Read a file once: its hash and its frame. Refusal if it is not what was planned."""
+    path = work.root / file.source.path
     try:
-        data = (work.root / file.source.path).read_bytes()
+        data = path.read_bytes()
         frame = raw.read_bytes(data, file.source.path)
     except (raw.RawError, UnsupportedError, OSError) as error:
-        raise Refusal("unreadable", one_line(error), file.source.size) from None
+        detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
+        raise Refusal("unreadable", detail, file.source.size) from None
     digest = hashlib.sha256(data).hexdigest()
     if file.entry.sha256 not in {"", digest}:
         raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.entry.sha256}")

@@ -104,8 +104,12 @@ def _files(manifest: "Manifest", source: Path | None, sample: bool) -> Iterator[
         yield source
         return
     with TemporaryDirectory(prefix="isptools-") as folder:
-        for path in samples.write(manifest.data_set.name, Path(folder)):
-            os.utime(path, (0, 0))  # the same each time, so that a second build finds it unchanged
+        try:
+            for path in samples.write(manifest.data_set.name, Path(folder)):
+                os.utime(path, (0, 0))  # the same each time: a second build finds it unchanged
+        except OSError as error:
+            message = f"cannot write the miniature to {folder}: {error.strerror or error}"
+            raise click.ClickException(message) from None
         yield Path(folder)
 
 
@@ -139,7 +143,8 @@ def _tell(summary: "Summary") -> None:
     size = sum(shard.bytes for shard in summary.shards) / 1e6
     if summary.recipe.sample:
         click.echo("made from code, not from photographs")
-    click.echo(f"{summary.out}: {size:.1f} MB, {summary.made} shards made now, {summary.kept} kept")
+    before = f", {summary.kept} units finished before" if summary.kept else ""
+    click.echo(f"{summary.out}: {len(summary.shards)} shards, {size:.1f} MB{before}")
     click.echo("  split  shards  scenes  inputs")
     for name in SPLITS:
         of_split = [shard for shard in summary.shards if shard.split == name]

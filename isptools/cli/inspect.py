@@ -124,7 +124,7 @@ def _shard(file: Path, wanted: bool) -> Any:
 def _provenance(file: Path, opened: "Shards") -> Lines:
     import json
 
-    import h5py
+    from isptools.shards.contents import contents
 
     table = opened.tables[0]
     attrs = table.attrs
@@ -143,23 +143,18 @@ def _provenance(file: Path, opened: "Shards") -> Lines:
         yield f"  {part}", "\n".join(_step(step) for step in steps) or "nothing"
     versions = json.loads(attrs["versions"])
     yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
-    with h5py.File(file, "r") as opened_file:
-        for name, dataset in opened_file.items():
-            yield name, _dataset(dataset)
-            yield from (("  " + key, dataset.attrs[key]) for key in ("space", "meaning", "note")
-                        if key in dataset.attrs)  # fmt: skip
+    for stored in contents(file):
+        tiles = f", tiles {stored.tiles}" if stored.tiles else ""
+        size = f"{stored.bytes / 1e6:.2f} MB stored"
+        yield stored.name, f"{stored.shape} {stored.kind}, {size}{tiles}"
+        for name in ("space", "meaning", "note"):
+            if name in stored.attrs:
+                yield f"  {name}", stored.attrs[name]
 
 
 def _step(step: dict[str, Any]) -> str:
     options = ", ".join(f"{k} {v}" for k, v in step.items() if k != "step" and v is not None)
     return f"{step['step']} ({options})" if options else str(step["step"])
-
-
-def _dataset(dataset: Any) -> str:
-    kind = "table" if dataset.dtype.names else "text" if dataset.dtype == object else dataset.dtype
-    stored = dataset.id.get_storage_size() / 1e6
-    tiles = f", tiles {dataset.chunks}" if dataset.chunks and len(dataset.chunks) > 1 else ""
-    return f"{dataset.shape} {kind}, {stored:.2f} MB stored{tiles}"
 
 
 def _rows(opened: "Shards") -> Iterator[str]:

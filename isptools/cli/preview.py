@@ -21,10 +21,10 @@ GAP = 6
 def of_raw(frame: Frame) -> Bytes:
     """(h, w, 3) uint8, upright, half size (a sixth of the rows for X-Trans).
 
-    A Bayer file goes through the chain; the others are shown by their plain numbers.
+    A Bayer file with square pixels goes through the chain; others show their plain numbers.
     """
     facts = frame.capture
-    if facts.kind == "bayer":
+    if facts.kind == "bayer" and facts.pixel_aspect == 1:
         steps = (Levels(), Balance(), Demosaic("half"), ToSpace(), Encode("srgb"))
         picture = (np.asarray(develop(frame, steps).pixels, np.uint16) >> 8).astype(np.uint8)
     else:

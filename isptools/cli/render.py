@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array
 
+# what LibRaw does with an X-Trans file when it is asked for these
+XTRANS = {"ppg": "libraw-xtrans-1pass", "ahd": "libraw-xtrans-3pass"}
 SPACES = ("raw", "srgb", "adobe", "prophoto", "xyz", "p3", "rec2020")
 BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 0 means G)"
 
@@ -37,12 +39,15 @@ def command(
     from isptools.raw import read
 
     _expect_suffix(out)
-    steps = _steps(
-        {"method": demosaic, "balance": balance, "space": space, "gamma": gamma},
-        highlights, 0.0 if fixed_white else 0.75, auto_bright,
-    )  # fmt: skip
+    names = {"method": demosaic, "balance": balance, "space": space, "gamma": gamma}
+    options = (highlights, 0.0 if fixed_white else 0.75, auto_bright)
+    _gains(balance)  # complain before the file is read
     try:
-        picture = develop(read(raw), steps).pixels
+        frame = read(raw)
+        if frame.capture.kind == "xtrans":
+            names["method"] = XTRANS.get(demosaic, demosaic)
+        steps = _steps(names, *options)
+        picture = develop(frame, steps).pixels
     except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None

@@ -9,20 +9,20 @@ from isptools.frame import GainMap, empty
 U16 = NDArray[np.uint16]
 
 
-def apply_gain_map(mosaic: U16, gain_map: GainMap) -> U16:
+Window = tuple[int, int, int, int]  # top, left, height, width
+
+
+def apply_gain_map(mosaic: U16, gain_map: GainMap, active: Window) -> U16:
     """Multiply the sites a DNG GainMap opcode names by its gains, bilinear between its points.
 
-    (H, W) uint16, rounded, clipped at 65535. The picture is taken as the active area. A map with
-    several planes counts as one plane a map over a mosaic: its first (DNG 1.7, opcode 9).
+    (H, W) uint16, rounded, clipped at 65535. `active` is the active area in pixels of the mosaic:
+    (0, 0, H, W) unless the mosaic is a cut of it. A map with several planes counts as one plane a
+    map over a mosaic: its first (DNG 1.7, opcode 9).
     """
     grid = np.asarray(gain_map.gains, np.float32).reshape(
         gain_map.points_v, gain_map.points_h, gain_map.map_planes
     )[..., 0]
-    top, left, bottom, right = gain_map.area
-    pitch = max(gain_map.row_pitch, 1), max(gain_map.col_pitch, 1)
-    area = np.array(
-        [top, left, min(bottom, mosaic.shape[0]), min(right, mosaic.shape[1]), *pitch], np.int64
-    )
+    area = np.array([*_inside(gain_map, active, mosaic.shape), *active], np.int64)
     place = np.array(
         [gain_map.origin_v, gain_map.spacing_v, gain_map.origin_h, gain_map.spacing_h], np.float64
     )
@@ -31,16 +31,26 @@ def apply_gain_map(mosaic: U16, gain_map: GainMap) -> U16:
     return out
 
 
+def _inside(gain_map: GainMap, active: Window, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """First row and column of the map's sites in the mosaic, the ends, and the pitches."""
+    top, left, bottom, right = gain_map.area
+    pitch = max(gain_map.row_pitch, 1), max(gain_map.col_pitch, 1)
+    starts = (top + active[0], left + active[1])
+    first = (
+        start if start >= 0 else start % step for start, step in zip(starts, pitch, strict=True)
+    )
+    return (*first, min(bottom + active[0], shape[0]), min(right + active[1], shape[1]), *pitch)
+
+
 @kernel
 def _gain_map(grid, area, place, out, top, bottom):
-    height, width = out.shape
-    first, left, last, right, row_pitch, col_pitch = area
+    first, left, last, right, row_pitch, col_pitch, above, beside, height, width = area
     for y in range(max(top, first), min(bottom, last)):
         if (y - first) % row_pitch:
             continue
-        v0, v1, v = _between((y + 0.5) / height, place[0], place[1], grid.shape[0])
+        v0, v1, v = _between((y - above + 0.5) / height, place[0], place[1], grid.shape[0])
         for x in range(left, right, col_pitch):
-            h0, h1, h = _between((x + 0.5) / width, place[2], place[3], grid.shape[1])
+            h0, h1, h = _between((x - beside + 0.5) / width, place[2], place[3], grid.shape[1])
             upper = grid[v0, h0] * (1 - h) + grid[v0, h1] * h
             lower = grid[v1, h0] * (1 - h) + grid[v1, h1] * h
             gained = out[y, x] * (upper * (1 - v) + lower * v) + 0.5
@@ -55,6 +65,16 @@ def _between(at, origin, spacing, points):
     place = min(max((at - origin) / spacing, 0.0), points - 1.0)
     low = min(int(place), points - 2)
     return low, low + 1, place - low
+
+
+def active_window(
+    visible_origin: tuple[int, int], active_area: Window | None, shape: tuple[int, ...]
+) -> Window:
+    """The active area (top, left, bottom, right on the sensor) in pixels of the visible mosaic."""
+    if active_area is None:
+        return (0, 0, shape[0], shape[1])
+    top, left, bottom, right = active_area
+    return (top - visible_origin[0], left - visible_origin[1], bottom - top, right - left)
 
 
 def radial(mosaic: U16, terms: tuple[float, ...], center: tuple[float, float]) -> U16:

@@ -159,9 +159,10 @@ class Shading(Base, frozen=True, tag="shading"):
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         maps = [one for one in frame.capture.gain_maps if one.opcode_list == 2]
-        pixels = _integers(frame)
+        facts, pixels = frame.capture, _integers(frame)
+        active = shading.active_window(facts.visible_origin, facts.active_area, pixels.shape)
         for one in maps:
-            pixels = shading.apply_gain_map(pixels, one)
+            pixels = shading.apply_gain_map(pixels, one, active)
         return self.done(frame, pixels, {"gain_maps": (len(maps),)})
 
 

@@ -83,8 +83,9 @@ def check(
         try:
             wrong = _shard(path, listed.get(name), index, pairs, tables)
             problems += [Problem(name, *each) for each in wrong]
-        except (OSError, RuntimeError, ValueError) as error:
-            problems.append(Problem(name, "unreadable", " ".join(str(error).split())))
+        except Exception as error:  # a damaged file may break anything; what broke is told
+            detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
     return problems + [

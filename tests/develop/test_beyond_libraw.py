@@ -140,7 +140,7 @@ def test_gain_map_is_bilinear_between_its_points():
     mosaic = np.full((40, 60), 1000, np.uint16)
     gains = (1.0, 2.0, 3.0, 1.5, 2.5, 3.5)  # 2 rows of 3 points
     one = GainMap(2, (0, 0, 40, 60), 0, 1, 2, 2, 2, 3, 1.0, 0.5, 0.0, 0.0, 1, gains)
-    out = shading.apply_gain_map(mosaic, one)
+    out = shading.apply_gain_map(mosaic, one, (0, 0, 40, 60))
     untouched = np.ones((40, 60), bool)
     untouched[::2, ::2] = False
     assert (out[untouched] == 1000).all()  # pitch 2: only one CFA plane
@@ -154,9 +154,20 @@ def test_gain_maps_of_four_planes_leave_other_planes_alone():
     mosaic = np.full((40, 60), 1000, np.uint16)
     for top, left in ((0, 0), (0, 1), (1, 0), (1, 1)):
         one = GainMap(2, (top, left, 40, 60), 0, 1, 2, 2, 1, 1, 1.0, 1.0, 0.0, 0.0, 1, (1.7,))
-        out = shading.apply_gain_map(mosaic, one)
+        out = shading.apply_gain_map(mosaic, one, (0, 0, 40, 60))
         assert (out[top::2, left::2] == 1700).all()
         assert np.count_nonzero(out != 1000) == 20 * 30
+
+
+@pytest.mark.parametrize(("top", "left"), [(0, 0), (1, 3), (5, 2)])
+def test_gain_map_of_a_cut_is_the_cut_of_the_gain_map(top, left):
+    """LibRaw's visible area may begin inside the active area."""
+    mosaic = np.random.default_rng(0).integers(0, 30000, (40, 60)).astype(np.uint16)
+    one = GainMap(2, (1, 0, 39, 60), 0, 1, 2, 2, 2, 2, 1.0, 1.0, 0.0, 0.0, 1, (1.0, 2.0, 1.5, 1.2))
+    whole = shading.apply_gain_map(mosaic, one, (0, 0, 40, 60))
+    active = shading.active_window((10 + top, 20 + left), (10, 20, 50, 80), (40 - top, 60 - left))
+    cut = shading.apply_gain_map(mosaic[top:, left:].copy(), one, active)
+    np.testing.assert_array_equal(cut, whole[top:, left:])
 
 
 def test_radial_gain_follows_its_polynomial():

@@ -106,6 +106,7 @@ def test_an_index_that_counts_wrong(copy: Path) -> None:
         (lambda f: f["restoration"].attrs.__setitem__("full_scale", 1.0), "schema"),
         (lambda f: f["restoration"].attrs.__setitem__("space", "srgb"), "schema"),
         (lambda f: f["input"].resize(7, axis=0), "schema"),
+        (lambda f: f["restoration"].attrs.__delitem__("space"), "unreadable"),
         (lambda f: f.attrs.__setitem__("split", "test"), "index"),
         (lambda f: put(f, "meta", "restoration", 9), "pointer"),
         (lambda f: put(f, "meta", "enhancement", -1), "pointer"),
