@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 PASS, ERROR, FAIL = 0, 1, 2
 
 
+class Wrong(click.UsageError):
+    exit_code = ERROR
+
+
 class OneForErrors(click.Command):
     """A wrong command line ends with 1 here: 2 says that the pair failed."""
 
@@ -19,8 +23,7 @@ class OneForErrors(click.Command):
         try:
             return super().make_context(*args, **kwargs)
         except click.UsageError as error:
-            error.exit_code = ERROR
-            raise
+            raise Wrong(error.format_message(), error.ctx) from None
 
 
 @click.command(cls=OneForErrors)

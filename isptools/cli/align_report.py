@@ -51,7 +51,9 @@ def judge(
 ) -> Judged:  # fmt: skip
     """Warp the pair where there is a mapping, and judge its patches."""
     shapes = pictures[0].shape, pictures[1].shape
-    pair, verdicts, reasons = None, (), found.reasons
+    pair: Pair | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    reasons = found.reasons
     if found.mapping is not None:
         try:
             on = warp.canvas(found.mapping, *shapes, choice)
@@ -170,9 +172,7 @@ def _pictures(judged: Judged) -> list[str]:
     pair, found = judged.pair, judged.found
     phone, dslr = show.small(pair.phone), show.small(pair.dslr)
     scale = phone.shape[1] / pair.phone.shape[1]
-    windows = show.correlation_map(
-        phone, judged.verdicts, judged.size, scale, judged.search.least
-    )
+    windows = show.correlation_map(phone, judged.verdicts, judged.size, scale, judged.search.least)
     return [
         "<h2>Flicker</h2><div class=flicker>", _img(phone), _img(dslr), "</div>",
         "<h2>Checkerboard</h2>", _img(show.checkerboard(phone, dslr)),
@@ -190,11 +190,12 @@ def _places(found: Alignment, pair: Pair, scale: float) -> Array:
     if on.reference == "dslr" and found.mapping is not None:
         own = found.mapping.to_dslr(own)
     step = np.array([on.size[1] / on.width, on.size[0] / on.height])
-    return ((own + 0.5 - (on.left, on.top)) * step) * scale - 0.5
+    placed: Array = ((own + 0.5 - (on.left, on.top)) * step) * scale - 0.5
+    return placed
 
 
 def _img(picture: Array) -> str:
     done, data = cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 88))
     if not done:
         raise ValueError("a picture of the report could not be made")
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}">'
+    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}">'

@@ -35,7 +35,7 @@ class Search:
     least: float = 0.9
     flat: float = 4.0
     placed: float = 1e-3
-    alone: float = 0.97
+    alone: float = 0.985
     keep_flat: bool = False
 
 
@@ -85,26 +85,28 @@ def _strip(
     still: Gray, moving: Gray, tops: NDArray[np.int64], lefts: NDArray[np.int64], size: int,
     margin: int, reach: int, found: NDArray[np.float64], first: int, last: int,
 ) -> None:  # fmt: skip
-    adjust.adjust(still, moving, tops, lefts, size, margin, reach, found, first, last)
+    adjust.adjust(  # type: ignore[no-untyped-call]  # a kernel
+        still, moving, tops, lefts, size, margin, reach, found, first, last
+    )
 
 
 def _verdict(
     place: NDArray[np.int64], row: NDArray[np.float64], size: int, search: Search
 ) -> Verdict:
-    dx, dy, turn = (float(row[i]) for i in (adjust.DX, adjust.DY, adjust.TURN))
-    reason, off = _reason(row, size, search), search.shift_px == 0
-    stays = off or reason == "flat" or (reason == "kept" and search.keep_flat and _flat(row, search))
+    flat = _flat(row, search)
+    stays = flat or search.shift_px == 0
     correlation = float(row[adjust.ASIS if stays else adjust.CORRELATION])
-    if stays:
-        reason = reason if reason != "kept" or _flat(row, search) else _least(correlation, search)
-    moved = (0.0, 0.0, 0.0) if stays and reason in ("kept", "flat") else (dx, dy, turn)
+    reason = _reason(row, size, search, correlation)
+    moved = row[[adjust.DX, adjust.DY, adjust.TURN]]
+    if flat or (stays and reason == "kept"):
+        moved = np.zeros(3)
+    dx, dy, turn = (float(value) for value in moved)
     return Verdict(
-        int(place[0]), int(place[1]), moved[0], moved[1], float(np.rad2deg(moved[2])),
-        correlation, reason,
-    )  # fmt: skip
+        int(place[0]), int(place[1]), dx, dy, float(np.rad2deg(turn)), correlation, reason
+    )
 
 
-def _reason(row: NDArray[np.float64], size: int, search: Search) -> Reason:
+def _reason(row: NDArray[np.float64], size: int, search: Search, correlation: float) -> Reason:
     if _flat(row, search):
         return "kept" if search.keep_flat else "flat"
     limit = search.shift_px + SLACK
@@ -112,10 +114,6 @@ def _reason(row: NDArray[np.float64], size: int, search: Search) -> Reason:
     turned = abs(row[adjust.TURN]) * arm > np.deg2rad(search.turn_deg) * arm + SLACK
     if max(abs(row[adjust.DX]), abs(row[adjust.DY])) > limit or turned:
         return "beyond-search"
-    return _least(float(row[adjust.CORRELATION]), search)
-
-
-def _least(correlation: float, search: Search) -> Reason:
     return "kept" if correlation > search.least else "low-correlation"
 
 

@@ -7,7 +7,7 @@ from isptools.pair.windows import correlations, cubic
 
 DX, DY, TURN, CORRELATION, ASIS, CONTRAST, PLACED, RIM = range(8)
 FIELDS = 8
-ROUNDS = 4
+ROUNDS = 6
 FAR = 16.0  # pixels that no window moves beyond
 PRIOR = 2e-5  # curvature that holds a window where it was if nothing else does
 STEEP = 1e-4  # correlation that a pixel off the plane costs in the coarse search
@@ -20,8 +20,10 @@ def _half(picture, top, left, out):
         for column in range(out.shape[1]):
             at = left + 2 * column
             out[row, column] = np.float32(0.25) * (
-                np.float32(above[at]) + np.float32(above[at + 1])
-                + np.float32(below[at]) + np.float32(below[at + 1])
+                np.float32(above[at])
+                + np.float32(above[at + 1])
+                + np.float32(below[at])
+                + np.float32(below[at + 1])
             )
 
 
@@ -141,7 +143,7 @@ def _settle(slopes, normal, moving, top, left, dx, dy):
         turn -= change[2]
         dx, dy = min(max(dx, -FAR), FAR), min(max(dy, -FAR), FAR)
         turn = min(max(turn, -0.06), 0.06)
-        if abs(change[0]) + abs(change[1]) + abs(change[2]) * middle < 0.02:
+        if abs(change[0]) + abs(change[1]) + abs(change[2]) * middle < 0.01:
             break
     return dx, dy, turn
 
@@ -194,7 +196,8 @@ def adjust(still, moving, tops, lefts, size, margin, reach, found, first, last):
 
     Fields: DX, DY, TURN; the correlation there and with no adjustment; the lower of the two
     standard deviations (gray levels); PLACED, the correlation that a pixel's shift costs in the
-    direction in which it costs least; RIM, the best correlation at the rim of the coarse search. That search reaches `reach` pixels at half size.
+    direction in which it costs least; RIM, the best correlation at the rim of the coarse search.
+    That search reaches `reach` pixels, at half size.
     """
     half = size // 2
     span = (reach + 1) // 2 + 1

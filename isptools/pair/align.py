@@ -208,7 +208,7 @@ def repeats(still: Gray, moving: Gray, h: Homography) -> float:
     return float(np.clip(surface[~near].max() / best, 0, 1)) if best > 0 else 1.0
 
 
-def _detail(picture: Gray) -> NDArray[np.float32]:
+def _detail(picture: Array) -> NDArray[np.float32]:
     values = picture.astype(np.float32)
     return np.asarray(values - cv2.GaussianBlur(values, (0, 0), 4.0), np.float32)
 

@@ -113,9 +113,7 @@ def _nodes(
     return np.stack([x.ravel() + left, y.ravel() + top], 1), (rows, columns), (left, top), step
 
 
-def _consistent(
-    offset: NDArray[np.float64], good: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _consistent(offset: NDArray[np.float64], good: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The normalized median test of Westerweel and Scarano (Exp. Fluids 39, 2005), 5 x 5 nodes."""
     filled = np.where(good[..., None], offset, 0.0)
     middle = np.stack([median_filter(filled[..., i], 5, mode="nearest") for i in (0, 1)], -1)

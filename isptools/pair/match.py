@@ -73,7 +73,7 @@ def _shared(small: Gray, other: Gray, features: int) -> tuple[Points, Points]:
 
 
 def _features(picture: Gray, most: int) -> tuple[Points, NDArray[np.float32]]:
-    sift = cv2.SIFT_create(
+    sift = cv2.SIFT_create(  # type: ignore[attr-defined]  # not in OpenCV's stubs
         nfeatures=most, contrastThreshold=0.015, enable_precise_upscale=True
     )
     keys, descriptors = sift.detectAndCompute(picture, None)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.frame import Array
+
 Points = NDArray[np.float64]  # (N, 2): x to the right, y down, pixel centers at integers
 Homography = NDArray[np.float64]  # (3, 3), last entry 1
 TUKEY = 4.685  # residuals beyond so many sigma have no weight
 ROUNDS = 12
 
 
-def apply(h: Homography, points: Points) -> Points:
+def apply(h: Array, points: Array) -> Points:
     """Map points; those on or behind the horizon become NaN."""
     homogeneous = np.asarray(points, np.float64) @ h[:, :2].T + h[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -20,7 +22,7 @@ def apply(h: Homography, points: Points) -> Points:
     return np.asarray(mapped, np.float64)
 
 
-def unit(h: Homography) -> Homography:
+def unit(h: Array) -> Homography:
     """The same mapping with 1 as last entry."""
     return np.asarray(h / h[2, 2], np.float64)
 
@@ -37,7 +39,7 @@ def outline(shape: tuple[int, ...]) -> Points:
     return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
 
 
-def scale(h: Homography, points: Points) -> float:
+def scale(h: Array, points: Array) -> float:
     """How much longer a short way becomes: square root of the area factor, median over points."""
     return float(np.median(np.sqrt(np.abs(area_factor(h, points)))))
 
@@ -105,9 +107,7 @@ def fit(
 def _normalizing(points: Points) -> Homography:
     center = points.mean(0)
     size = max(float(np.abs(points - center).mean()), 1e-9)
-    return np.array(
-        [[1 / size, 0, -center[0] / size], [0, 1 / size, -center[1] / size], [0, 0, 1]]
-    )
+    return np.array([[1 / size, 0, -center[0] / size], [0, 1 / size, -center[1] / size], [0, 0, 1]])
 
 
 def _sigma(length: NDArray[np.float64], weights: NDArray[np.float64]) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import over_rows
+from isptools.frame import Array
 from isptools.pair import plane, windows
 from isptools.pair.light import Gray, equally_fine, shrink
 from isptools.pair.plane import Fit, Homography, Points
@@ -162,7 +163,9 @@ def _strip(
     still: Gray, moving: Gray, h: Homography, centers: Points, half: int, reach: int,
     raw: NDArray[np.float64], first: int, last: int,
 ) -> None:  # fmt: skip
-    windows.search(still, moving, h, centers, half, reach, raw, first, last)
+    windows.search(  # type: ignore[no-untyped-call]  # a kernel
+        still, moving, h, centers, half, reach, raw, first, last
+    )
 
 
 def textured(picture: Gray, cells: tuple[int, int]) -> Points:
@@ -171,7 +174,7 @@ def textured(picture: Gray, cells: tuple[int, int]) -> Points:
     Whole x, y; a window around a place lies inside the picture. Cells without texture have none.
     """
     small, to_small = shrink(picture, COARSE / 2)
-    corner = cv2.cornerMinEigenVal(small, 15, 3)
+    corner: Array = cv2.cornerMinEigenVal(small, 15, None, 3)
     inside = np.zeros(small.shape, bool)
     rim = int(np.ceil((HALF + 3) * to_small[0, 0])) + 1
     inside[rim:-rim, rim:-rim] = True

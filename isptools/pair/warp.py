@@ -1,11 +1,12 @@
 """Both pictures cut to what they share and brought onto one grid, each resampled once at most."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.optimize import linprog
 
 from isptools.frame import Array, empty
@@ -15,6 +16,7 @@ from isptools.pair.plane import Points
 
 Side = Literal["phone", "dslr"]
 Float = NDArray[np.float32]
+Places = Callable[[Points], Points]  # of the pair, in a picture's own pixels
 LATTICE = 16  # pixels between places that are mapped exactly; between them linearly
 RIM = 3.0  # pixels that a resampled picture keeps from its border
 SUPER = 1.15  # scale above which a pixel is the mean of several places
@@ -62,7 +64,9 @@ class Choice:
     every: int = 1  # the rectangle begins and ends at multiples of it (2 keeps a Bayer phase)
 
 
-def canvas(mapping: Mapping, phone: tuple[int, ...], dslr: tuple[int, ...], choice: Choice) -> Canvas:
+def canvas(
+    mapping: Mapping, phone: tuple[int, ...], dslr: tuple[int, ...], choice: Choice
+) -> Canvas:
     """The largest rectangle inside the overlap. ValueError where nothing is left."""
     middle = plane.corners(phone).mean(0)[None]
     coarser: Side = "phone" if plane.scale(mapping.h, middle) >= 1 else "dslr"
@@ -191,7 +195,7 @@ def towards(points: Points, side: Side, mapping: Mapping, on: Canvas) -> Points:
     return mapping.to_dslr(places) if on.reference == "phone" else mapping.to_phone(places)
 
 
-def resample(picture: Array, places, size: tuple[int, int]) -> Array:  # type: ignore[no-untyped-def]  # a function of points
+def resample(picture: Array, places: Places, size: tuple[int, int]) -> Array:
     """A picture at `places(points)` for every pixel center of a grid of `size`, in linear light.
 
     Cubic where a pixel covers about one of the picture's, else the mean of n x n places.
@@ -206,15 +210,15 @@ def resample(picture: Array, places, size: tuple[int, int]) -> Array:  # type: i
     return out
 
 
-def _finer(places, size: tuple[int, int]) -> int:  # type: ignore[no-untyped-def]  # a function of points
+def _finer(places: Places, size: tuple[int, int]) -> int:
     """Places a side that a pixel is the mean of."""
     middle = np.array([[size[1] / 2, size[0] / 2]])
-    step = places(np.concatenate([middle, middle + (1, 0), middle + (0, 1)]))
+    step = places(middle + np.array([(0, 0), (1, 0), (0, 1)]))
     scale = float(np.sqrt(abs(np.linalg.det(step[1:] - step[0]))))
     return 1 if scale < SUPER else int(np.ceil(scale - 0.05)) if scale > 2 else 2
 
 
-def _mean(light: Float, places, strip: tuple[int, int, int], over: int) -> Float:  # type: ignore[no-untyped-def]  # a function of points
+def _mean(light: Float, places: Places, strip: tuple[int, int, int], over: int) -> Float:
     top, rows, columns = strip
     total = np.zeros((rows, columns, *light.shape[2:]), np.float32)
     flag = cv2.INTER_CUBIC if over == 1 else cv2.INTER_LINEAR
@@ -222,10 +226,13 @@ def _mean(light: Float, places, strip: tuple[int, int, int], over: int) -> Float
         shift = (np.array(divmod(i, over)[::-1]) + 0.5) / over - 0.5
         x, y = _lattice(places, (top + shift[1], shift[0]), (rows, columns))
         total += cv2.remap(light, x, y, flag, borderMode=cv2.BORDER_REPLICATE)
-    return total / np.float32(over * over)
+    total /= np.float32(over * over)
+    return total
 
 
-def _lattice(places, start: tuple[float, float], size: tuple[int, int]) -> tuple[Float, Float]:  # type: ignore[no-untyped-def]  # a function of points
+def _lattice(
+    places: Places, start: tuple[float, float], size: tuple[int, int]
+) -> tuple[Float, Float]:
     """x and y of the places of a grid: exact on a lattice, linear between."""
     rows, columns = (-(-side // LATTICE) + 2 for side in size)
     y, x = np.mgrid[0:rows, 0:columns] * float(LATTICE) - (LATTICE + 1) / 2
@@ -243,7 +250,7 @@ def decode(picture: Array) -> Float:
     return np.asarray(table.astype(np.float32)[picture], np.float32)
 
 
-def encode(light: Float, dtype: np.dtype) -> Array:  # type: ignore[type-arg]  # of either depth
+def encode(light: Float, dtype: DTypeLike) -> Array:
     """The inverse of `decode`; clips to [0, 1]."""
     values = np.linspace(0, 1, 65536)
     curve = np.where(values <= 0.0031308, values * 12.92, 1.055 * values ** (1 / 2.4) - 0.055)
