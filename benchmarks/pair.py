@@ -282,9 +282,8 @@ def local(photographs, width):
         kept = [v for v in accept(still, moving, places, 100, Search()) if v.kept]
         centers = np.array([(v.left + 49.5, v.top + 49.5) for v in kept])
         moved = centers + [(v.dx, v.dy) for v in kept]
-        off = np.hypot(
-            *(back(warp.towards(moved, "dslr", found.mapping, on)) - on.places(centers)).T
-        )
+        own = warp.towards(centers, "phone", found.mapping, on)
+        off = np.hypot(*(back(warp.towards(moved, "dslr", found.mapping, on)) - own).T)
         phase = np.array([_phase(still, moving, v) for v in kept])
         verdict = "pass" if found.passed else "fail"
         print(

@@ -37,6 +37,16 @@ class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scenes: tuple[str, ...]
 
 
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pairs of files that have a name in common, where a list of them would be endless."""
+
+    name: str  # "iphone-train"; a recipe chooses by it, and scenes are called name/stem
+    input: str  # folder of the inputs, below the root
+    truth: str  # folder of the truths
+    split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
+    pairs: int | None = None  # as published
+
+
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """dataset.toml: the facts that hold for the data set as a whole."""
 
@@ -52,6 +62,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cameras: tuple[str, ...] = ()  # "Make Model" the files are expected to state
     input_name: str = ""  # regular expression of file names the set uses, to find unlisted files
     exclusions: tuple[Exclusion, ...] = ()
+    rules: tuple[Rule, ...] = ()  # instead of files.tsv
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -81,9 +92,9 @@ def load(name: str, base: Path | None = None) -> Manifest:
         data_set = msgspec.toml.decode((folder / "dataset.toml").read_bytes(), type=DataSet)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder / 'dataset.toml'}: {error}") from None
-    if not (folder / "files.tsv").is_file():
+    if not (folder / "files.tsv").is_file() and not data_set.rules:
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
-    entries = tuple(_rows(folder / "files.tsv"))
+    entries = () if data_set.rules else tuple(_rows(folder / "files.tsv"))
     check(entries, folder)
     _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"

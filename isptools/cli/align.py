@@ -118,38 +118,16 @@ def _keep_apart(out: Path, inputs: tuple[Path, ...]) -> None:
 
 def _picture(path: Path) -> "Array":
     """An upright picture: a raw file goes through the chain to sRGB."""
+    from isptools.build.pictures import read
     from isptools.frame import UnsupportedError
-    from isptools.pair import picture
 
     try:
-        if _is_raw(path):
-            return _developed(path)
-        return picture.read(path)
-    except UnsupportedError as error:
+        return read(path)
+    except (UnsupportedError, ValueError) as error:
         text = str(error)
         raise click.ClickException(text if str(path) in text else f"{path}: {text}") from None
     except OSError as error:
         raise click.ClickException(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        text = str(error)
-        raise click.ClickException(text if str(path) in text else f"{path}: {text}") from None
-
-
-def _is_raw(path: Path) -> bool:
-    from isptools.build.source import RAW
-
-    return path.suffix[1:].lower() in RAW
-
-
-def _developed(path: Path) -> "Array":
-    from isptools import raw
-    from isptools.develop.chain import develop
-    from isptools.develop.steps import Balance, Demosaic, Encode, Levels, Orient, ToSpace
-
-    frame = raw.read(path)
-    method = "ahd" if frame.capture.kind == "bayer" else "libraw-xtrans"
-    steps = (Levels(), Balance(), Demosaic(method), ToSpace(), Encode("srgb"), Orient())  # type: ignore[arg-type]  # a name of the list
-    return develop(frame, steps).pixels
 
 
 def _limits(given: tuple[str, ...]) -> Any:

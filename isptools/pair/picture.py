@@ -39,6 +39,18 @@ def read(path: Path) -> Array:
     return _upright(pixels, turn)
 
 
+def read_deep(path: Path) -> Array:
+    """The numbers of a gray PNG as they are, (H, W) uint16: 8-bit files are not rescaled.
+
+    Zurich's raw patches hold 10-bit numbers in PNGs of 16 bits, or of 8 where all fit.
+    """
+    data = path.read_bytes()
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
+        raise UnsupportedError(f"{path}: no gray PNG of 8 or 16 bits, or it is damaged")
+    return pixels.astype(np.uint16)
+
+
 def _why(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "no picture that can be read (JPEG, PNG, TIFF, ... are)"

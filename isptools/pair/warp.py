@@ -200,13 +200,17 @@ def resample(picture: Array, places: Places, size: tuple[int, int]) -> Array:
 
     Cubic where a pixel covers about one of the picture's, else the mean of n x n places.
     """
-    light = decode(picture)
-    out = empty((*size, *picture.shape[2:]), picture.dtype)
+    return sample(decode(picture), places, size, picture.dtype)
+
+
+def sample(light: Float, places: Places, size: tuple[int, int], dtype: DTypeLike) -> Array:
+    """As `resample`, of a picture that is decoded; the result is encoded as `dtype`."""
+    out = empty((*size, *light.shape[2:]), dtype)
     over = _finer(places, size)
     for top in range(0, size[0], STRIP):
         rows = min(STRIP, size[0] - top)
         strip = _mean(light, places, (top, rows, size[1]), over)
-        out[top : top + rows] = encode(strip, picture.dtype)
+        out[top : top + rows] = encode(strip, dtype)
     return out
 
 

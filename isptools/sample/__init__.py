@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from isptools import manifest as manifests
 from isptools.frame import Frame
-from isptools.manifest import Entry, Manifest
+from isptools.manifest import DataSet, Entry, Manifest
 from isptools.raw import write_dng
-from isptools.sample import scenes
+from isptools.sample import pairs, scenes
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
-NAMES = ("sid", "sid-fuji")
+NAMES = ("sid", "sid-fuji", *pairs.NAMES)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
 __all__ = ["NAMES", "frames", "manifest", "scene", "write"]
@@ -35,6 +35,8 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     The files are DNGs under the data set's own names; existing ones are replaced. Raises
     ValueError for an unknown name, OSError where `out` can't be written.
     """
+    if name in pairs.NAMES:
+        return pairs.write(name, out, seed)
     written = []
     for entry, frame in frames(name, seed):
         target = out / entry.path
@@ -86,6 +88,8 @@ def scene(name: str, scene_id: str, seed: int = 0) -> NDArray[np.float32]:
 
 def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
+    if name in pairs.NAMES:
+        return msgspec.structs.replace(official, data_set=_ours(official.data_set))
     small = miniature(name)
     names = _paths(small)
     data_set = msgspec.structs.replace(
@@ -99,6 +103,20 @@ def manifest(name: str, official: Manifest) -> Manifest:
     )
     entries = tuple(entry for entry in official.entries if entry.path in names)
     return msgspec.structs.replace(official, data_set=data_set, entries=entries)
+
+
+def _ours(data_set: DataSet) -> DataSet:
+    """The facts of a set that rules describe, as they are for its miniature."""
+    rules = tuple(msgspec.structs.replace(rule, pairs=None) for rule in data_set.rules)
+    return msgspec.structs.replace(
+        data_set,
+        title=f"{data_set.title}: miniature made from code, not photographs",
+        licence="Apache-2.0 (made by isptools; nothing of the data set is in it)",
+        redistribution="allowed",
+        downloads=(),
+        size="some pictures",
+        rules=rules,
+    )
 
 
 def _paths(small: Miniature) -> set[str]:
