@@ -176,7 +176,7 @@ def _side(file: File, work: Work) -> Side:
 
 
 def _released(task: Task, unit: Unit, work: Work, pair: Pairing, lines: list[Line]) -> Patch:
-    """A patch that was published as such: nothing is moved and nothing is left out."""
+    """A patch that was published as such: nothing is moved, only flat ones are left out."""
     phone, dslr = task.inputs[0], task.truth
     truth, digest = _stored(dslr, work, False)
     pixels, own = _stored(phone, work, bool(pair.white))
@@ -193,7 +193,10 @@ def _released(task: Task, unit: Unit, work: Work, pair: Pairing, lines: list[Lin
         facts = Capture("bayer", pair.cfa, black, (round(pair.black),) * 4, round(pair.white),
                         (1.0, 1.0, 1.0, 1.0), (1.0, 1.0, 1.0, 1.0))  # fmt: skip
     if min(float(pixels.std()), float(truth.std())) < 1:
-        lines.append(_line(task, unit, "noted", Refusal("flat", "one side shows one flat tone")))
+        flat = Refusal("flat", "one side shows one flat tone")
+        if not pair.keep_flat:
+            raise flat
+        lines.append(_line(task, unit, "noted", flat))
     return Patch("", (phone, dslr), (own, digest), pixels, truth, facts, None, None)
 
 

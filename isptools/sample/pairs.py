@@ -83,10 +83,12 @@ def _photographs(seed: int, truth: dict[str, object]) -> Iterator[tuple[str, byt
 
 
 def _turned(picture: Light, scene: int) -> Light:
-    """Mirrored one way or the other, so that scenes of one layout do not look alike."""
+    """Mirrored or moved round, so that scenes of one layout do not look alike."""
     picture = picture[:, ::-1] if scene & 1 else picture
     picture = picture[::-1] if scene & 2 else picture
-    return np.ascontiguousarray(1.0 - np.minimum(picture, 1) if scene & 4 else picture)
+    if scene & 4:
+        picture = np.roll(picture, (DSLR[0] // 3, DSLR[1] // 2), (0, 1))
+    return np.ascontiguousarray(picture)
 
 
 def _dped(seed: int) -> Iterator[tuple[str, bytes]]:
