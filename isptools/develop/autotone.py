@@ -8,17 +8,13 @@ from numpy.typing import NDArray
 
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
+from isptools.raw.color import XYZ_FROM_SRGB
 
 F32 = NDArray[np.float32]
 U16 = NDArray[np.uint16]
 
 # IEC 61966-2-1, XYZ (D65) to linear sRGB: the inverse of LibRaw's sRGB to XYZ
-SRGB_FROM_XYZ = np.linalg.inv(
-    np.array(
-        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750],
-         [0.0193339, 0.1191920, 0.9503041]]
-    )
-).astype(np.float32)  # fmt: skip
+SRGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_SRGB).astype(np.float32)
 BINS = 65536
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from isptools.develop.planes import join, split
 from isptools.develop.rows import kernel, over_rows, writable
 from isptools.frame import Capture, Matrix, UnsupportedError, empty
+from isptools.raw.color import XYZ_FROM_SRGB
 
 U16 = NDArray[np.uint16]
 F32 = NDArray[np.float32]
@@ -20,10 +21,7 @@ FROM_SRGB: dict[str, Sequence[Sequence[float]]] = {
         (0.529317, 0.330092, 0.140588), (0.098368, 0.873465, 0.028169),
         (0.016879, 0.117663, 0.865457),
     ),
-    "xyz": (
-        (0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750),
-        (0.0193339, 0.1191920, 0.9503041),
-    ),
+    "xyz": XYZ_FROM_SRGB.tolist(),
     "p3": (
         (0.822488, 0.177511, 0.000000), (0.033200, 0.966800, 0.000000),
         (0.017089, 0.072411, 0.910499),

@@ -41,16 +41,17 @@ def over_rows(strip: Callable[..., Any], height: int, *args: Any) -> list[Any]:
     return _strips(strip, 0, height, args)
 
 
-def using_up(strip: Callable[..., Any], mosaic: NDArray[Any], *args: Any) -> None:
-    """As `over_rows` with a mosaic as first argument, whose memory goes back while it is read.
+def over_mosaic(strip: Callable[..., Any], scratch: bool, mosaic: NDArray[Any], *args: Any) -> None:
+    """As `over_rows` with a mosaic as first argument.
 
-    Only for a mosaic that nobody else holds.
+    With `scratch`, only for a mosaic that nobody else holds, its memory goes back while it is read.
     """
-    height = len(mosaic)
-    edges = [height * i // BANDS for i in range(BANDS + 1)]
+    bands = BANDS if scratch else 1
+    edges = [len(mosaic) * i // bands for i in range(bands + 1)]
     for top, bottom in itertools.pairwise(edges):
         _strips(strip, top, bottom, (mosaic, *args))
-        forget(mosaic, bottom - REACH)
+        if scratch:
+            forget(mosaic, bottom - REACH)
 
 
 def _strips(strip: Callable[..., Any], top: int, bottom: int, args: tuple[Any, ...]) -> list[Any]:

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill_sides
+from isptools.develop.demosaic.green import guess
 from isptools.develop.demosaic.lab import cube_roots, xyz_from_camera
 from isptools.develop.planes import clamped, difference, halved, join_floats, quartered, to_float
-from isptools.develop.rows import kernel, over_rows, using_up
+from isptools.develop.rows import kernel, over_mosaic
 from isptools.frame import Matrix, empty
 
 REACH = 5  # the outer five pixels are means of their window
 TILE = 1024  # columns at a time
 RING = 8  # rows in memory, a power of two above the five that are read together
-TWO = np.float32(2)
 
 
 def ahd(
@@ -33,10 +33,7 @@ def ahd(
     """
     rgb = empty((*mosaic.shape, 3), np.uint16)
     matrix = xyz_from_camera(camera_to_srgb)
-    if scratch:
-        using_up(_ahd, mosaic, colors, matrix, cube_roots(), rgb)
-    else:
-        over_rows(_ahd, len(mosaic), mosaic, colors, matrix, cube_roots(), rgb)
+    over_mosaic(_ahd, scratch, mosaic, colors, matrix, cube_roots(), rgb)
     return rgb
 
 
@@ -94,20 +91,13 @@ def _green(sample, colors, y, d, green):
     row = sample[y % RING]
     inner = green[2 : len(row) - 2]
     if d == 0:
-        _guess(row, row[1:], row[2:], row[3:], row[4:], inner)
+        guess(row, row[1:], row[2:], row[3:], row[4:], inner)
     else:
         up_2, up = sample[(y - 2) % RING], sample[(y - 1) % RING]
         down, down_2 = sample[(y + 1) % RING], sample[(y + 2) % RING]
-        _guess(up_2, up, row, down, down_2, green)
+        guess(up_2, up, row, down, down_2, green)
     for x in range(0 if colors[y % 2, 0] == 1 else 1, len(row), 2):
         green[x] = row[x]
-
-
-@kernel
-def _guess(c2, g1, here, d1, e2, out):
-    for x in range(len(out)):
-        guess = quartered(TWO * (g1[x] + here[x] + d1[x]) - c2[x] - e2[x])
-        out[x] = max(min(g1[x], d1[x]), min(guess, max(g1[x], d1[x])))
 
 
 @kernel

@@ -7,12 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Matrix
+from isptools.raw.color import XYZ_FROM_SRGB
 
-XYZ_FROM_SRGB = (
-    (0.4124564, 0.3575761, 0.1804375),
-    (0.2126729, 0.7151522, 0.0721750),
-    (0.0193339, 0.1191920, 0.9503041),
-)
 D65_WHITE = (0.95047, 1.0, 1.08883)
 
 # LibRaw fills its table with the C library's single precision powf. Where that is not the nearest
@@ -92,6 +88,6 @@ def xyz_from_camera(camera_to_srgb: Matrix | None) -> NDArray[np.float32]:
     white = np.asarray(D65_WHITE, np.float32).astype(np.float64)
     out = np.zeros((3, 3), np.float32)
     for k in range(3):
-        products = np.asarray(XYZ_FROM_SRGB)[:, k, None] * camera[None, k, :].astype(np.float64)
+        products = XYZ_FROM_SRGB[:, k, None] * camera[None, k, :].astype(np.float64)
         out += (products / white[:, None]).astype(np.float32)
     return out

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill_sides
-from isptools.develop.rows import kernel, over_rows, using_up
+from isptools.develop.rows import kernel, over_mosaic
 from isptools.frame import empty
 
 
@@ -17,10 +17,7 @@ def linear(
     With `scratch` the mosaic is used up.
     """
     rgb = empty((*mosaic.shape, 3), np.uint16)
-    if scratch:
-        using_up(_linear, mosaic, colors, rgb)
-    else:
-        over_rows(_linear, len(mosaic), mosaic, colors, rgb)
+    over_mosaic(_linear, scratch, mosaic, colors, rgb)
     return rgb
 
 

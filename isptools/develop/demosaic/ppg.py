@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill, mean_of_window
+from isptools.develop.demosaic.green import guess
 from isptools.develop.planes import clamped, difference, halved, join_floats, quartered, to_float
-from isptools.develop.rows import kernel, over_rows, using_up
+from isptools.develop.rows import kernel, over_mosaic
 from isptools.frame import empty
 
 RING = 8  # rows of samples in memory: three above and below the row whose green is computed
@@ -26,10 +27,7 @@ def ppg(
     With `scratch` the mosaic is used up.
     """
     rgb = empty((*mosaic.shape, 3), np.uint16)
-    if scratch:
-        using_up(_ppg, mosaic, colors, rgb)
-    else:
-        over_rows(_ppg, len(mosaic), mosaic, colors, rgb)
+    over_mosaic(_ppg, scratch, mosaic, colors, rgb)
     return rgb
 
 
@@ -69,11 +67,11 @@ def _green_row(mosaic, colors, y, sample, work, green):
         down, down_2, far = sample[(y + 1) % RING], sample[(y + 2) % RING], sample[(y + 3) % RING]
         row = sample[y % RING]
         guess_h, steep_h, guess_v, steep_v = work[0], work[1], work[2], work[3]
-        _guess(row[1:], row[2:], row[3:], row[4:], row[5:], guess_h[3 : width - 3])
+        guess(row[1:], row[2:], row[3:], row[4:], row[5:], guess_h[3 : width - 3])
         _steep(row[1:], row[2:], row[3:], row[4:], row[5:], steep_h[3 : width - 3])
         _steeper(row, row[2:], steep_h[3 : width - 3])
         _steeper(row[6:], row[4:], steep_h[3 : width - 3])
-        _guess(up_2, up, row, down, down_2, guess_v)
+        guess(up_2, up, row, down, down_2, guess_v)
         _steep(up_2, up, row, down, down_2, steep_v)
         _steeper(far_up, up, steep_v)
         _steeper(far, down, steep_v)
@@ -88,14 +86,6 @@ def _green_row(mosaic, colors, y, sample, work, green):
     if inside:
         for x in range(width - 3, width):
             green[x] = mean_of_window(mosaic, colors, y, x, 1)
-
-
-@kernel
-def _guess(c2, g1, here, d1, e2, out):
-    """Green from five samples in a row, clamped to its two neighbors."""
-    for x in range(len(out)):
-        guess = quartered(TWO * (g1[x] + here[x] + d1[x]) - c2[x] - e2[x])
-        out[x] = max(min(g1[x], d1[x]), min(guess, max(g1[x], d1[x])))
 
 
 @kernel
