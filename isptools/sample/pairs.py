@@ -88,35 +88,38 @@ def _turned(picture: Light, scene: int) -> Light:
     picture = picture[::-1] if scene & 2 else picture
     if scene & 4:
         picture = np.roll(picture, (DSLR[0] // 3, DSLR[1] // 2), (0, 1))
-    return np.ascontiguousarray(picture)
+    return np.ascontiguousarray(picture, np.float32)
 
 
 def _dped(seed: int) -> Iterator[tuple[str, bytes]]:
     """Patches that are aligned as well as the released ones are; one pair is black."""
     places = {"iphone/training_data/{}": range(40), "iphone/test_data/patches/{}": range(12)}
     for code, (folder, numbers) in enumerate(places.items()):
+        picture = np.empty((0, 0, 3), np.float32)
         for number in numbers:
             rng = _rng(seed, "dped", code, number)
-            picture = scenes.paint(_rng(seed, "dped", code, 1000 + number // 8), 480, 640)
+            if number % 8 == 0:
+                picture = scenes.paint(_rng(seed, "dped", code, 1000 + number), 480, 640)
             top, left = int(rng.integers(60, 320)), int(rng.integers(60, 480))
-            moved = _moved(picture, rng.uniform(-0.4, 0.4, 2))
-            phone, canon = _phone_look(moved, rng), _toned(picture)
-            area = slice(top, top + 100), slice(left, left + 100)
-            black = 0 if number == 7 else 1
+            part = picture[top - 8 : top + 108, left - 8 : left + 108]
+            moved = _moved(part, rng.uniform(-0.4, 0.4, 2))
+            phone, canon = _phone_look(moved, rng), _toned(part)
+            black = np.float32(0 if number == 7 else 1)
             for camera, whole in (("iphone", phone), ("canon", canon)):
-                cut = np.ascontiguousarray(whole[area]) * black
-                yield f"{folder.format(camera)}/{number}.jpg", _jpeg(cut.astype(np.float32), 95)
+                cut = np.ascontiguousarray(whole[8:108, 8:108]) * black
+                yield f"{folder.format(camera)}/{number}.jpg", _jpeg(cut, 95)
 
 
 def _zurich(seed: int) -> Iterator[tuple[str, bytes]]:
     """Raw patches of 10-bit numbers; where all fit into 8 bits they are written as such."""
-    for code, (split, count) in enumerate((("train", 10), ("test", 4))):
+    for code, (split, count) in enumerate((("train", 6), ("test", 2))):
         for number in range(count):
             rng = _rng(seed, "zurich", code, number)
             picture = scenes.paint(_rng(seed, "zurich", code, 1000 + number), 480, 480)
             picture = np.ascontiguousarray(picture[16:464, 16:464]) * np.float32(1.2)
-            dark = np.float32(0.12 if number == 3 else 0.8)
-            raw = _mosaic(_moved(picture, rng.uniform(-0.8, 0.8, 2)) * dark, rng)
+            dark = np.float32(0.15 if number == 3 else 0.8)
+            light = np.minimum(_moved(picture, rng.uniform(-0.8, 0.8, 2)), np.float32(1.2))
+            raw = _mosaic(light * dark, rng)
             yield f"{split}/huawei_raw/{number}.png", _png(raw)
             yield f"{split}/canon/{number}.jpg", _jpeg(_toned(picture), 95)
 
@@ -132,9 +135,8 @@ def _mosaic(light: Light, rng: Generator) -> Array:
 
 
 def _png(raw: Array) -> bytes:
-    small = raw.astype(np.uint8) if raw.max() <= 255 else raw
-    data: Array = cv2.imencode(".png", small)[1]
-    return data.tobytes()
+    small: Array = raw.astype(np.uint8) if raw.max() <= 255 else raw
+    return np.asarray(cv2.imencode(".png", small)[1]).tobytes()
 
 
 def _view(rng: Generator) -> View:
@@ -207,8 +209,8 @@ def _shift(x: float, y: float) -> NDArray[np.float64]:
 
 def _jpeg(shown: Light, quality: int) -> bytes:
     pixels = np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)[..., ::-1]
-    data: Array = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
-    return data.tobytes()
+    options = (cv2.IMWRITE_JPEG_QUALITY, quality)
+    return np.asarray(cv2.imencode(".jpg", pixels, options)[1]).tobytes()
 
 
 def _rng(seed: int, name: str, *numbers: int) -> Generator:
