@@ -131,7 +131,7 @@ def _mosaic(light: Light, rng: Generator) -> Array:
     flat = planes[..., 1].copy()
     flat[0::2, 0::2], flat[1::2, 1::2] = planes[0::2, 0::2, 0], planes[1::2, 1::2, 2]
     noisy = flat + rng.normal(0, 0.006, flat.shape) * np.sqrt(np.maximum(flat, 0.01))
-    return np.clip(np.rint(63 + 957 * noisy), 0, 1023).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(63 + 957 * noisy), 0, 1023), np.uint16)
 
 
 def _png(raw: Array) -> bytes:
