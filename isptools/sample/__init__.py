@@ -23,10 +23,11 @@ from isptools.sample import pairs, scenes
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
-NAMES = ("sid", "sid-fuji", *pairs.NAMES)
+RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
+NAMES = (*RAW_NAMES, *pairs.NAMES)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
-__all__ = ["NAMES", "frames", "manifest", "scene", "write"]
+__all__ = ["NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write"]
 
 
 def write(name: str, out: Path, seed: int = 0) -> list[Path]:
