@@ -76,17 +76,31 @@ def accept(
     tops, lefts = (np.ascontiguousarray(column) for column in places.T)
     over_rows(
         _strip, len(places), np.ascontiguousarray(still), padded, tops, lefts, size, margin, reach,
-        found,
+        search.flat, search.placed, search.alone, not search.shift_px, found,
     )  # fmt: skip
     return [_verdict(place, row, size, search) for place, row in zip(places, found, strict=True)]
 
 
 def _strip(
     still: Gray, moving: Gray, tops: NDArray[np.int64], lefts: NDArray[np.int64], size: int,
-    margin: int, reach: int, found: NDArray[np.float64], first: int, last: int,
+    margin: int, reach: int, flat: float, placed: float, alone: float, off: bool,
+    found: NDArray[np.float64], first: int, last: int,
 ) -> None:  # fmt: skip
     adjust.adjust(  # type: ignore[no-untyped-call]  # a kernel
-        still, moving, tops, lefts, size, margin, reach, found, first, last
+        still,
+        moving,
+        tops,
+        lefts,
+        size,
+        margin,
+        reach,
+        flat,
+        placed,
+        alone,
+        off,
+        found,
+        first,
+        last,
     )
 
 

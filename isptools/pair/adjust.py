@@ -65,19 +65,35 @@ def _slopes(template, slopes, normal):
     half = np.float32(0.5)
     slopes[:] = 0
     normal[:] = 0
-    terms = np.zeros(5)
+    lines = np.zeros((15, size), np.float64)
     weights = np.sin((np.arange(size) + 0.5) * (np.pi / size))
+    one, first = np.zeros((5, size)), np.zeros(size)
     for row in range(1, size - 1):
+        above, here, below = template[row - 1], template[row], template[row + 1]
         for column in range(1, size - 1):
-            gx = (template[row, column + 1] - template[row, column - 1]) * half
-            gy = (template[row + 1, column] - template[row - 1, column]) * half
-            weight = weights[row] * weights[column]
-            terms[0], terms[1], terms[2] = gx, gy, gy * (column - middle) - gx * (row - middle)
-            terms[3], terms[4] = template[row, column], 1.0
-            for i in range(5):
-                slopes[row, column, i] = weight * terms[i]
-                for j in range(i, 5):
-                    normal[i, j] += weight * terms[i] * terms[j]
+            gx, gy = (
+                (here[column + 1] - here[column - 1]) * half,
+                (below[column] - above[column]) * half,
+            )
+            one[0, column], one[1, column] = gx, gy
+            one[2, column] = gy * (column - middle) - gx * (row - middle)
+            one[3, column], one[4, column] = here[column], 1.0
+        k = 0
+        for i in range(5):
+            plain = one[i]
+            for column in range(1, size - 1):
+                first[column] = plain[column] * weights[row] * weights[column]
+                slopes[row, column, i] = first[column]
+            for j in range(i, 5):
+                second, line = one[j], lines[k]
+                for column in range(1, size - 1):
+                    line[column] += first[column] * second[column]
+                k += 1
+    k = 0
+    for i in range(5):
+        for j in range(i, 5):
+            normal[i, j] = lines[k].sum()
+            k += 1
     for i in range(5):
         for j in range(i):
             normal[i, j] = normal[j, i]
@@ -190,14 +206,20 @@ def _plain(template, moving, top, left):
 
 
 @kernel
-def adjust(still, moving, tops, lefts, size, margin, reach, found, first, last):
+def adjust(
+    still, moving, tops, lefts, size, margin, reach, least_contrast, least_placed, most_rim,
+    still_too, found,
+    first, last,
+):  # fmt: skip
     """For each window of `still`, the shift (pixels) and turn (radians, around the window's center)
     at which `moving` fits best. `moving` has `margin` more pixels on each side.
 
     Fields: DX, DY, TURN; the correlation there and with no adjustment; the lower of the two
     standard deviations (gray levels); PLACED, the correlation that a pixel's shift costs in the
     direction in which it costs least; RIM, the best correlation at the rim of the coarse search.
-    That search reaches `reach` pixels, at half size.
+    That search reaches `reach` pixels, at half size. Windows below `least_placed` or above
+    `most_rim` are not adjusted; they, those below `least_contrast`, and with `still_too` all have
+    ASIS.
     """
     half = size // 2
     span = (reach + 1) // 2 + 1
@@ -220,11 +242,18 @@ def adjust(still, moving, tops, lefts, size, margin, reach, found, first, last):
         _half(moving, top + margin - 2 * span, left + margin - 2 * span, wide)
         correlations(small, wide, sums, surface)
         dx, dy = _coarse(surface)
-        placed = _slopes(template, slopes, normal)
+        found[i, PLACED] = _slopes(template, slopes, normal)
+        found[i, RIM] = _rim(surface)
+        found[i, DX] = found[i, DY] = found[i, TURN] = found[i, CORRELATION] = found[i, ASIS] = 0
+        flat = found[i, PLACED] < least_placed or found[i, RIM] > most_rim
+        if flat or still_too:
+            asis, contrast = _plain(template, moving, top + margin, left + margin)
+            found[i, ASIS], found[i, CONTRAST] = asis, contrast
+        if flat:
+            continue
         result = _settle(slopes, normal, moving, top + margin, left + margin, dx, dy)
         found[i, DX], found[i, DY], found[i, TURN] = result
         best, contrast = _correlation(template, moving, top + margin, left + margin, result)
         found[i, CORRELATION], found[i, CONTRAST] = best, contrast
-        found[i, ASIS], _ = _plain(template, moving, top + margin, left + margin)
-        found[i, PLACED] = placed
-        found[i, RIM] = _rim(surface)
+        if contrast < least_contrast and not still_too:
+            found[i, ASIS], _ = _plain(template, moving, top + margin, left + margin)
