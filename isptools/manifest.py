@@ -39,6 +39,16 @@ class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scenes: tuple[str, ...]
 
 
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pairs of files that have a name in common, where a list of them would be endless."""
+
+    name: str  # "iphone-train"; a recipe chooses by it, and scenes are called name/stem
+    input: str  # folder of the inputs, below the root
+    truth: str  # folder of the truths
+    split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
+    pairs: int | None = None  # as published
+
+
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """dataset.toml: the facts that hold for the data set as a whole."""
 
@@ -56,6 +66,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exclusions: tuple[Exclusion, ...] = ()
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
+    rules: tuple[Rule, ...] = ()  # instead of files.tsv
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -87,9 +98,10 @@ def load(name: str, base: Path | None = None) -> Manifest:
         data_set = msgspec.toml.decode((folder / "dataset.toml").read_bytes(), type=DataSet)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder / 'dataset.toml'}: {error}") from None
-    if data_set.layout == "files" and not (folder / "files.tsv").is_file():
+    listed = data_set.layout == "files" and not data_set.rules
+    if listed and not (folder / "files.tsv").is_file():
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
-    entries = tuple(_rows(folder / "files.tsv")) if data_set.layout == "files" else ()
+    entries = tuple(_rows(folder / "files.tsv")) if listed else ()
     check(entries, folder)
     _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"

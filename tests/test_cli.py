@@ -14,6 +14,10 @@ from isptools.cli import COMMANDS, main
 from tests.develop import libraw
 
 OPTIONS = {
+    "align": [
+        "phone", "dslr", "out", "report", "reference", "aspect", "size", "patch", "reach", "turn",
+        "least", "offsets", "seed", "limit",
+    ],
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],

@@ -115,7 +115,7 @@ def missing(data_set: DataSet, folder: Path | None) -> str:
         f"  size:     {data_set.size}",
         f"  place:    {data_set.place}",
     ]
-    if name in {*sample.NAMES, *sample.BURSTS}:
+    if name in sample.NAMES:
         lines.append(
             f"  or build its miniature without it: isptools build {name} --sample --out DIR"
         )

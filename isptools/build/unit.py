@@ -55,9 +55,14 @@ def make(unit: Unit, work: Work) -> Made:
     Memory holds one picture at a time. OSError if the output takes no more; BuildError if the
     folder was given to another build meanwhile.
     """
-    with write.shard(work.out, _spec(unit, work)) as shard:
+    with write.shard(work.out, spec_of(unit, work)) as shard:
         lines = [line for task in unit.tasks for line in _task(shard, task, unit, work)]
         folder.holds(work.out, work.token)
+    return noted(unit, work, shard, lines)
+
+
+def noted(unit: Unit, work: Work, shard: write.Writer, lines: list[Line]) -> Made:
+    """Enter a unit, whose shard is closed, into the journal."""
     if shard.written is None:
         (work.out / unit.name).unlink(missing_ok=True)  # of an earlier build, when files were good
     made = Made(
@@ -83,7 +88,7 @@ def facts(unit: Unit, work: Work) -> str:
 def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
     if written is None:
         return None
-    size, rows, scenes = written.bytes, written.rows, written.truths
+    size, rows, scenes = written.bytes, written.rows, written.scenes
     return Shard(
         written.name, written.sha256, size, rows, scenes, unit.split, unit.shape, unit.kind
     )
@@ -252,13 +257,14 @@ def _line(file: File, unit: Unit, refusal: Refusal) -> Line:
     )
 
 
-def _spec(unit: Unit, work: Work) -> Spec:
+def spec_of(unit: Unit, work: Work) -> Spec:
+    """What the shard of a unit is to hold."""
     recipe, data_set = work.recipe, work.data_set
     steps = {"prepare": recipe.prepare, "develop": recipe.develop}
     return Spec(
         name=unit.name,
         shape=unit.shape,
-        positions=4 if unit.kind == "bayer" else 36,
+        positions={"rgb": 3, "bayer": 4, "xtrans": 36}[unit.kind],
         tile=recipe.tile,
         compression=recipe.compression,
         pictures={

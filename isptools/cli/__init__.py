@@ -5,6 +5,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "align": "Align two pictures of one scene and judge the pair.",
     "bad-pixels": "Find hot and dead pixels of a camera.",
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",

@@ -19,15 +19,16 @@ from isptools import manifest as manifests
 from isptools.frame import Frame
 from isptools.manifest import DataSet, Entry, Manifest
 from isptools.raw import write_dng
-from isptools.sample import hdrplus, scenes
+from isptools.sample import hdrplus, pairs, scenes
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
-NAMES = ("sid", "sid-fuji")
+RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
 BURSTS = ("hdrplus",)
+NAMES = (*RAW_NAMES, *BURSTS, *pairs.NAMES)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
-__all__ = ["BURSTS", "NAMES", "frames", "manifest", "scene", "write"]
+__all__ = ["BURSTS", "NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write"]
 
 
 def write(name: str, out: Path, seed: int = 0) -> list[Path]:
@@ -38,9 +39,10 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """
     if name in BURSTS:
         return list(hdrplus.write(out, seed))
+    if name in pairs.NAMES:
+        return pairs.write(name, out, seed)
     if name not in NAMES:
-        known = ", ".join((*NAMES, *BURSTS))
-        raise ValueError(f"there is no miniature of {name!r}; there is: {known}")
+        raise ValueError(f"there is no miniature of {name!r}; there is: {', '.join(NAMES)}")
     written = []
     for entry, frame in frames(name, seed):
         target = out / entry.path
@@ -94,6 +96,11 @@ def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
     if name in BURSTS:
         return msgspec.structs.replace(official, data_set=_of_code(official, hdrplus.SIZE))
+    if name in pairs.NAMES:
+        facts = _of_code(official, "some pictures")
+        rules = tuple(msgspec.structs.replace(rule, pairs=None) for rule in facts.rules)
+        facts = msgspec.structs.replace(facts, rules=rules)
+        return msgspec.structs.replace(official, data_set=facts)
     small = miniature(name)
     names = _paths(small)
     facts = _of_code(official, f"{len(names)} files of {small.width} x {small.height} pixels")

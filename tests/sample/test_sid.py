@@ -16,12 +16,12 @@ from isptools.manifest import Manifest
 BLACK = {"sid": 512, "sid-fuji": 1024}
 CFA = {"sid": "RGGB", "sid-fuji": "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}
 TURNED = {"00179": 5, "00021": 6}  # LibRaw's flip codes
-NAMES = pytest.mark.parametrize("name", sample.NAMES)
+NAMES = pytest.mark.parametrize("name", sample.RAW_NAMES)
 
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    out = {name: tmp_path_factory.mktemp(name) for name in sample.NAMES}
+    out = {name: tmp_path_factory.mktemp(name) for name in sample.RAW_NAMES}
     for name, root in out.items():
         sample.write(name, root)
     return out
