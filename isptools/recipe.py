@@ -20,7 +20,8 @@ class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     full_scale: Annotated[float, msgspec.Meta(gt=0)] = (
         1.0  # value that the largest integer stands for
     )
-    source: Literal["develop", "files"] = "develop"  # "files": the user's own, matched by scene
+    # "files": the user's own, matched by scene; "published": the data set's own picture
+    source: Literal["develop", "files", "published"] = "develop"
     note: str = ""  # what people must know about it; stored in the shard
 
 
@@ -65,6 +66,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     enhancement: Truth | None = None
     prepare: tuple[Step, ...] = ()  # sensor -> sensor steps on every frame (bad pixels)
     pairs: Literal["all", "first", "one-per-scene"] = "all"
+    input: Literal["reference", "burst"] = "reference"  # of a burst: its reference, or all frames
+    truth: Literal["file", "fused"] = "file"  # of a burst: the published raw, or our own fusion
+    fusion: Literal["truth", "view"] = "truth"  # which merge a fused truth takes
+    results: str = ""  # of HDR+: the folder of published results
+    models: tuple[str, ...] = ()  # parts of the camera's name a burst must state; () takes all
     val: Literal["own", "train"] = "own"  # "train": the validation scenes join the training split
     exclude: tuple[str, ...] = ()  # names of exclusion lists of the manifest
     max_ratio: float = 300.0  # exposure ratio = min(truth / input, max_ratio)

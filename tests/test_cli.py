@@ -21,6 +21,7 @@ OPTIONS = {
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
+    "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
     "inspect": ["file", "image"],
     "recipes": [],
     "render": [

@@ -9,6 +9,7 @@ COMMANDS = {
     "bad-pixels": "Find hot and dead pixels of a camera.",
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",
+    "fuse": "Fuse the frames of a burst into one raw.",
     "inspect": "Show the facts of a raw file or a shard.",
     "recipes": "List the recipes that ship.",
     "render": "Develop one raw file with LibRaw's integers.",

@@ -271,8 +271,10 @@ def test_developing_the_long_exposure_gives_the_scene_back(
 
 @NAMES
 def test_unknown_names_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no miniature of 'hdrplus'; there is: sid, sid-fuji"):
-        sample.write("hdrplus", tmp_path)
+    with pytest.raises(
+        ValueError, match="no miniature of 'mars'; there is: sid, sid-fuji, hdrplus"
+    ):
+        sample.write("mars", tmp_path)
     with pytest.raises(ValueError, match="no miniature of 'mine'"):
         sample.manifest("mine", manifest.load(name))
     with pytest.raises(ValueError, match=f"miniature of {name} has no scene '99999'; it has: "):
