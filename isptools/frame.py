@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Pixels = NDArray[np.uint16] | NDArray[np.float32]
-Kind = Literal["bayer", "xtrans", "linear", "monochrome"]
+Kind = Literal["bayer", "xtrans", "linear", "monochrome", "rgb"]  # rgb: a finished picture
 Matrix = tuple[tuple[float, ...], ...]  # row by row
 
 
@@ -78,7 +78,8 @@ class Capture:
     """
 
     kind: Kind
-    cfa: str  # letters per CFA position: 4 ("RGGB"), 36 for X-Trans, "" where there is no CFA
+    cfa: str  # letters per CFA position: 4 ("RGGB"), 36 for X-Trans, "" where there is no CFA;
+    # "RGB" for a finished picture, which has all three at every pixel
     black: tuple[float, ...]  # DN per CFA position (per channel for "linear"), fraction kept
     black_libraw: tuple[int, ...]  # DN per CFA position that LibRaw subtracts
     white: int  # DN at saturation, black still in

@@ -10,7 +10,9 @@ import msgspec
 
 from isptools import shipped
 
-Role = Literal["input", "truth"]
+# "frame": a raw that is fused into the truth; "final": a published picture of the scene
+Role = Literal["input", "truth", "frame", "final"]
+Layout = Literal["files", "hdrplus", "folders"]  # who lists the files: files.tsv, or their folders
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
 Validation = Literal["own", "train"]
@@ -37,6 +39,16 @@ class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scenes: tuple[str, ...]
 
 
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Pairs of files that have a name in common, where a list of them would be endless."""
+
+    name: str  # "iphone-train"; a recipe chooses by it, and scenes are called name/stem
+    input: str  # folder of the inputs, below the root
+    truth: str  # folder of the truths
+    split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
+    pairs: int | None = None  # as published
+
+
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """dataset.toml: the facts that hold for the data set as a whole."""
 
@@ -52,6 +64,9 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cameras: tuple[str, ...] = ()  # "Make Model" the files are expected to state
     input_name: str = ""  # regular expression of file names the set uses, to find unlisted files
     exclusions: tuple[Exclusion, ...] = ()
+    layout: Layout = "files"
+    test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
+    rules: tuple[Rule, ...] = ()  # instead of files.tsv
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -67,6 +82,8 @@ class Scene(msgspec.Struct, frozen=True):
     split: Split
     truth: Entry
     inputs: tuple[Entry, ...]  # in the order of the manifest
+    frames: tuple[Entry, ...] = ()  # what the truth is fused from, the truth among them
+    final: Entry | None = None  # published picture
 
 
 def load(name: str, base: Path | None = None) -> Manifest:
@@ -81,9 +98,10 @@ def load(name: str, base: Path | None = None) -> Manifest:
         data_set = msgspec.toml.decode((folder / "dataset.toml").read_bytes(), type=DataSet)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder / 'dataset.toml'}: {error}") from None
-    if not (folder / "files.tsv").is_file():
+    listed = data_set.layout == "files" and not data_set.rules
+    if listed and not (folder / "files.tsv").is_file():
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
-    entries = tuple(_rows(folder / "files.tsv"))
+    entries = tuple(_rows(folder / "files.tsv")) if listed else ()
     check(entries, folder)
     _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"
@@ -199,7 +217,10 @@ def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: 
         found = f"{len(truths)} truths and {len(inputs)} inputs"
         raise ValueError(f"{data_set}: scene {name} needs one truth and an input, has {found}")
     split = "train" if split == "val" and val == "train" else split
-    return Scene(name, split, truths[0], _chosen(inputs, protocol))
+    frames = tuple(entry for entry in entries if entry.role == "frame")
+    finals = [entry for entry in entries if entry.role == "final"]
+    final = finals[0] if finals else None
+    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames, final)
 
 
 def _chosen(inputs: list[Entry], protocol: Protocol) -> tuple[Entry, ...]:

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 
 Window = tuple[int, int, int, int]  # top, left, height, width
-PERIODS = {4: 2, 36: 6}  # CFA positions -> rows (columns) after which the pattern repeats
+PERIODS = {3: 1, 4: 2, 36: 6}  # CFA positions -> rows (columns) after which the pattern repeats
 
 
 def period(cfa: str) -> int:
-    """Rows after which a CFA repeats: 2 for four letters (Bayer), 6 for 36 (X-Trans)."""
+    """Rows after which a CFA repeats: 2 for four letters (Bayer), 6 for 36 (X-Trans).
+
+    1 for the three channels of a finished picture.
+    """
     if len(cfa) not in PERIODS:
-        raise ValueError(f"a CFA has 4 or 36 letters, not {len(cfa)}: {cfa!r}")
+        raise ValueError(f"a CFA has 3, 4 or 36 letters, not {len(cfa)}: {cfa!r}")
     return PERIODS[len(cfa)]
 
 

@@ -20,8 +20,39 @@ class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     full_scale: Annotated[float, msgspec.Meta(gt=0)] = (
         1.0  # value that the largest integer stands for
     )
-    source: Literal["develop", "files"] = "develop"  # "files": the user's own, matched by scene
+    # "files": the user's own, matched by scene; "published": the data set's own picture
+    source: Literal["develop", "files", "published"] = "develop"
     note: str = ""  # what people must know about it; stored in the shard
+
+
+class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How pictures of two cameras become pairs of patches; see isptools.pair."""
+
+    source: Literal["patches", "photographs"]  # released patches as they come, or full pictures
+    patch: Annotated[int, msgspec.Meta(ge=16)] = 100  # side, pixels
+    rules: tuple[str, ...] = ()  # of the manifest; none takes all
+    size: tuple[int, int] | None = None  # height, width that both are resampled to
+    reference: Literal["coarser", "phone", "dslr"] = "coarser"  # whose pixels stay otherwise
+    mosaic: bool = False  # inputs are the phone's raw mosaic; "phone" must be the reference
+    offsets: bool = True  # local offsets behind the plane, where they help
+    shift_px: Annotated[int, msgspec.Meta(ge=0, le=12)] = 4  # search grid, see accept.Search
+    turn_deg: Annotated[float, msgspec.Meta(ge=0, le=3)] = 1.0
+    least: float = 0.9  # correlation above which a patch is kept
+    keep_flat: bool = False
+    alike: Annotated[int, msgspec.Meta(ge=0, le=64)] = (
+        6  # bits of 64 that near-duplicates differ by
+    )
+    black: float = 0.0  # of released raw patches, DN
+    white: float = 0.0  # of released raw patches, DN; 0 means that patches are finished pictures
+    cfa: str = "RGGB"  # of released raw patches
+
+    def __post_init__(self) -> None:
+        if self.mosaic and self.reference != "phone":
+            raise ValueError('`mosaic` keeps the phone\'s raw as it was shot: reference = "phone"')
+        if self.mosaic and self.size:
+            raise ValueError("`mosaic` keeps the phone's raw as it was shot: leave out `size`")
+        if self.white and not self.white > self.black:
+            raise ValueError("`white` must be above `black`")
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,11 +61,16 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     title: str
     manifest: str
-    develop: tuple[Step, ...]  # the walk of the truth frame, from `sensor` on
+    develop: tuple[Step, ...] = ()  # the walk of the truth frame, from `sensor` on
     restoration: Truth | None = None
     enhancement: Truth | None = None
     prepare: tuple[Step, ...] = ()  # sensor -> sensor steps on every frame (bad pixels)
     pairs: Literal["all", "first", "one-per-scene"] = "all"
+    input: Literal["reference", "burst"] = "reference"  # of a burst: its reference, or all frames
+    truth: Literal["file", "fused"] = "file"  # of a burst: the published raw, or our own fusion
+    fusion: Literal["truth", "view"] = "truth"  # which merge a fused truth takes
+    results: str = ""  # of HDR+: the folder of published results
+    models: tuple[str, ...] = ()  # parts of the camera's name a burst must state; () takes all
     val: Literal["own", "train"] = "own"  # "train": the validation scenes join the training split
     exclude: tuple[str, ...] = ()  # names of exclusion lists of the manifest
     max_ratio: float = 300.0  # exposure ratio = min(truth / input, max_ratio)
@@ -44,6 +80,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     )
     compression: Literal["bitshuffle-lz4", "none"] = "bitshuffle-lz4"
     limit: int | None = None  # scenes per split; None means all
+    pair: Pairing | None = None  # where two cameras took input and truth
     sample: bool = False  # made from the embedded miniature, not from photographs
 
     def __post_init__(self) -> None:
@@ -53,6 +90,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         for truth in (self.restoration, self.enhancement):
             if truth and truth.source == "develop" and truth.at not in walk:
                 raise ValueError(f"truth asks for {truth.at}; the steps reach {', '.join(walk)}")
+        if self.pair and (self.enhancement is None or self.restoration or self.develop):
+            raise ValueError("a recipe of pairs keeps the other camera's picture as enhancement")
         if any(space is not Space.SENSOR for space in stations(self.prepare)):
             raise ValueError("`prepare` takes only steps that stay at the sensor station")
 

@@ -14,12 +14,17 @@ from isptools.cli import COMMANDS, main
 from tests.develop import libraw
 
 OPTIONS = {
+    "align": [
+        "phone", "dslr", "out", "report", "reference", "aspect", "size", "patch", "reach", "turn",
+        "least", "offsets", "seed", "limit",
+    ],
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
     "develop": ["model", "raws", "out", "gain", "tile", "device"],
     "eval": ["run", "shards", "split", "out", "tile", "baselines"],
     "export": ["model", "onnx", "size"],
+    "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
     "inspect": ["file", "image"],
     "models": ["as_json"],
     "recipes": [],

@@ -25,7 +25,7 @@ XYZ_FROM_SRGB = np.array(
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    out = {name: tmp_path_factory.mktemp(name) for name in sample.NAMES}
+    out = {name: tmp_path_factory.mktemp(name) for name in sample.RAW_NAMES}
     for name, root in out.items():
         sample.write(name, root)
     return out

@@ -13,6 +13,7 @@ from isptools.build import folder, index, journal, ledger, state
 from isptools.build.folder import BuildError
 from isptools.build.journal import Planned
 from isptools.build.plan import SPLITS, Choice, Plan, plan_units
+from isptools.build.plan_pairs import plan_pairs
 from isptools.build.run import run_units
 from isptools.build.unit import Work
 from isptools.build.warm import warm
@@ -120,7 +121,8 @@ def _planned(
         options.progress("headers", done, total)
 
     try:
-        return plan_units(recipe, manifest, source, Choice(splits, options.enhanced, progress))
+        planned = plan_pairs if recipe.pair else plan_units
+        return planned(recipe, manifest, source, Choice(splits, options.enhanced, progress))
     except OSError as error:
         place = error.filename or source
         raise BuildError(f"cannot read {place}: {error.strerror or error}") from error
@@ -129,6 +131,10 @@ def _planned(
 def _settled(recipe: Recipe, pictures: Path | None) -> Recipe:
     """The recipe that is built: with a folder of own pictures, the enhancement comes from there."""
     truth = recipe.enhancement
+    if recipe.pair:
+        if pictures:
+            raise BuildError(f"recipe {recipe.name} makes pairs: leave out --enhanced")
+        return recipe
     if truth is None or truth.source == "files":
         if truth is None and pictures:
             raise BuildError(f"recipe {recipe.name} keeps no enhancement: leave out --enhanced")
@@ -143,6 +149,6 @@ def _settled(recipe: Recipe, pictures: Path | None) -> Recipe:
 
 def versions() -> dict[str, str]:
     """What can't be the same everywhere and may change bytes: it is stamped into every shard."""
-    names = ("isptools", "numba", "numpy", "rawpy")
+    names = ("isptools", "numba", "numpy", "opencv-contrib-python-headless", "pillow", "rawpy")
     own = {name: version(name) for name in names}
     return {**own, "libraw": raw.libraw_version(), **write.versions()}

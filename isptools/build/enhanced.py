@@ -77,11 +77,7 @@ def read(path: Path, developed: Array, flip: int) -> Enhanced:
     code of what turns it upright. A picture of a size that fits both ways lies as it agrees better
     with `developed`. UnsupportedError with the reason if it is no such picture.
     """
-    try:
-        data = path.read_bytes()
-        pixels = _colors(data, path)
-    except OSError as error:
-        raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
+    data, pixels = picture_of(path)
     ways = {turned: onto_sensor(pixels, flip if turned else 0) for turned in (False, True)}
     fitting = {turned: way for turned, way in ways.items() if way.shape == developed.shape}
     if not fitting:
@@ -91,6 +87,15 @@ def read(path: Path, developed: Array, flip: int) -> Enhanced:
         )
     turned = max(fitting, key=lambda way: (_likeness(fitting[way], developed), way))
     return Enhanced(fitting[turned], hashlib.sha256(data).hexdigest(), turned and flip != 0)
+
+
+def picture_of(path: Path) -> tuple[bytes, Array]:
+    """A file's bytes and its pixels; UnsupportedError with the reason if it is no such picture."""
+    try:
+        data = path.read_bytes()
+        return data, _colors(data, path)
+    except OSError as error:
+        raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
 
 
 def _colors(data: bytes, path: Path) -> Array:

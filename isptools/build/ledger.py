@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["refused", "missing", "excluded", "unlisted", "noted"]
+Kind = Literal["refused", "missing", "excluded", "unlisted", "noted", "kept"]
 
 
 class Line(msgspec.Struct, frozen=True, order=True):
@@ -15,7 +15,7 @@ class Line(msgspec.Struct, frozen=True, order=True):
     split: str  # "" for a file that the manifest does not know
     scene: str
     file: str  # below the data set's root
-    kind: Kind  # only "noted" files are in the shards
+    kind: Kind  # only "noted" and "kept" (patches) are in the shards
     reason: str  # one of a few words, to be counted
     detail: str  # the same for people
     number: float | None = None  # what was measured, where the reason has a measure

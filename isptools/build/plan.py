@@ -8,7 +8,7 @@ from typing import Any
 
 from isptools import manifest as manifests
 from isptools import raw
-from isptools.build import enhanced, source
+from isptools.build import enhanced, layout, source
 from isptools.build.folder import BuildError
 from isptools.build.journal import Source
 from isptools.build.ledger import Kind as LineKind
@@ -38,6 +38,7 @@ class Task:
     truth: File
     inputs: tuple[File, ...]
     enhanced: Source | None = None
+    frames: tuple[File, ...] = ()  # what the truth is fused from
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Unit:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """What the manifest says about them, in the same order."""
-        return tuple(file.entry for task in self.tasks for file in (task.truth, *task.inputs))
+        return tuple(
+            file.entry for task in self.tasks for file in (task.truth, *task.inputs, *task.frames)
+        )
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -66,6 +69,7 @@ class Unit:
         for task in self.tasks:
             files += [task.truth.source, *(file.source for file in task.inputs)]
             files += [task.enhanced] if task.enhanced else []
+            files += [file.source for file in task.frames]
         return tuple(files)
 
 
@@ -94,9 +98,11 @@ def plan_units(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
     """
     if not re.fullmatch(r"\w[\w.-]*", recipe.name):
         raise BuildError(f"recipe name {recipe.name!r} can't be part of a file name")
+    manifest, left_out = layout.listed(recipe, manifest, place)
     chosen = _chosen(recipe, manifest)
     folder = source.root(manifest.data_set, _entries(chosen), place)
     look = _Look(manifest, folder, _pictures(choice))
+    look.published = bool(recipe.enhancement and recipe.enhancement.source == "published")
     wanted = [scene for scene in chosen if scene.split in choice.splits]
     tasks: list[tuple[Scene, Task, raw.Header]] = []
     for done, scene in enumerate(wanted):
@@ -104,7 +110,7 @@ def plan_units(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
         tasks += look.scene(scene)
     choice.progress(len(wanted), len(wanted))
     lines = look.lines + _excluded(recipe, manifest, choice.splits)
-    lines += folder.unlisted(manifest.entries, manifest.data_set.input_name)
+    lines += left_out + folder.unlisted(manifest.entries, manifest.data_set.input_name)
     ledger = {
         split: tuple(line for line in lines if line.split == split)
         for split in ("", *choice.splits)
@@ -168,23 +174,36 @@ class _Look:
         self.data_set, self.folder, self.pictures = manifest.data_set, folder, pictures
         self.lines: list[Line] = []
         self.keys: set[str] = set()
+        self.published = False
 
     def scene(self, scene: Scene) -> list[tuple[Scene, Task, raw.Header]]:
         """The scene as a task with its truth's header; empty if it can't be made."""
-        truth = self._file(scene, scene.truth)
+        truth = self._file(scene, scene.truth, "-fused" if scene.frames else "")
         header = self._header(scene, truth) if truth else None
         if not (truth and header and self._mosaic(scene, truth, header)):
             return self._drop(scene, "truth-missing", self._why(scene))
-        picture = None
-        if self.pictures is not None:
-            found = enhanced.match(self.pictures, scene.scene, _stem(scene.truth))
-            if found.source is None:
-                return self._drop(scene, found.reason, found.detail)
-            picture = found.source
+        found = self._picture(scene)
+        if found and found.source is None:
+            return self._drop(scene, found.reason, found.detail)
+        frames = tuple(File("", entry, one.source) for entry in scene.frames
+                       if (one := self.folder.find(entry)).source)  # fmt: skip
         inputs = [file for entry in scene.inputs if (file := self._input(scene, entry, header))]
         if not inputs:
             return []
-        return [(scene, Task(scene.scene, truth, tuple(inputs), picture), header)]
+        picture = found.source if found else None
+        return [(scene, Task(scene.scene, truth, tuple(inputs), picture, frames), header)]
+
+    def _picture(self, scene: Scene) -> source.Found | None:
+        """The enhanced picture, where the recipe or the user asks for one."""
+        if self.pictures is not None:
+            return enhanced.match(self.pictures, scene.scene, _stem(scene.truth))
+        if not self.published:
+            return None
+        if scene.final is None:
+            return source.Found(None, "final-missing", "the data set has no picture of this scene")
+        found = self.folder.find(scene.final)
+        why = f"its picture {scene.final.path} can't be used ({found.reason})"
+        return found if found.source else source.Found(None, "final-missing", why)
 
     def _input(self, scene: Scene, entry: Entry, truth: raw.Header) -> File | None:
         file = self._file(scene, entry)
@@ -197,7 +216,7 @@ class _Look:
             return None
         return file
 
-    def _file(self, scene: Scene, entry: Entry) -> File | None:
+    def _file(self, scene: Scene, entry: Entry, mark: str = "") -> File | None:
         found = self.folder.find(entry)
         if found.source is None:
             kind: LineKind = "missing" if found.reason == "missing" else "refused"
@@ -205,7 +224,7 @@ class _Look:
             return None
         if found.reason:
             self._note(scene, entry.path, "noted", found.reason, found.detail)
-        key = f"{self.data_set.name}/{scene.scene}/{_stem(entry)}"
+        key = f"{self.data_set.name}/{scene.scene}/{_stem(entry)}{mark}"
         if key in self.keys:
             raise BuildError(f"{self.data_set.name}: two files of its manifest have the key {key}")
         self.keys.add(key)

@@ -8,6 +8,7 @@ from joblib.parallel import get_active_backend
 
 from isptools.build.folder import BuildError
 from isptools.build.journal import Made
+from isptools.build.pairs import make_pairs
 from isptools.build.plan import Unit
 from isptools.build.unit import Work, make
 
@@ -22,7 +23,7 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
     if _chosen_by_caller():
         yield from _parallel(units, work, Parallel(return_as="generator_unordered", batch_size=1))
     elif jobs == 1 or len(units) < 2:
-        yield from (make(unit, work) for unit in units)
+        yield from (_made(unit, work) for unit in units)
     else:
         workers = Parallel(
             n_jobs=jobs,
@@ -34,9 +35,13 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
         yield from _parallel(units, work, workers)
 
 
+def _made(unit: Unit, work: Work) -> Made:
+    return make_pairs(unit, work) if work.recipe.pair else make(unit, work)
+
+
 def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:
     try:
-        yield from workers(delayed(make)(unit, work) for unit in units)
+        yield from workers(delayed(_made)(unit, work) for unit in units)
     except TerminatedWorkerError:
         raise BuildError(
             "a worker process was killed, most likely because memory ran out; run the same "

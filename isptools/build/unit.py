@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 
 from isptools import raw
-from isptools.build import enhanced, folder, journal
+from isptools.build import enhanced, folder, journal, lineup
+from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
 from isptools.build.plan import File, Task, Unit, one_line
 from isptools.build.rows import Read, input_row, truth_row
+from isptools.burst import BurstError
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
@@ -53,9 +55,14 @@ def make(unit: Unit, work: Work) -> Made:
     Memory holds one picture at a time. OSError if the output takes no more; BuildError if the
     folder was given to another build meanwhile.
     """
-    with write.shard(work.out, _spec(unit, work)) as shard:
+    with write.shard(work.out, spec_of(unit, work)) as shard:
         lines = [line for task in unit.tasks for line in _task(shard, task, unit, work)]
         folder.holds(work.out, work.token)
+    return noted(unit, work, shard, lines)
+
+
+def noted(unit: Unit, work: Work, shard: write.Writer, lines: list[Line]) -> Made:
+    """Enter a unit, whose shard is closed, into the journal."""
     if shard.written is None:
         (work.out / unit.name).unlink(missing_ok=True)  # of an earlier build, when files were good
     made = Made(
@@ -81,7 +88,7 @@ def facts(unit: Unit, work: Work) -> str:
 def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
     if written is None:
         return None
-    size, rows, scenes = written.bytes, written.rows, written.truths
+    size, rows, scenes = written.bytes, written.rows, written.scenes
     return Shard(
         written.name, written.sha256, size, rows, scenes, unit.split, unit.shape, unit.kind
     )
@@ -90,7 +97,8 @@ def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
 def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[Line]:
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
-        truth = _read(task.truth, unit, work)
+        truth, lines = _merged(task, _read(task.truth, unit, work), unit, work)
+        yield from lines
     except Refusal as refusal:
         yield _line(task.truth, unit, refusal)
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
@@ -114,8 +122,28 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
         _input(shard, read, truth, number, work.recipe)
 
 
-def _read(file: File, unit: Unit, work: Work) -> Read:
-    """Read a file once: its hash and its frame. Refusal if it is not what was planned."""
+def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list[Line]]:
+    """The truth, fused from the task's frames where it has any."""
+    if not task.frames:
+        return truth, []
+
+    def frame(file: File) -> Frame:
+        try:
+            return _read(file, unit, work, same=False).frame
+        except Refusal as refusal:
+            raise BurstError(str(refusal)) from None
+
+    try:
+        return fused(task, truth, frame, work.recipe)
+    except (BurstError, UnsupportedError) as error:
+        raise Refusal("burst", one_line(error)) from None
+
+
+def _read(file: File, unit: Unit, work: Work, same: bool = True) -> Read:
+    """Read a file once: its hash and its frame. Refusal if it is not what was planned.
+
+    With `same` its shape and kind must be those of the shard.
+    """
     path = work.root / file.source.path
     try:
         data = path.read_bytes()
@@ -129,7 +157,7 @@ def _read(file: File, unit: Unit, work: Work) -> Read:
     if frame.capture.pixel_aspect != 1:
         aspect = frame.capture.pixel_aspect
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
-    if frame.pixels.shape != unit.shape or frame.capture.kind != unit.kind:
+    if same and (frame.pixels.shape, frame.capture.kind) != (unit.shape, unit.kind):
         raise Refusal("changed", "the file changed while the build ran; run the build again")
     return Read(file, digest, frame)
 
@@ -156,8 +184,13 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
         if task.enhanced and work.pictures:
             path = work.pictures / task.enhanced.path
             own = enhanced.read(path, last.pixels, truth.frame.capture.flip)
+        elif task.enhanced:
+            own = lineup.read(work.root / task.enhanced.path, last.pixels, truth.frame.capture)
+        if task.enhanced:
             kept["enhancement"] = own.pixels
             row = _own(row, task.enhanced.path, own)
+    except lineup.ShiftedError as error:
+        raise Refusal("misaligned", one_line(error), error.pixels) from None
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
     for name, pixels in kept.items():
@@ -224,13 +257,14 @@ def _line(file: File, unit: Unit, refusal: Refusal) -> Line:
     )
 
 
-def _spec(unit: Unit, work: Work) -> Spec:
+def spec_of(unit: Unit, work: Work) -> Spec:
+    """What the shard of a unit is to hold."""
     recipe, data_set = work.recipe, work.data_set
     steps = {"prepare": recipe.prepare, "develop": recipe.develop}
     return Spec(
         name=unit.name,
         shape=unit.shape,
-        positions=4 if unit.kind == "bayer" else 36,
+        positions={"rgb": 3, "bayer": 4, "xtrans": 36}[unit.kind],
         tile=recipe.tile,
         compression=recipe.compression,
         pictures={

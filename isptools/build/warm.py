@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from isptools.build.plan import Unit
+from isptools.burst import Options, fuse
 from isptools.develop.chain import develop
 from isptools.frame import Capture, Frame, Space, UnsupportedError
 from isptools.recipe import Recipe
@@ -22,6 +23,8 @@ def warm(recipe: Recipe, units: Iterable[Unit]) -> None:
     if any(unit.kind == "bayer" for unit in units):
         try:
             develop(_frame(), (*recipe.prepare, *recipe.develop))
+            if recipe.truth == "fused":
+                fuse([_frame(), _frame()], Options(method=recipe.fusion))
         except UnsupportedError:
             return  # the chain asks for facts this frame has not: it compiles with the first file
 

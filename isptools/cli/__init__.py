@@ -5,12 +5,14 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "align": "Align two pictures of one scene and judge the pair.",
     "bad-pixels": "Find hot and dead pixels of a camera.",
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",
     "develop": "Develop raw files with a trained network.",
     "eval": "Score a trained network on a split of shards.",
     "export": "Write a trained network as ONNX and check it.",
+    "fuse": "Fuse the frames of a burst into one raw.",
     "inspect": "Show the facts of a raw file or a shard.",
     "models": "List the networks that can be trained.",
     "recipes": "List the recipes that ship.",

@@ -1,8 +1,12 @@
 """`isptools check`: is a folder of shards whole, and are its pairs pairs?"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @click.command(name="check")
@@ -31,6 +35,29 @@ def command(folder: Path) -> None:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(1)
     click.echo(_summary(folder, len(unsure)))
+    for text in _quality(folder):
+        click.echo(text)
+
+
+def _quality(folder: Path) -> "Iterator[str]":
+    """How well pairs of two cameras lie on each other; nothing for other shards."""
+    from isptools import shards
+    from isptools.shards.quality import PERCENT, quality
+
+    with shards.open(folder) as opened:
+        found = quality(opened.tables)
+    if found is None:
+        return
+    yield f"alignment of {found.pairs} pairs:"
+    yield "  percentile        " + "".join(f"{percent:>8}" for percent in PERCENT)
+    yield "  correlation       " + "".join(f"{value:8.3f}" for value in found.correlation)
+    if found.residual:
+        yield "  residual shift px " + "".join(f"{value:8.3f}" for value in found.residual)
+    yield f"  (residual shift by phase correlation, {found.measured} pairs where it could be told)"
+    yield f"worst {len(found.worst)} by correlation:"
+    for row in found.worst:
+        left = "" if row.residual_px is None else f", {row.residual_px:.2f} px left"
+        yield f"  {row.correlation:6.3f}  {row.key}{left}"
 
 
 def _summary(folder: Path, unsure: int) -> str:

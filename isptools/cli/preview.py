@@ -58,7 +58,10 @@ def _line(sample: Sample) -> Bytes:
 def _pictures(sample: Sample) -> Iterator[Bytes]:
     facts = sample.facts
     light = sample.input * np.float32(facts.ratio or 1)
-    yield _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
+    if light.ndim == 3:  # a finished picture
+        yield np.rint(np.clip(light.transpose(1, 2, 0), 0, 1) * 255).astype(np.uint8)
+    else:
+        yield _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
     if sample.restoration is not None:
         xyz = np.ascontiguousarray(sample.restoration.transpose(1, 2, 0))
         yield (encode_srgb(xyz) >> 8).astype(np.uint8)

@@ -19,6 +19,7 @@ STAGES = {
     "headers": "reading headers",
     "kernels": "preparing kernels (compiled on the first run, then kept)",
     "inputs": "building",
+    "frames": "fusing",
     "shards": "checking",
 }
 PAUSE = 5.0  # seconds between two lines

@@ -24,6 +24,9 @@ def command(recipe: str) -> None:
     click.echo(f"{plan.name}  {plan.sha256}")
     click.echo(plan.title)
     click.echo(f"\ninput: the sensor's own integers ({plan.manifest}, pairs: {plan.pairs})")
+    if plan.truth == "fused":
+        frames = "every frame" if plan.input == "burst" else "the reference frame"
+        click.echo(f"of a burst {frames}; the truth is fused from all ({plan.fusion})")
     if plan.exclude:
         click.echo(f"left out: scenes on the list {', '.join(plan.exclude)}")
     _walk(plan)

@@ -31,6 +31,7 @@ class Header:
     make: str
     model: str
     flip: int  # LibRaw's code, as in Capture
+    iso: float | None = None  # from EXIF, where the file is TIFF-based
 
 
 def read(path: str | Path) -> Frame:
@@ -84,7 +85,8 @@ def header(path: str | Path) -> Header:
         kind = libraw.kind_of(info)
         cfa = libraw.cfa_of(info, kind)
     make, model = libraw.camera_of(info)
-    return Header(info.height, info.width, kind, cfa, make, model, info.flip)
+    iso = dng.exposure_facts(tags).get("iso", (None,))[0] if tags else None
+    return Header(info.height, info.width, kind, cfa, make, model, info.flip, iso)
 
 
 @contextmanager

@@ -17,16 +17,18 @@ from numpy.typing import NDArray
 
 from isptools import manifest as manifests
 from isptools.frame import Frame
-from isptools.manifest import Entry, Manifest
+from isptools.manifest import DataSet, Entry, Manifest
 from isptools.raw import write_dng
-from isptools.sample import scenes
+from isptools.sample import hdrplus, pairs, scenes
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
-NAMES = ("sid", "sid-fuji")
+RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
+BURSTS = ("hdrplus",)
+NAMES = (*RAW_NAMES, *BURSTS, *pairs.NAMES)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
-__all__ = ["NAMES", "frames", "manifest", "scene", "write"]
+__all__ = ["BURSTS", "NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write"]
 
 
 def write(name: str, out: Path, seed: int = 0) -> list[Path]:
@@ -35,6 +37,12 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     The files are DNGs under the data set's own names; existing ones are replaced. Raises
     ValueError for an unknown name, OSError where `out` can't be written.
     """
+    if name in BURSTS:
+        return list(hdrplus.write(out, seed))
+    if name in pairs.NAMES:
+        return pairs.write(name, out, seed)
+    if name not in NAMES:
+        raise ValueError(f"there is no miniature of {name!r}; there is: {', '.join(NAMES)}")
     written = []
     for entry, frame in frames(name, seed):
         target = out / entry.path
@@ -86,19 +94,32 @@ def scene(name: str, scene_id: str, seed: int = 0) -> NDArray[np.float32]:
 
 def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
+    if name in BURSTS:
+        return msgspec.structs.replace(official, data_set=_of_code(official, hdrplus.SIZE))
+    if name in pairs.NAMES:
+        facts = _of_code(official, "some pictures")
+        rules = tuple(msgspec.structs.replace(rule, pairs=None) for rule in facts.rules)
+        facts = msgspec.structs.replace(facts, rules=rules)
+        return msgspec.structs.replace(official, data_set=facts)
     small = miniature(name)
     names = _paths(small)
-    data_set = msgspec.structs.replace(
+    facts = _of_code(official, f"{len(names)} files of {small.width} x {small.height} pixels")
+    camera = f"{small.camera.make} {small.camera.model}"
+    data_set = msgspec.structs.replace(facts, cameras=(camera,))
+    entries = tuple(entry for entry in official.entries if entry.path in names)
+    return msgspec.structs.replace(official, data_set=data_set, entries=entries)
+
+
+def _of_code(official: Manifest, size: str) -> DataSet:
+    """The data set's facts as they hold for its miniature."""
+    return msgspec.structs.replace(
         official.data_set,
         title=f"{official.data_set.title}: miniature made from code, not photographs",
         licence="Apache-2.0 (made by isptools; nothing of the data set is in it)",
         redistribution="allowed",
         downloads=(),
-        size=f"{len(names)} files of {small.width} x {small.height} pixels",
-        cameras=(f"{small.camera.make} {small.camera.model}",),
+        size=size,
     )
-    entries = tuple(entry for entry in official.entries if entry.path in names)
-    return msgspec.structs.replace(official, data_set=data_set, entries=entries)
 
 
 def _paths(small: Miniature) -> set[str]:

@@ -26,7 +26,7 @@ class Camera:
     model: str
     kind: Kind
     cfa: str  # letters row by row: 4 or 36
-    black: int  # DN
+    black: float  # DN; LibRaw takes the integer part
     white: int  # DN at saturation, black still in
     xyz_to_camera: Matrix  # D65
     full_well: float  # electrons that reach white at ISO 100
@@ -34,7 +34,7 @@ class Camera:
     read_dn: float  # standard deviation, DN, of what is added behind it
 
     @property
-    def span(self) -> int:
+    def span(self) -> float:
         """DN from black to saturation."""
         return self.white - self.black
 
@@ -148,7 +148,7 @@ def _capture(camera: Camera, exposure: Exposure) -> Capture:
         kind=camera.kind,
         cfa=camera.cfa,
         black=(float(camera.black),) * positions,
-        black_libraw=(camera.black,) * positions,
+        black_libraw=(int(camera.black),) * positions,
         white=camera.white,
         as_shot=(red, green, blue, 0.0),
         daylight=(day[0], day[1], day[2], day[1]),

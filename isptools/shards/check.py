@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from isptools.shards import disk, pairing, probe, structure
+from isptools.shards import disk, pairing, probe, quality, structure
 from isptools.shards.read import Table, load
 from isptools.shards.schema import InputRow, TruthRow
 
@@ -156,7 +156,10 @@ def _shard(
     tables.append(table)
     if not any(what in {"pointer", "facts"} for what, _ in problems):
         problems += structure.pixels(table)
-        pairs.add(table)
+        if table.pairs:
+            problems += quality.recomputed(table)
+        else:
+            pairs.add(table)
     return problems
 
 
@@ -168,7 +171,7 @@ def _against(table: Table, listed: Listed | None, index: Index | None) -> Iterat
         return
     facts = {
         "rows": (len(table.rows), listed.rows),
-        "scenes": (len(table.truths), listed.scenes),
+        "scenes": (len({truth.scene for truth in table.truths}), listed.scenes),
         "split": (table.split, listed.split),
         "shape": (table.shape, listed.shape),
         "kind": (table.attrs["kind"], listed.kind),

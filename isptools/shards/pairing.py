@@ -1,5 +1,6 @@
 """Look at every input beside its truths, and name the wrong pairs."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -106,11 +107,16 @@ def _verdict(doubt: Doubt, other: float, key: str) -> Told | None:
     where = doubt.table.path.name
     if other > max(agree.WRONG, doubt.agreement + BETTER):
         return Told(where, f"{own}, with that of {key} by {other:.2f}: a wrong pair", True)
-    if doubt.agreement < agree.WRONG:
+    if doubt.agreement < agree.WRONG and not _shaken(doubt.table):
         retouched = doubt.table.pictures[doubt.name].source == "files"
         return Told(where, f"{own}; a true pair has 1, a wrong one less than {agree.WRONG}",
                     not retouched)  # fmt: skip
     return None
+
+
+def _shaken(table: Table) -> bool:
+    """All frames of a burst point at one truth, which lies as one of them does."""
+    return bool(json.loads(table.attrs["recipe"]).get("input") == "burst")
 
 
 def _too_dark(row: InputRow, name: str) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from isptools import patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
-from isptools.shards.schema import FORMAT, InputRow, Picture, TruthRow, decode, facts
+from isptools.shards.schema import FORMAT, InputRow, PairRow, Picture, TruthRow, decode, facts
 
 Floats = NDArray[np.float32]
 
@@ -24,7 +24,8 @@ Floats = NDArray[np.float32]
 class Sample:
     """One input, its truths and facts; a cut of it where `window` is not the whole frame."""
 
-    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped
+    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped;
+    # (3, H, W) where it is a finished picture
     restoration: Floats | None  # (3, H, W), physical values of its station (CIE XYZ)
     enhancement: Floats | None  # (3, H, W) in [0, 1], as encoded for the screen
     facts: InputRow
@@ -46,6 +47,7 @@ class Table:
     rows: tuple[InputRow, ...]
     truths: tuple[TruthRow, ...]
     pictures: dict[str, Picture]
+    pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
 
     @property
     def split(self) -> str:
@@ -92,7 +94,7 @@ class Shards:
         """The sensor's integers of input i (or of a window of it), black level in."""
         table, row = self._place(i)
         area = _slices(window or (0, 0, *table.shape), table.shape)
-        pixels: NDArray[np.uint16] = self._file(table)["input"][(row, *area)]
+        pixels: NDArray[np.uint16] = self._file(table)["input"][(row, ..., *area)]
         return pixels
 
     def stored(self, i: int, name: str, window: patches.Window) -> tuple[NDArray[Any], float]:
@@ -193,7 +195,7 @@ def _table(path: Path, file: h5py.File) -> Table:
     attrs = {name: _plain(value) for name, value in file.attrs.items()}
     if attrs.get("format") != FORMAT:
         raise ValueError(f"format {attrs.get('format')}, this version reads {FORMAT}")
-    height, width = file["input"].shape[1:]
+    height, width = file["input"].shape[-2:]
     return Table(
         path=path,
         shape=(int(height), int(width)),
@@ -203,6 +205,9 @@ def _table(path: Path, file: h5py.File) -> Table:
         pictures={
             name: picture(file[name]) for name in ("restoration", "enhancement") if name in file
         },
+        pairs=tuple(
+            facts(PairRow, record) for record in (file["pair"][:] if "pair" in file else ())
+        ),
     )
 
 
@@ -225,6 +230,9 @@ def normalized(
 
     `start` is where the first pixel stands in the frame.
     """
+    if pixels.ndim == 3:
+        low = np.asarray(row.black, np.float64)[:, None, None]
+        return np.asarray((pixels - low) / (row.white - low), np.float32)
     every = patches.period(row.cfa)
     black = np.asarray(row.black, np.float64).reshape(every, every)
     out = np.empty(pixels.shape, np.float32)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from isptools.frame import Matrix
 
 FORMAT = 1
-KINDS = {4: "bayer", 36: "xtrans"}  # CFA positions -> kind of mosaic a shard holds
+KINDS = {3: "rgb", 4: "bayer", 36: "xtrans"}  # CFA positions -> kind of input a shard holds
 AXES = {"input": "row, height, width", "picture": "row, channel, height, width"}
+RGB = 3  # positions of an input that is a finished picture: (row, channel, height, width)
 ROOT = (
     "format",
     "data_set",
@@ -102,8 +103,20 @@ class TruthRow:
     enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
 
 
-Row = InputRow | TruthRow
-R = TypeVar("R", InputRow, TruthRow)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """How well input i lies on its truth, row i of /pair; only where two cameras took them."""
+
+    key: str = _column("S")
+    correlation: float = _column("f8")  # of luminance, after what is below was taken away
+    dx: float = _column("f8")  # pixels that one side's window was shifted against the aligned pair
+    dy: float = _column("f8")
+    turn_deg: float = _column("f8")
+    residual_px: float | None = _column("f8")  # what phase correlation finds left, NaN: nothing to
+
+
+Row = InputRow | TruthRow | PairRow
+R = TypeVar("R", InputRow, TruthRow, PairRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +154,12 @@ class Spec:
 
     name: str  # of the file
     shape: tuple[int, int]  # height, width
-    positions: int  # of the CFA: 4 or 36
+    positions: int  # of the CFA: 4 or 36; 3 for finished pictures
     tile: int
     compression: str  # "bitshuffle-lz4" or "none"
     pictures: Mapping[str, Picture]  # of "restoration" and "enhancement", those that are kept
     attrs: Mapping[str, str | int | bool]  # of the root: the names in ROOT
+    dtype: str = "uint16"  # of the inputs
 
 
 def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:

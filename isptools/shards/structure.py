@@ -10,9 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from isptools import patches
 from isptools.shards.read import Table
-from isptools.shards.schema import FORMAT, KINDS, ROOT, InputRow, TruthRow, shape_of
+from isptools.shards.schema import FORMAT, KINDS, ROOT, InputRow, PairRow, TruthRow, shape_of
 
 Wrong = tuple[str, str]  # what, detail
 PICTURES = ("restoration", "enhancement")
@@ -35,7 +34,7 @@ def shard(path: Path) -> list[Wrong]:
 
 def _datasets(file: h5py.File) -> Iterator[str]:
     pixels = file["input"]
-    if pixels.ndim != 3 or pixels.dtype != np.uint16:
+    if not _is_input(pixels, file.attrs["kind"] == "rgb"):
         yield f"input is {pixels.dtype} {pixels.shape}, not uint16 (rows, height, width)"
         return
     if len(file["meta"]) != len(pixels) or not len(pixels):
@@ -45,8 +44,8 @@ def _datasets(file: h5py.File) -> Iterator[str]:
         yield "there is neither restoration nor enhancement"
     for name in present:
         picture, truths = file[name], len(file["truth_meta"])
-        if picture.shape != (truths, 3, *pixels.shape[1:]):
-            yield f"{name} is {picture.shape}, not {(truths, 3, *pixels.shape[1:])}"
+        if picture.shape != (truths, 3, *pixels.shape[-2:]):
+            yield f"{name} is {picture.shape}, not {(truths, 3, *pixels.shape[-2:])}"
         if picture.dtype.name not in {"uint8", "uint16", "float32"}:
             yield f"{name} is {picture.dtype}, not uint8, uint16 or float32"
     for name, rows in TEXTS.items():
@@ -58,6 +57,18 @@ def _datasets(file: h5py.File) -> Iterator[str]:
         return
     for name, row in TABLES.items():
         yield from _columns(name, file[name].dtype, row, positions)
+    if "pair" in file:
+        yield from _columns("pair", file["pair"].dtype, PairRow, positions)
+        if len(file["pair"]) != len(pixels):
+            yield f"{len(pixels)} inputs and {len(file['pair'])} rows of pair"
+
+
+def _is_input(pixels: Any, picture: bool) -> bool:
+    """Sensor integers, or 8 or 16 bit pictures with their channels first."""
+    if picture:
+        deep = pixels.dtype.name in {"uint8", "uint16"}
+        return pixels.ndim == 4 and pixels.shape[1] == 3 and deep
+    return bool(pixels.ndim == 3 and pixels.dtype == np.uint16)
 
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
@@ -135,7 +146,7 @@ def _facts(row: InputRow, table: Table) -> Iterator[str]:
         yield "a noise parameter is negative"
     if KINDS.get(len(row.cfa)) != table.attrs["kind"] or set(row.cfa) - set("RGB"):
         yield f"color filters {row.cfa!r} in a shard of kind {table.attrs['kind']}"
-    elif len(row.black) != patches.period(row.cfa) ** 2:
+    elif len(row.black) != len(row.cfa):
         yield f"{len(row.black)} black levels for {len(row.cfa)} filters"
     if row.ratio is not None and not row.ratio > 0:
         yield f"exposure ratio {row.ratio:g}"

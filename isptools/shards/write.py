@@ -14,7 +14,18 @@ import numpy as np
 
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
-from isptools.shards.schema import AXES, FORMAT, KINDS, InputRow, Spec, TruthRow, encode, table
+from isptools.shards.schema import (
+    AXES,
+    FORMAT,
+    KINDS,
+    RGB,
+    InputRow,
+    PairRow,
+    Spec,
+    TruthRow,
+    encode,
+    table,
+)
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
@@ -29,6 +40,7 @@ class Written:
     bytes: int
     rows: int
     truths: int
+    scenes: int
 
 
 def versions() -> dict[str, str]:
@@ -48,6 +60,7 @@ class Writer:
         self.written: Written | None = None  # set when the shard stands under its name
         self.inputs: list[InputRow] = []
         self.truths: list[TruthRow] = []
+        self.pairs: list[PairRow] = []
         self.texts: dict[str, list[str]] = {
             name: [] for name in ("facts", "history", "truth_facts", "truth_history")
         }
@@ -61,11 +74,13 @@ class Writer:
 
     def _lay_out(self, spec: Spec) -> None:
         self._attrs(self.file, {"format": FORMAT, "kind": KINDS[spec.positions], **spec.attrs})
-        self._create("input", "uint16", ())
+        rgb = spec.positions == RGB
+        self._create("input", spec.dtype, (3,) if rgb else ())
+        what = "an upright picture" if rgb else "the visible area in the sensor's own orientation"
         self._attrs(self.file["input"], {
-            "axes": AXES["input"],
-            "space": "sensor",
-            "meaning": "digital numbers of the visible area in the sensor's own orientation; "
+            "axes": AXES["picture" if rgb else "input"],
+            "space": "srgb" if rgb else "sensor",
+            "meaning": f"digital numbers of {what}; "
             "physical value = (DN - black) / (white - black), see /meta",
         })  # fmt: skip
         for name, picture in spec.pictures.items():
@@ -109,13 +124,17 @@ class Writer:
     def input(
         self, row: InputRow, pixels: Array, capture: Capture, history: tuple[Taken, ...]
     ) -> None:
-        """Store (H, W) uint16 sensor integers as the next input."""
+        """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input."""
         number = len(self.inputs)
         with self._guarded():
             self.file["input"].resize(number + 1, axis=0)
-            self.file["input"][number] = pixels
+            self.file["input"][number] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         self.inputs.append(row)
         self._texts("", capture, history)
+
+    def pair(self, row: PairRow) -> None:
+        """Store how well the last input lies on its truth; for every input or for none."""
+        self.pairs.append(row)
 
     def finish(self) -> None:
         """Write the tables."""
@@ -124,6 +143,8 @@ class Writer:
         with self._guarded():
             self.file["meta"] = table(self.inputs, self.spec.positions)
             self.file["truth_meta"] = table(self.truths, self.spec.positions)
+            if self.pairs:
+                self.file["pair"] = table(self.pairs, self.spec.positions)
             for name, lines in self.texts.items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
 
@@ -190,7 +211,8 @@ def _published(temp: Path, folder: Path, writer: Writer) -> Written:
     name = writer.spec.name
     digest, size = disk.sha256(temp), temp.stat().st_size
     disk.publish(temp, folder / name)
-    return Written(name, digest, size, len(writer.inputs), len(writer.truths))
+    scenes = len({truth.scene for truth in writer.truths})
+    return Written(name, digest, size, len(writer.inputs), len(writer.truths), scenes)
 
 
 def canonical(value: Any) -> str:

@@ -40,7 +40,7 @@ def test_scenes_are_linear_light_of_one_size(name: str, shape: tuple[int, ...]) 
             assert found.max() < 12
 
 
-@pytest.mark.parametrize("name", sample.NAMES)
+@pytest.mark.parametrize("name", sample.RAW_NAMES)
 def test_scenes_hold_what_a_night_scene_needs(name: str) -> None:
     for scene in sample.sid.MINIATURES[name].scenes:
         light = luminance(name, scene)

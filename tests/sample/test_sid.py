@@ -16,12 +16,12 @@ from isptools.manifest import Manifest
 BLACK = {"sid": 512, "sid-fuji": 1024}
 CFA = {"sid": "RGGB", "sid-fuji": "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}
 TURNED = {"00179": 5, "00021": 6}  # LibRaw's flip codes
-NAMES = pytest.mark.parametrize("name", sample.NAMES)
+NAMES = pytest.mark.parametrize("name", sample.RAW_NAMES)
 
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    out = {name: tmp_path_factory.mktemp(name) for name in sample.NAMES}
+    out = {name: tmp_path_factory.mktemp(name) for name in sample.RAW_NAMES}
     for name, root in out.items():
         sample.write(name, root)
     return out
@@ -271,8 +271,10 @@ def test_developing_the_long_exposure_gives_the_scene_back(
 
 @NAMES
 def test_unknown_names_are_refused_in_one_line(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no miniature of 'hdrplus'; there is: sid, sid-fuji"):
-        sample.write("hdrplus", tmp_path)
+    with pytest.raises(
+        ValueError, match="no miniature of 'mars'; there is: sid, sid-fuji, hdrplus"
+    ):
+        sample.write("mars", tmp_path)
     with pytest.raises(ValueError, match="no miniature of 'mine'"):
         sample.manifest("mine", manifest.load(name))
     with pytest.raises(ValueError, match=f"miniature of {name} has no scene '99999'; it has: "):

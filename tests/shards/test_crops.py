@@ -102,8 +102,9 @@ def test_names_of_cuts() -> None:
     assert patches.key("sid/00001/00001_00_0.1s", (2, 4, 8, 8)) == "sid/00001/00001_00_0.1s@2,4,8,8"
     assert patches.period("RGGB") == 2
     assert patches.period(made.XTRANS) == 6
+    assert patches.period("RGB") == 1
     with pytest.raises(ValueError, match="4 or 36"):
-        patches.period("RGB")
+        patches.period("RG")
     with pytest.raises(ValueError, match="does not fit"):
         list(patches.grid((10, 10), 12, 2))
     with pytest.raises(ValueError, match="positive"):

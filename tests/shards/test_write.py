@@ -129,7 +129,7 @@ def test_what_was_written_is_told(tmp_path: Path) -> None:
         writer.input(row, made.mosaic(0), made.capture(), ())
     path = tmp_path / "a.h5"
     assert writer.written == write.Written(
-        "a.h5", disk.sha256(path), path.stat().st_size, rows=1, truths=1
+        "a.h5", disk.sha256(path), path.stat().st_size, rows=1, truths=1, scenes=1
     )
 
 

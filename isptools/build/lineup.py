@@ -1,0 +1,106 @@
+"""A published picture laid onto the sensor's grid, or refused because it does not lie there.
+
+HDR+ publishes upright JPEGs, some cut by the DNG's DefaultCrop, some zoomed into. A picture is
+turned onto the sensor and put where the crop says; then tiles of it are compared with the developed
+truth by phase correlation (Kuglin and Hines 1975), which tone curves hardly touch.
+"""
+
+import hashlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.build.enhanced import Enhanced, picture_of
+from isptools.develop.orient import onto_sensor
+from isptools.frame import Array, Capture, UnsupportedError
+
+F32 = NDArray[np.float32]
+LARGEST_SHIFT = 1.0  # pixels: three quarters of the textured tiles must lie closer
+TILE = 128  # pixels; smaller pictures take a third of their shorter side
+CLEAR = 0.08  # phase correlation's peak from which a tile says anything
+FEWEST = 3  # tiles
+
+
+class ShiftedError(ValueError):
+    """The picture does not lie on the sensor's grid; `pixels` says how far it is off."""
+
+    def __init__(self, text: str, pixels: float) -> None:
+        super().__init__(text)
+        self.pixels = pixels
+
+
+def read(path: Path, developed: Array, capture: Capture) -> Enhanced:
+    """The picture (H, W, 3) uint8 or uint16 on the grid of `developed`, (H, W, 3) as the sensor
+    lies; what the crop has cut off repeats the picture's border.
+
+    UnsupportedError for a picture that can't be read or fits neither the sensor nor its crop,
+    ShiftedError for one that does not line up.
+    """
+    data, pixels = picture_of(path)
+    height, width = developed.shape[:2]
+    turned = onto_sensor(pixels, capture.flip)
+    top, left, high, wide = _place(capture, (height, width))
+    if turned.shape[:2] == (height, width):
+        top, left = 0, 0
+    elif turned.shape[:2] != (high, wide):
+        found, crop = f"{turned.shape[0]} x {turned.shape[1]}", f"{high} x {wide}"
+        raise UnsupportedError(
+            f"{path.name} is {found} as the sensor lies (height x width), the sensor {height} x "
+            f"{width} and its crop {crop}"
+        )
+    here = developed[top : top + turned.shape[0], left : left + turned.shape[1]]
+    _expect_aligned(path.name, turned, here)
+    after = height - top - turned.shape[0], width - left - turned.shape[1]
+    whole = np.pad(turned, ((top, after[0]), (left, after[1]), (0, 0)), "edge")
+    return Enhanced(whole, hashlib.sha256(data).hexdigest(), capture.flip != 0)
+
+
+def _place(capture: Capture, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Top, left, height and width of the DefaultCrop on the visible pixels."""
+    if capture.default_crop is None:
+        return 0, 0, *size
+    area, origin = capture.active_area or (0, 0, 0, 0), capture.visible_origin
+    top, left, height, width = (round(value) for value in capture.default_crop)
+    return top + area[0] - origin[0], left + area[1] - origin[1], height, width
+
+
+def _expect_aligned(name: str, picture: Array, developed: Array) -> None:
+    shifts = shifts_between(picture, developed)
+    if len(shifts) < FEWEST:
+        raise ShiftedError(f"{name}: too little texture to tell whether it lines up", -1.0)
+    far = float(np.quantile(np.hypot(*shifts.T), 0.75))
+    if far > LARGEST_SHIFT:
+        raise ShiftedError(
+            f"{name} does not line up with the raw: a quarter of it is off by {far:.1f} pixels or "
+            "more (a zoomed or cut picture?)",
+            far,
+        )
+
+
+def shifts_between(one: Array, other: Array) -> NDArray[np.float64]:
+    """(N, 2): how far (right, down) tiles of one picture lie from the other's, in pixels.
+
+    Only tiles whose phase correlation has a clear peak.
+    """
+    a, b = (_gray(each) for each in (one, other))
+    side = min(TILE, min(a.shape) // 3)
+    window = cv2.createHanningWindow((side, side), cv2.CV_32F)
+    found = []
+    for y in range(0, a.shape[0] - side + 1, side):
+        for x in range(0, a.shape[1] - side + 1, side):
+            tiles = [each[y : y + side, x : x + side].astype(np.float32) for each in (b, a)]
+            shift, peak = cv2.phaseCorrelate(tiles[0], tiles[1], window)
+            if peak > CLEAR:
+                found.append(shift)
+    return np.array(found, np.float64).reshape(-1, 2)
+
+
+def _gray(picture: Array) -> F32:
+    """Green, square root for the eye, minus its surroundings, over its deviation there."""
+    light = np.sqrt(picture[..., 1].astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)) \
+        if picture.dtype.kind == "u" else np.sqrt(np.maximum(picture[..., 1], 0))  # fmt: skip
+    fine = cv2.GaussianBlur(light, (0, 0), 1.0) - cv2.GaussianBlur(light, (0, 0), 8.0)
+    spread = np.sqrt(cv2.GaussianBlur(fine * fine, (0, 0), 16.0)) + np.float32(0.004)
+    return np.asarray(fine / spread, np.float32)

@@ -1,0 +1,257 @@
+"""Where each tile of the reference lies in another frame: coarse to fine, then sub-pixel.
+
+Hasinoff et al. 2016, section 4, with other last steps: tiles of 16 x 16 cells, every 8 cells, are
+searched from the coarsest level of a Gaussian pyramid down (squared differences at coarse levels,
+absolute ones at the finest); each tile tries the offsets of the four tiles above it. Broken cells
+come from Lucas and Kanade's iteration. Where a tile has little texture, the motion of the whole
+hand (an affine map fitted to all tiles) decides; a tile that moves by itself keeps its own offset.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.burst.planes import HOP, PAD, grid, pyramid
+from isptools.develop.rows import over_rows
+
+F32 = NDArray[np.float32]
+REACH = 4  # cells searched around at the coarsest level
+FRACTIONS = 64  # offsets are kept in so many parts of a cell
+# noise energy that the central difference of the smoothed gray keeps, of a cell's own
+GRADIENT_NOISE = (10 / 64) * (6 / 16)
+SMOOTH_NOISE = (6 / 16) ** 2  # the same for the smoothed gray itself
+SLACK = 1.3  # gradient energy over what noise explains that still counts as noise
+DOUBT = 1.6  # the same for the difference of two tiles
+LEAST_SPREAD = 0.02  # cells: how far tiles stray from the hand's motion at least
+ROUNDS = 2
+
+_fast = numba.njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """The gray pyramid of one frame: pictures, and their sizes in cells without padding."""
+
+    pictures: list[tuple[F32, int, int]]
+
+    @classmethod
+    def of(cls, gray: F32, height: int, width: int) -> "Levels":
+        return cls(pyramid(gray, height, width))
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Offsets of all tiles in cells, (tiles down, across, 2) float32 as (down, right): what lies
+    at place p of the reference lies at p + offset of the frame; and how textured each tile is."""
+
+    offsets: F32
+    texture: F32  # (down, across): smaller eigenvalue of the gradients' energy over noise
+    unrest: F32  # (down, across): squared difference that is left, over what noise explains
+
+    def median(self) -> tuple[float, float]:
+        """Median offset of the more textured half of the tiles, in pixels of the mosaic."""
+        half = self.texture >= np.median(self.texture)
+        down, right = 2 * np.median(self.offsets[half], axis=0)
+        return float(down), float(right)
+
+
+def align(reference: Levels, other: Levels, noise: F32) -> Flow:
+    """`noise` (down, across) is the variance of a gray cell before smoothing, of either frame."""
+    start = _search(reference, other)
+    one, two = reference.pictures[0][0], other.pictures[0][0]
+    own = _track(one, two, start, start, 0.0, noise)
+    energy = SLACK * GRADIENT_NOISE * 256 * noise
+    gyy, gyx, gxx = own[..., 3] - energy, own[..., 4], own[..., 5] - energy
+    least = 0.5 * (gyy + gxx - np.sqrt((gyy - gxx) ** 2 + 4 * gyx**2))
+    texture = np.asarray(np.maximum(least, 0) / np.maximum(own[..., 2], 1e-12), np.float32)
+    prior, spread = _hand(own[..., :2], texture)
+    calm = DOUBT * SMOOTH_NOISE * 256 * 2 * noise
+    joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2, calm)
+    offsets = np.rint(joined[..., :2] * FRACTIONS) / np.float32(FRACTIONS)
+    unrest = joined[..., 2] / np.maximum(2 * SMOOTH_NOISE * noise, 1e-12)
+    return Flow(np.ascontiguousarray(offsets, np.float32), texture, np.asarray(unrest, np.float32))
+
+
+def _search(reference: Levels, other: Levels) -> F32:
+    """Whole cells, (down, across, 2)."""
+    offsets = np.zeros((1, 1, 2), np.float32)
+    count = len(reference.pictures)
+    for level in range(count - 1, -1, -1):
+        one, height, width = reference.pictures[level]
+        two = other.pictures[level][0]
+        rows, columns = grid(height, width)
+        found = np.empty((rows, columns, 2), np.float32)
+        reach = REACH if level == count - 1 else 1
+        over_rows(_best, rows, one, two, offsets, reach, level == 0, found)
+        offsets = found
+    return offsets
+
+
+@_fast
+def _best(one, two, above, reach, finest, found, top, bottom):
+    rows, columns = above.shape[:2]
+    for i in range(top, bottom):
+        for j in range(found.shape[1]):
+            y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
+            best, best_y, best_x = np.float32(np.inf), 0, 0
+            for k in range(4):
+                row, column = min((i + k // 2) // 2, rows - 1), min((j + k % 2) // 2, columns - 1)
+                down = int(2 * above[row, column, 0])
+                right = int(2 * above[row, column, 1])
+                if k and down == best_y and right == best_x:
+                    continue
+                cost = _distance(one, two, y, x, down, right, finest)
+                if cost < best:
+                    best, best_y, best_x = cost, down, right
+            middle_y, middle_x = best_y, best_x
+            for dy in range(-reach, reach + 1):
+                for dx in range(-reach, reach + 1):
+                    if dy or dx:
+                        down, right = middle_y + dy, middle_x + dx
+                        cost = _distance(one, two, y, x, down, right, finest)
+                        if cost < best:
+                            best, best_y, best_x = cost, down, right
+            found[i, j, 0], found[i, j, 1] = best_y, best_x
+
+
+@_fast
+def _distance(one, two, y, x, down, right, finest):
+    """Sum of absolute (finest level) or squared differences of two tiles."""
+    v = min(max(y + down, 0), two.shape[0] - 16)
+    u = min(max(x + right, 0), two.shape[1] - 16)
+    total = np.float32(0)
+    for r in range(16):
+        a, b = one[y + r, x : x + 16], two[v + r, u : u + 16]
+        if finest:
+            for c in range(16):
+                total += abs(a[c] - b[c])
+        else:
+            for c in range(16):
+                total += (a[c] - b[c]) * (a[c] - b[c])
+    return total
+
+
+def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F32) -> F32:
+    """Per tile: offset (2), variance of what is left, gradient energy yy, yx, xx.
+
+    `strength` is 1 / variance of the tiles around `prior`; 0 asks the tile alone. `calm`
+    (down, across) is the squared difference up to which a tile agrees with the prior.
+    """
+    found = np.empty((*start.shape[:2], 6), np.float32)
+    begin, prior = (np.ascontiguousarray(each, np.float32) for each in (start, prior))
+    over_rows(_iterate, len(begin), one, two, begin, prior, np.float32(strength),
+              np.asarray(calm, np.float32), found)  # fmt: skip
+    return found
+
+
+@_fast
+def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
+    gy, gx = np.empty(256, np.float32), np.empty(256, np.float32)
+    for i in range(top, bottom):
+        for j in range(start.shape[1]):
+            y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
+            yy, yx, xx = _gradients(one, y, x, gy, gx)
+            down, right = start[i, j, 0], start[i, j, 1]
+            hold, left = strength, np.float32(0)
+            if strength > 0:
+                _, _, left = _residual(one, two, y, x, down, right, gy, gx)
+                p, q = prior[i, j, 0], prior[i, j, 1]
+                _, _, other = _residual(one, two, y, x, p, q, gy, gx)
+                if other < max(calm[i, j], left * np.float32(1.1)):
+                    down, right, left = p, q, other
+                else:
+                    hold = np.float32(0)  # it moves by itself
+            for _ in range(ROUNDS):
+                ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
+                pull = hold * left / np.float32(256)
+                ry += pull * (prior[i, j, 0] - down)
+                rx += pull * (prior[i, j, 1] - right)
+                a, c = yy + pull, xx + pull
+                whole = a * c - yx * yx
+                if whole <= np.float32(1e-6) * a * c or a * c <= 0:
+                    break
+                step_y, step_x = (ry * c - rx * yx) / whole, (rx * a - ry * yx) / whole
+                down += min(max(step_y, np.float32(-1)), np.float32(1))
+                right += min(max(step_x, np.float32(-1)), np.float32(1))
+            stray = max(abs(down - start[i, j, 0]), abs(right - start[i, j, 1]))
+            if strength <= 0 and not stray < 3:
+                down, right = start[i, j, 0], start[i, j, 1]
+            out = found[i, j]
+            out[0], out[1], out[2] = down, right, left / np.float32(256)
+            out[3], out[4], out[5] = yy, yx, xx
+
+
+@_fast
+def _gradients(one, y, x, gy, gx):
+    half = np.float32(0.5)
+    yy, yx, xx = np.float32(0), np.float32(0), np.float32(0)
+    for r in range(16):
+        up, here, down = one[y + r - 1], one[y + r], one[y + r + 1]
+        for c in range(16):
+            gy[16 * r + c] = half * (down[x + c] - up[x + c])
+        for c in range(16):
+            gx[16 * r + c] = half * (here[x + c + 1] - here[x + c - 1])
+    for c in range(256):
+        yy += gy[c] * gy[c]
+        yx += gy[c] * gx[c]
+        xx += gx[c] * gx[c]
+    return yy, yx, xx
+
+
+@_fast
+def _residual(one, two, y, x, down, right, gy, gx):
+    """Gradient times difference, summed, and the sum of squared differences; bilinear between."""
+    whole_y, whole_x = int(np.floor(down)), int(np.floor(right))
+    f, g = np.float32(down - whole_y), np.float32(right - whole_x)
+    v = min(max(y + whole_y, 0), two.shape[0] - 17)
+    u = min(max(x + whole_x, 0), two.shape[1] - 17)
+    k00, k01 = (1 - f) * (1 - g), (1 - f) * g
+    k10, k11 = f * (1 - g), f * g
+    ry, rx, left = np.float32(0), np.float32(0), np.float32(0)
+    for r in range(16):
+        a, low, high = one[y + r, x : x + 16], two[v + r, u : u + 17], two[v + r + 1, u : u + 17]
+        by, bx = gy[16 * r : 16 * r + 16], gx[16 * r : 16 * r + 16]
+        for c in range(16):
+            d = a[c] - (k00 * low[c] + k01 * low[c + 1] + k10 * high[c] + k11 * high[c + 1])
+            ry += by[c] * d
+            rx += bx[c] * d
+            left += d * d
+    return ry, rx, left
+
+
+def _hand(offsets: F32, texture: F32) -> tuple[F32, float]:
+    """The affine motion most textured tiles agree on, at every tile, and how far they stray.
+
+    Weighted least squares with Cauchy's weights, repeated; the scale is the median deviation.
+    """
+    rows, columns = texture.shape
+    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
+    terms = np.stack([np.ones_like(y), y, x], -1).reshape(-1, 3)
+    points = offsets.reshape(-1, 2).astype(np.float64)
+    base = np.minimum(texture.ravel(), np.quantile(texture, 0.9)).astype(np.float64)
+    if not base.any():
+        return np.broadcast_to(np.median(points, 0), offsets.shape).astype(np.float32), 0.0
+    used = base > np.quantile(base, 0.5)
+    used = used if used.sum() > 16 else base > 0
+    terms_used, points_used, base = terms[used], points[used], base[used]
+    # a few tiles can't tell a turn from noise
+    model = slice(0, 3) if used.sum() > 16 else slice(0, 1)
+    around = points_used - np.median(points_used, 0)
+    fit = np.zeros((3, 2))
+    for _ in range(8):
+        deviation = np.hypot(*around.T)
+        scale = max(float(np.median(deviation)), 0.02)
+        weight = base / (1 + (deviation / (2 * scale)) ** 2)
+        design = terms_used[:, model] * weight[:, None]
+        # einsum sums in one order; BLAS would by its number of threads
+        square = np.einsum("ni,nj->ij", design, terms_used[:, model])
+        fit[model] = np.linalg.lstsq(square, np.einsum("ni,nj->ij", design, points_used))[0]
+        around = points_used - np.einsum("ni,ij->nj", terms_used, fit)
+    excess = np.median(around**2 - 1 / np.maximum(base, 1e-12)[:, None]) / 0.455
+    prior = np.einsum("ni,ij->nj", terms, fit).reshape(offsets.shape).astype(np.float32)
+    return prior, float(np.sqrt(max(excess, 0.0)))

@@ -1,0 +1,49 @@
+"""Which frame the others are laid onto, and which frames can be laid onto it at all."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.frame import Frame
+
+FIRST = 3  # of these the sharpest: later frames are further from the press of the button
+
+
+def sharpness(frame: Frame) -> float:
+    """Energy of the green plane's steps from pixel to pixel, over its mean squared.
+
+    Noise adds to all frames of a burst alike. 0 for a picture without light.
+    """
+    capture = frame.capture
+    at = capture.cfa.index("G")
+    green = frame.pixels[at // 2 :: 2, at % 2 :: 2].astype(np.float32) - capture.black[at]
+    mean = float(green.mean())
+    down, right = _energy(green[1:] - green[:-1]), _energy(green[:, 1:] - green[:, :-1])
+    return (down + right) / mean**2 if mean > 0 else 0.0
+
+
+def _energy(steps: NDArray[np.float32]) -> float:
+    return float(np.vdot(steps, steps)) / max(steps.size, 1)
+
+
+def difference(frame: Frame, reference: Frame) -> tuple[str, str]:
+    """Why a frame can't belong to the reference's burst (reason, detail); empty if it can."""
+    own, its = frame.capture, reference.capture
+    cameras = [f"{each.make} {each.model}".strip() or "an unnamed camera" for each in (own, its)]
+    if cameras[0] != cameras[1]:
+        return "wrong-camera", f"taken with {cameras[0]}, the reference with {cameras[1]}"
+    if frame.pixels.shape != reference.pixels.shape:
+        sizes = [" x ".join(map(str, each.pixels.shape)) for each in (frame, reference)]
+        return "wrong-size", f"{sizes[0]}, the reference {sizes[1]} (height x width)"
+    if (own.kind, own.cfa) != (its.kind, its.cfa):
+        return "wrong-cfa", f"color filters {own.cfa or 'none'}, the reference {its.cfa}"
+    return "", ""
+
+
+def stated_gain(frame: Frame, reference: Frame) -> float | None:
+    """How much brighter the reference was exposed, from both files' exposure time and ISO."""
+    values = []
+    for capture in (reference.capture, frame.capture):
+        if not (capture.exposure_s and capture.iso):
+            return None
+        values.append(capture.exposure_s * capture.iso / (capture.aperture or 1.0) ** 2)
+    return values[0] / values[1]

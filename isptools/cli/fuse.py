@@ -1,0 +1,150 @@
+"""`isptools fuse`."""
+
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from isptools.burst import Fused
+    from isptools.develop.noise import Noise
+    from isptools.frame import Array, Frame
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("frames", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", type=FILE, required=True, help="The fused raw, a 16-bit .dng.")
+@click.option("--reference", type=click.IntRange(min=0), help="Number of the frame to lay the "
+              "others onto, from 0; the sharpest of the first three if left out.")  # fmt: skip
+@click.option("--truth", is_flag=True, help="A weighted mean with a weight for every pixel, "
+              "instead of the merge for the eye.")  # fmt: skip
+@click.option("--weights", type=FILE, help="Weight of every pixel as float .tif.")
+@click.option("--report", type=FILE, help="What was done, as .json.")
+@click.option("--image", type=FILE, help="Picture of the offsets and the weights, as .png.")
+def command(
+    frames: tuple[Path, ...], out: Path, reference: int | None, truth: bool,
+    weights: Path | None, report: Path | None, image: Path | None,
+) -> None:  # fmt: skip
+    """Align the raw FRAMES of a burst and fuse them into one raw."""
+    _expect_suffixes({".dng": out, ".tif": weights, ".json": report, ".png": image})
+    from isptools.burst import BurstError, Options, fuse
+    from isptools.raw import write_dng
+
+    try:
+        with _progress() as show:
+            options = Options(reference, "truth" if truth else "view", progress=show)
+            fused = fuse(Files(frames), options)
+        write_dng(out, fused.frame)
+    except BurstError as error:
+        raise click.ClickException(str(error)) from None
+    except ValueError as error:
+        raise click.ClickException(f"{out}: {error}") from None
+    except OSError as error:
+        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
+    for path, write in ((weights, _weights), (report, _report), (image, _image)):
+        if path is not None:
+            _replaced(path, write, fused, frames)
+    _tell(fused, frames, out)
+
+
+class Files(Sequence["Frame"]):
+    """Raw files that are read when they are asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @overload
+    def __getitem__(self, index: int) -> "Frame": ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence["Frame"]: ...
+    def __getitem__(self, index: int | slice) -> "Frame | Sequence[Frame]":
+        from isptools.raw import read
+
+        return Files(self.paths[index]) if isinstance(index, slice) else read(self.paths[index])
+
+
+def _expect_suffixes(files: dict[str, Path | None]) -> None:
+    for suffix, path in files.items():
+        if path is not None and path.suffix.lower() not in {suffix, suffix.replace("tif", "tiff")}:
+            raise click.ClickException(f"{path}: give a name that ends in {suffix}")
+
+
+@contextmanager
+def _progress() -> "Iterator[Any]":
+    from rich.console import Console
+
+    from isptools.cli.progress import Bar, Lines
+
+    console = Console(stderr=True)
+    with Bar(console) if console.is_terminal else Lines(console) as shown:
+        yield lambda done, total: shown.show("frames", done, total)
+
+
+def _replaced(path: Path, write: Any, fused: "Fused", frames: Sequence[Path]) -> None:
+    """Whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part, fused, frames)
+        part.replace(path)
+    except OSError as error:
+        raise click.ClickException(f"{path}: could not be written ({error.strerror})") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _weights(path: Path, fused: "Fused", _frames: Sequence[Path]) -> None:
+    import tifffile
+
+    tifffile.imwrite(path, fused.weight, photometric="minisblack", metadata=None)
+
+
+def _image(path: Path, fused: "Fused", _frames: Sequence[Path]) -> None:
+    import imageio.v3 as imageio
+
+    from isptools.cli.flow import picture
+
+    shown: Array = picture(fused)
+    imageio.imwrite(path, shown, extension=".png")
+
+
+def _report(path: Path, fused: "Fused", frames: Sequence[Path]) -> None:
+    import json
+
+    report = {
+        "reference": fused.reference,
+        "frames": [str(frame) for frame in frames],
+        "offsets_px": [None if each is None else list(each) for each in fused.offsets_px],
+        "shares": [round(share, 4) for share in fused.shares],
+        "effective_frames": fused.effective_frames,
+        "scale": fused.scale,
+        "noise": {"before": _noise(fused.noise_before), "after": _noise(fused.noise_after)},
+        "refused": [
+            {"frame": each.frame, "file": str(frames[each.frame]), "reason": each.reason,
+             "detail": each.detail, "number": each.number}
+            for each in fused.refused
+        ],
+    }  # fmt: skip
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _noise(noise: "Noise") -> dict[str, Any]:
+    return {"shot": list(noise.shot), "read": list(noise.read), "origin": noise.origin}
+
+
+def _tell(fused: "Fused", frames: Sequence[Path], out: Path) -> None:
+    used = sum(share > 0 for share in fused.shares)
+    click.echo(
+        f"{out}: {used} of {len(frames)} frames onto frame {fused.reference}, "
+        f"worth {fused.effective_frames:.2f} frames, {fused.scale} steps a digital number"
+    )
+    for each in fused.refused:
+        click.echo(f"  refused {frames[each.frame]}: {each.detail}")

@@ -1,0 +1,77 @@
+"""`isptools fuse`: files in, files out, one line for what can't be fused."""
+
+import json
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import tifffile
+from click.testing import CliRunner
+
+from isptools import raw
+from isptools.burst import Options, fuse
+from isptools.cli import main
+from tests.burst import made
+
+SHIFTS = [(0.0, 0.0), (2.3, -1.6), (-4.1, 3.2)]
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("burst")
+    frames, _ = made.burst(SHIFTS)
+    for number, frame in enumerate(frames):
+        raw.write_dng(folder / f"payload_N{number:03d}.dng", frame)
+    whole = (folder / "payload_N001.dng").read_bytes()
+    (folder / "payload_N003.dng").write_bytes(whole[: len(whole) // 2])
+    return sorted(folder.glob("*.dng"))
+
+
+def test_all_outputs(files, tmp_path):
+    done = run(
+        "fuse", *files, "--out", tmp_path / "m.dng", "--reference", 1, "--truth",
+        "--weights", tmp_path / "w.tif", "--report", tmp_path / "r.json",
+        "--image", tmp_path / "i.png",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "3 of 4 frames onto frame 1" in done.output
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert report["reference"] == 1
+    assert report["offsets_px"][1] == [0.0, 0.0]
+    assert report["offsets_px"][3] is None
+    expected = np.array(SHIFTS[0]) - SHIFTS[1]
+    assert np.abs(np.array(report["offsets_px"][0]) - expected).max() < 0.1
+    assert [each["reason"] for each in report["refused"]] == ["unreadable"]
+    assert 2.5 < report["effective_frames"] <= 3
+    assert report["noise"]["after"]["read"][0] < report["noise"]["before"]["read"][0] / 2
+    frames = [raw.read(path) for path in files[:3]]
+    same = fuse(frames, Options(reference=1, method="truth"))
+    np.testing.assert_array_equal(raw.read(tmp_path / "m.dng").pixels, same.frame.pixels)
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "w.tif"), same.weight)
+    assert imageio.imread(tmp_path / "i.png").ndim == 3
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"m.dng", "w.tif", "r.json", "i.png"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["{0}", "--out", "m.dng"], "at least two frames"),
+        (["{0}", "{1}", "--out", "m.tif"], "ends in .dng"),
+        (["{0}", "{1}", "--out", "m.dng", "--reference", "7"], "no frame 7"),
+        (["{0}", "{3}", "--out", "m.dng"], "no frame fits"),
+        (["{0}", "{1}", "--out", "none/m.dng"], "could not be written"),
+        (["{3}", "nothing.dng", "--out", "m.dng"], "none of the frames"),
+    ],
+)
+def test_errors_are_one_line(files, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    done = run("fuse", *(word.format(*files) for word in words))
+    assert done.exit_code == 1
+    (line,) = [line for line in done.output.splitlines() if line.startswith("Error")]
+    assert message in line
+    assert list(tmp_path.iterdir()) == []

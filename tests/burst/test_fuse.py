@@ -1,0 +1,297 @@
+"""Fused bursts against clean scenes, known shifts, a plain float64 merge, and LibRaw."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import rawpy
+
+from isptools.burst import BurstError, Options, fuse
+from isptools.burst import transform as fourier
+from isptools.burst.colors import contrasts
+from isptools.burst.planes import split
+from isptools.develop.chain import develop
+from isptools.develop.steps import Balance, Demosaic, Encode, Levels, Orient, ToSpace
+from isptools.frame import Frame
+from isptools.raw import RawError, read, write_dng
+from tests.burst import made, plain
+
+SHIFTS = [(0.0, 0.0), (3.3, -5.7), (-1.25, 2.6), (7.5, 4.1), (10.9, -3.0), (2.0, -8.4),
+          (-5.3, -6.6), (1.0, 1.0)]  # fmt: skip
+FIRST = Options(reference=0)
+
+
+@pytest.fixture(scope="module")
+def still():
+    return made.burst(SHIFTS)
+
+
+@pytest.fixture(scope="module")
+def fused(still):
+    return fuse(still[0], FIRST)
+
+
+def test_the_transform_is_numpys():
+    tile = np.random.default_rng(0).standard_normal((16, 16)).astype(np.float32)
+    out, back = np.empty(256, np.float32), np.empty(256, np.float32)
+    fourier.forward(tile.ravel(), out)
+    spectrum = np.fft.rfft(tile, axis=0, norm="ortho")
+    found = out.reshape(16, 16)
+    np.testing.assert_allclose(found[0], spectrum[0].real, atol=1e-5)
+    np.testing.assert_allclose(found[8], spectrum[8].real, atol=1e-5)
+    np.testing.assert_allclose(found[1:8], spectrum[1:8].real * np.sqrt(2), atol=1e-5)
+    np.testing.assert_allclose(found[9:], -spectrum[1:8].imag * np.sqrt(2), atol=1e-5)
+    fourier.backward(out, back)
+    np.testing.assert_allclose(back, tile.ravel(), atol=1e-5)
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "BGGR", "GRBG", "GBRG"])
+def test_equals_the_plain_merge(cfa):
+    frames, _ = made.burst(SHIFTS[:3], cfa, (96, 112))
+    frames[2] = _with_a_patch(frames[2])
+    found = fuse(frames, FIRST)
+    assert found.reference == 0
+    assert len(found.flows) == 2
+    offsets = [flow.offsets for _, flow in sorted(found.flows.items())]
+    variance = 8.0**2 + 1 / 12
+    gains = contrasts(split(frames[0]), cfa, np.full(4, variance))
+    expected = plain.fuse(frames, offsets, gains, variance)
+    assert np.abs(made.light(found) - expected).max() < 0.5 / found.scale + 2e-3
+
+
+def _with_a_patch(frame):
+    pixels = frame.pixels.copy()
+    pixels[30:60, 40:80] = 700
+    return replace(frame, pixels=pixels)
+
+
+def test_offsets_are_found(fused):
+    found = np.array(fused.offsets_px)
+    assert np.abs(found - SHIFTS).max() < 0.1
+    for (index, flow), shift in zip(sorted(fused.flows.items()), SHIFTS[1:], strict=True):
+        inner = flow.offsets[2:-2, 2:-2] * 2
+        assert np.median(np.abs(inner - shift).max(-1)) < 0.1, index
+
+
+def test_noise_falls_as_it_should(still, fused):
+    frames, clean = still
+    inside = (slice(24, -24), slice(24, -24))
+    one = made.rmse((frames[0].pixels - made.BLACK - clean)[inside])
+    error = made.rmse((made.light(fused) - clean)[inside])
+    assert error < 1.15 * one / np.sqrt(8)
+    assert 7 < fused.effective_frames <= 8
+    ratio = fused.noise_after.read[0] / fused.noise_before.read[0]
+    assert ratio == pytest.approx(1 / 8, rel=0.15)
+
+
+def test_turned_hands_are_followed(shared_data):
+    """A photograph, turned by a quarter of a degree: tiles move by up to 1.5 pixels."""
+    photo = cv2.imread(str(shared_data / "testsets/kodak24/kodim08.png")).astype(np.float32)
+    scene = cv2.GaussianBlur(photo[..., ::-1], (0, 0), 1.0) * 3
+    height, width = scene.shape[0] - 64, scene.shape[1] - 64
+    middle = ((width - 1) / 2 + 32, (height - 1) / 2 + 32)
+    facts = made.capture()
+    frames = []
+    for k, angle in enumerate((0, 0.25, -0.25)):
+        turn = cv2.getRotationMatrix2D(middle, angle, 1)
+        seen = cv2.warpAffine(scene, turn, scene.shape[1::-1], flags=cv2.INTER_LANCZOS4)
+        frames.append(made.exposed(made.mosaic(np.clip(seen, 0, 850)), facts, k))
+    found = fuse(frames, FIRST)
+    y, x = np.mgrid[: len(found.flows[1].offsets), : found.flows[1].offsets.shape[1]]
+    far = np.stack([16 * y - (height - 1) / 2, 16 * x - (width - 1) / 2], -1)
+    for index, angle in ((1, 0.25), (2, -0.25)):
+        c, s = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+        moved = far @ np.array([[c, s], [-s, c]]) - far
+        flow = found.flows[index]
+        textured = flow.texture > np.median(flow.texture)
+        error = np.abs(2 * flow.offsets - moved).max(-1)[textured]
+        assert np.median(error) < 0.1
+
+
+def test_a_moving_thing_leaves_no_ghost():
+    scene, thing = made.texture(1, 256, 320), made.texture(2, 64, 64)[32:-32, 32:-32]
+    facts, frames, masks = made.capture(), [], []
+    for k, shift in enumerate(SHIFTS):
+        light = made.mosaic(scene, shift)
+        place = (slice(96, 160), slice(100 + 12 * k, 164 + 12 * k))
+        light[place] = made.mosaic(np.pad(thing, ((32, 32), (32, 32), (0, 0)), "edge")) * 0.9
+        mask = np.zeros(light.shape, bool)
+        mask[place] = True
+        masks.append(mask)
+        clean = light if k == 0 else clean  # noqa: F821 - the first round sets it
+        frames.append(made.exposed(light, facts, k))
+    found = fuse(frames, FIRST)
+    moving = np.logical_or.reduce(masks)
+    alone = made.rmse((frames[0].pixels - made.BLACK - clean)[moving])
+    assert made.rmse((made.light(found) - clean)[moving]) < 1.05 * alone
+    mean = np.mean([frame.pixels - made.BLACK for frame in frames], 0)
+    assert made.rmse((mean - clean)[moving]) > 3 * alone
+
+
+def test_nothing_is_clipped_at_black():
+    """Light of 0 to 2 DN under noise of 8: half of the inputs lie below black."""
+    facts = made.capture()
+    ramp = np.linspace(0, 2, 320, dtype=np.float32)[None].repeat(256, 0)
+    frames = [made.exposed(ramp, facts, k) for k in range(8)]
+    found = made.light(fuse(frames, FIRST))
+    mean = np.mean([frame.pixels - made.BLACK for frame in frames], 0)
+    for start in range(0, 320, 32):
+        band = (slice(None), slice(start, start + 32))
+        assert abs(found[band].mean() - mean[band].mean()) < 0.1
+    assert found.min() < -1
+
+
+def test_a_truth_says_where_it_is_to_be_trusted(still):
+    frames, clean = still
+    pixels = [frame.pixels.copy() for frame in frames]
+    pixels[0][100:120, 100:120] = made.WHITE
+    for k in range(1, 8):
+        pixels[k][40:80, 200:240] = 900 if k % 2 else 100
+    changed = [replace(frame, pixels=each) for frame, each in zip(frames, pixels, strict=True)]
+    found = fuse(changed, Options(reference=0, method="truth"))
+    assert not found.weight[100:120, 100:120].any()
+    assert found.weight[48:60, 212:228].mean() < 0.5
+    calm = np.ones(clean.shape, bool)
+    calm[:24], calm[-24:], calm[:, :24], calm[:, -24:] = False, False, False, False
+    calm[80:140, 80:140], calm[20:100, 180:260] = False, False
+    assert (found.weight[calm] > 0.5).mean() > 0.95
+    one = made.rmse((frames[0].pixels - made.BLACK - clean)[calm])
+    assert made.rmse((made.light(found) - clean)[calm]) < 1.15 * one / np.sqrt(8)
+    trusted = found.weight > 0
+    trusted[:24], trusted[-24:], trusted[:, :24], trusted[:, -24:] = False, False, False, False
+    assert made.rmse((made.light(found) - clean)[trusted]) < 0.6 * one
+
+
+def test_exposures_are_matched():
+    scene = made.texture(3, 256, 320)
+    clean = made.mosaic(scene) / 3
+    frames = [
+        made.exposed(made.mosaic(scene, shift) / 3 * gain,
+                     made.capture(exposure_s=0.1 * gain, iso=100.0), k)
+        for k, (shift, gain) in enumerate(zip(SHIFTS[:4], (1, 2, 1, 2), strict=True))
+    ]  # fmt: skip
+    found = fuse(frames, FIRST)
+    error = (made.light(found) - clean)[24:-24, 24:-24]
+    assert abs(error.mean()) < 0.1
+    # a frame of twice the light has half of the noise: 1 + 4 + 1 + 4 frames' worth
+    assert made.rmse(error) < 1.15 * 8 / np.sqrt(10)
+    silent = [replace(f, capture=replace(f.capture, exposure_s=None)) for f in frames]
+    assert made.rmse((made.light(fuse(silent, FIRST)) - clean)[24:-24, 24:-24]) < 1.3 * 8 / 10**0.5
+
+
+def test_the_sharpest_of_the_first_is_the_reference(still):
+    frames = list(still[0])
+    blurred = replace(frames[0], pixels=_blurred(frames[0].pixels))
+    assert fuse([blurred, *frames[1:4]]).reference != 0
+    found = fuse([*frames[:3], _noise_alone(frames[3])], FIRST)
+    assert [(each.frame, each.reason) for each in found.refused] == [(3, "unlike")]
+
+
+def _blurred(pixels):
+    out = pixels.copy()
+    for y, x in np.ndindex(2, 2):
+        out[y::2, x::2] = cv2.blur(pixels[y::2, x::2], (7, 7))
+    return out
+
+
+def _noise_alone(frame):
+    pixels = np.random.default_rng(9).choice([200, 500], frame.pixels.shape)
+    return replace(frame, pixels=pixels.astype(np.uint16))
+
+
+class Many:
+    """A long burst whose frames are made when they are asked for; counts what is alive."""
+
+    def __init__(self, frames, count):
+        self.frames, self.count, self.asked = frames, count, []
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        if index == 5:
+            raise RawError("five.dng", "it is cut off", "copy it again")
+        return self.frames[index % len(self.frames)]
+
+
+def test_a_hundred_frames_are_taken_one_at_a_time(still):
+    many = Many(still[0][:4], 100)
+    found = fuse(many, FIRST)
+    assert sorted(many.asked) == list(range(100))
+    assert [(each.frame, each.reason) for each in found.refused] == [(5, "unreadable")]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda f: Frame(f.pixels[:-2], f.space, f.capture), "wrong-size"),
+        (lambda f: replace(f, capture=replace(f.capture, cfa="BGGR")), "wrong-cfa"),
+        (lambda f: replace(f, capture=replace(f.capture, model="other")), "wrong-camera"),
+        (lambda f: replace(f, pixels=np.full_like(f.pixels, 64)), "brightness"),
+        (lambda f: replace(f, pixels=np.full_like(f.pixels, 1023)), "brightness"),
+    ],
+)
+def test_what_does_not_fit_is_refused(still, change, reason):
+    # stated exposures: a black or white frame can't be explained by another one
+    frames = [
+        replace(f, capture=replace(f.capture, exposure_s=0.1, iso=100.0)) for f in still[0][:3]
+    ]
+    found = fuse([*frames[:2], change(frames[2])], FIRST)
+    assert [(each.frame, each.reason) for each in found.refused] == [(2, reason)]
+    assert found.offsets_px[2] is None
+    np.testing.assert_array_equal(found.frame.pixels, fuse(frames[:2], FIRST).frame.pixels)
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (lambda f: f[:1], "at least two frames"),
+        (lambda f: [replace(f[0], pixels=np.full_like(f[0].pixels, 64))] * 2, "every pixel is 64"),
+        (lambda f: [_saturated(f[0])] * 2, "saturated"),
+        (lambda f: [f[0], Frame(f[1].pixels[:-2], f[1].space, f[1].capture)], "no frame fits"),
+    ],
+)
+def test_a_useless_burst_is_one_line(still, frames, words):
+    with pytest.raises(BurstError, match=words) as caught:
+        fuse(frames(still[0]), FIRST)
+    assert "\n" not in str(caught.value)
+
+
+def _saturated(frame):
+    pixels = np.full_like(frame.pixels, 1023)
+    pixels[0, 0] = 1000
+    return replace(frame, pixels=pixels)
+
+
+def test_odd_sides(still):
+    frames = [Frame(f.pixels[:-1, :-1], f.space, f.capture) for f in still[0][:3]]
+    found = fuse(frames, FIRST)
+    whole = fuse(still[0][:3], FIRST)
+    assert found.frame.pixels.shape == frames[0].pixels.shape
+    same = (slice(None, -40), slice(None, -40))
+    close = np.abs(found.frame.pixels[same] - whole.frame.pixels[:-1, :-1][same].astype(int))
+    assert np.median(close) <= 2
+
+
+def test_the_dng_renders_in_libraw_as_the_array_does(tmp_path, still):
+    frames = [
+        replace(f, capture=replace(f.capture, make="made", orientation=6, flip=6))
+        for f in still[0][:4]
+    ]
+    found = fuse(frames, FIRST)
+    write_dng(tmp_path / "fused.dng", found.frame)
+    steps = (Levels(), Balance(), Demosaic("ahd"), ToSpace("srgb"), Encode(), Orient())
+    mine = develop(read(tmp_path / "fused.dng"), steps).pixels.astype(int)
+    with rawpy.imread(str(tmp_path / "fused.dng")) as opened:
+        theirs = opened.postprocess(
+            use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0.0, output_bps=16,
+            demosaic_algorithm=rawpy.DemosaicAlgorithm.AHD,
+        )  # fmt: skip
+    assert np.abs(mine - theirs).max() <= 1
+    facts = read(tmp_path / "fused.dng").capture
+    assert facts.white == 1023 * 64
+    assert facts.black == (64.0 * 64,) * 4
+    assert facts.noise_profile == found.frame.capture.noise_profile
+    assert facts.orientation == 6

@@ -1,0 +1,180 @@
+"""HDR+ and folders of bursts: built from the miniature, compared with what is known of it."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rawpy
+
+from isptools import manifest, raw, sample, shards
+from isptools.build import BuildError, Options, build
+from isptools.burst import Options as How
+from isptools.burst import fuse
+from isptools.develop.chain import develop
+from isptools.recipe import Recipe
+from isptools.shards.check import check
+
+UNTAGGED, ZOOMED = "IMG_20160301_120000_777", "m003_19700101_000012_001"
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("hdrplus")
+    sample.write("hdrplus", out)
+    return out
+
+
+def made(name: str, source: Path, out: Path, **options):
+    found = manifest.load(Recipe.load(name).manifest)
+    return build(Recipe.load(name), source, out, Options(manifest=found, **options))
+
+
+def ledger(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "ledger.jsonl").read_text().splitlines()]
+
+
+def digests(out: Path) -> dict[str, str]:
+    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(out.glob("*.h5"))}
+
+
+@pytest.fixture(scope="module")
+def published(bucket, tmp_path_factory):
+    out = tmp_path_factory.mktemp("published")
+    made("hdrplus", bucket, out)
+    return out
+
+
+def test_the_miniature_has_the_buckets_layout(bucket, tmp_path):
+    bursts = sorted(path.name for path in (bucket / "bursts").iterdir())
+    assert bursts == sorted(path.name for path in (bucket / "results_20171023").iterdir())
+    for name in bursts:
+        result = bucket / "results_20171023" / name
+        assert {p.name for p in result.iterdir()} == {
+            "merged.dng", "final.jpg", "reference_frame.txt"
+        }  # fmt: skip
+        frames = sorted((bucket / "bursts" / name).glob("payload_N*.dng"))
+        assert 2 <= len(frames) <= 10
+        assert int((result / "reference_frame.txt").read_text()) < len(frames)
+    sample.write("hdrplus", tmp_path)
+    for path in bucket.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / path.relative_to(bucket)).read_bytes(), path
+
+
+def test_shards_are_whole_and_refusals_told(published):
+
+    assert not check(published)
+    lines = {line["scene"]: line for line in ledger(published) if "payload" not in line["file"]}
+    assert lines[ZOOMED]["reason"] == "misaligned"
+    assert lines[ZOOMED]["number"] > 5
+    untagged = [line for line in ledger(published) if line["scene"] == UNTAGGED]
+    assert [(line["kind"], line["reason"]) for line in untagged] == [("excluded", "untagged")]
+
+
+def test_two_jobs_give_the_same_bytes(bucket, published, tmp_path):
+    made("hdrplus", bucket, tmp_path / "two", jobs=2)
+    assert digests(tmp_path / "two") == digests(published)
+    for jobs in (1, 2):
+        made("hdrplus-fused", bucket, tmp_path / f"fused{jobs}", jobs=jobs)
+    assert digests(tmp_path / "fused1") == digests(tmp_path / "fused2")
+    assert len(digests(tmp_path / "fused1")) >= 2
+    assert not check(tmp_path / "fused1")
+
+
+def test_strata_of_iso_are_split_alike(published):
+    splits = {
+        name: sorted({row.scene for row in _rows(published, name)}) for name in ("train", "test")
+    }
+    isos = {name: sorted(row.iso for row in _rows(published, name)) for name in ("train", "test")}
+    assert isos == {"train": [200, 200, 1600, 1600], "test": [200, 1600]}
+    assert not set(splits["train"]) & set(splits["test"])
+
+
+def _rows(out: Path, split: str):
+    found = shards.open(out, split)
+    return [found.facts(i) for i in range(len(found))]
+
+
+def test_the_users_split_wins(bucket, tmp_path):
+    root = tmp_path / "root"
+    shutil.copytree(bucket, root)
+    names = sorted(path.name for path in (root / "bursts").iterdir() if path.name.startswith("m00"))
+    text = "".join(f"{name}\t{'test' if i else 'val'}\n" for i, name in enumerate(names[:3]))
+    (root / "splits.tsv").write_text("scene\tsplit\n" + text)
+    made("hdrplus", root, tmp_path / "out")
+    assert [row.scene for row in _rows(tmp_path / "out", "val")] == names[:1]
+    assert [row.scene for row in _rows(tmp_path / "out", "test")] == names[1:3]
+    reasons = {line["scene"]: line["reason"] for line in ledger(tmp_path / "out")}
+    assert reasons[names[3]] == "not-listed"
+    (root / "splits.tsv").write_text("one\ttrian\n")
+    with pytest.raises(BuildError, match=r"splits.tsv:1: expected scene, tab"):
+        made("hdrplus", root, tmp_path / "wrong")
+
+
+def test_truths_are_what_libraw_makes_of_merged(bucket, published):
+    """Restoration: the published raw through rawpy, with its gain map applied by numpy."""
+    steps = Recipe.load("hdrplus").develop[:-1]
+    for split in ("train", "test"):
+        found = shards.open(published, split)
+        for i in range(len(found)):
+            facts = found.facts(i)
+            result = bucket / "results_20171023" / facts.scene
+            frame = raw.read(result / "merged.dng")
+            assert len(frame.capture.gain_maps) == 1
+            expected = np.clip(develop(frame, steps).pixels, 0, 1.25).transpose(2, 0, 1)
+            np.testing.assert_allclose(found[i].restoration, expected, atol=2e-5)
+            number = int((result / "reference_frame.txt").read_text())
+            payload = bucket / "bursts" / facts.scene / f"payload_N{number:03d}.dng"
+            with rawpy.imread(str(payload)) as opened:
+                visible = opened.raw_image_visible
+                light = (visible - facts.black[0]) / (facts.white - facts.black[0])
+            np.testing.assert_allclose(found[i].input, light, atol=1e-6)
+
+
+def test_a_clean_truth_comes_of_the_burst(bucket):
+    """The fused raw is nearer to the known clean scene by the root of the frames' number."""
+    for folder in sorted((bucket / "bursts").iterdir()):
+        known = np.load(folder / "clean.npz")
+        frames = [raw.read(path) for path in sorted(folder.glob("payload_N*.dng"))]
+        number, black = int(known["reference"]), frames[0].capture.black[0]
+        found = fuse(frames, How(reference=number))
+        still = ~known["moving"] & (known["clean"] < 900)
+        still[:16], still[-16:], still[:, :16], still[:, -16:] = False, False, False, False
+        errors = [
+            np.sqrt(np.mean((light - black - known["clean"])[still] ** 2))
+            for light in (frames[number].pixels, found.frame.pixels / found.scale)
+        ]
+        assert errors[1] < 1.15 * errors[0] / np.sqrt(len(frames))
+        offsets, shifts = np.array(found.offsets_px), known["shifts"]
+        assert np.abs(offsets - shifts).max() < 0.35  # the whole is turned as well
+
+
+def test_folders_of_bursts(bucket, tmp_path):
+    source = tmp_path / "mine"
+    for name in ("m001_20160101_101500_100", UNTAGGED):
+        shutil.copytree(bucket / "bursts" / name, source / name)
+    broken = source / UNTAGGED / "payload_N001.dng"
+    broken.write_bytes(broken.read_bytes()[:100000])
+    cut = source / "m001_20160101_101500_100" / "payload_N003.dng"
+    cut.write_bytes(cut.read_bytes()[:100000])
+    (source / "single").mkdir()
+    shutil.copy(bucket / "bursts" / UNTAGGED / "payload_N000.dng", source / "single")
+    summary = made("bursts", source, tmp_path / "out")
+    assert sum(each.rows for each in summary.shards) == 1
+    assert not check(tmp_path / "out")
+    told = {(line["scene"], line["reason"]) for line in ledger(tmp_path / "out")}
+    assert ("m001_20160101_101500_100", "burst-unreadable") in told
+    assert ("single", "no-burst") in told
+    assert (UNTAGGED, "burst") in told
+    with pytest.raises(BuildError, match="one sub-folder a burst"):
+        made("bursts", tmp_path / "out" / ".journal", tmp_path / "none")
+
+
+def test_real_raws_as_a_burst(shared_data, tmp_path):
+    shutil.copytree(shared_data / "raw/kodak_dc50", tmp_path / "mine" / "chart")
+    summary = made("bursts", tmp_path / "mine", tmp_path / "out")
+    assert [(each.rows, each.scenes) for each in summary.shards] == [(1, 1)]
+    assert not check(tmp_path / "out")
