@@ -85,7 +85,7 @@ def least(camera: Camera) -> int:
         if isinstance(net, UNet):
             sides.append(net.least * (3 if at == 0 and camera.prepare == "xtrans" else 2))
         elif isinstance(net, DeepISP):
-            sides.append(2 * net.stride)
+            sides.append(net.stride // 2)  # its last convolution then sees 2 x 2
     return max(sides)
 
 
