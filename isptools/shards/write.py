@@ -1,6 +1,7 @@
 """Write one shard, row by row: whole under its name, or not at all."""
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from isptools.shards.schema import (
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
+# Two threads that write at once now and then change the order in which HDF5 lays a file out.
+ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +192,11 @@ def shard(folder: Path, spec: Spec) -> Iterator[Writer]:
     renamed, and `Writer.written` says so; otherwise nothing stays on the disk. OSError with the
     system's reason if the disk takes no more.
     """
+    with ONE_AT_A_TIME:
+        yield from _shard(folder, spec)
+
+
+def _shard(folder: Path, spec: Spec) -> Iterator[Writer]:
     temp = disk.temporary(folder / spec.name)
     sink = disk.Sink(temp)
     try:
