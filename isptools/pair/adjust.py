@@ -182,7 +182,12 @@ def _correlation(template, moving, top, left, place):
             squares += value * value
             cross += value * template[row, column]
             own += template[row, column] * template[row, column]
-    count = size * size
+    return _score(total, squares, cross, own, size * size)
+
+
+@kernel
+def _score(total, squares, cross, own, count):
+    """Correlation and contrast from the sums over a window."""
     energy = squares - total * total / count
     contrast = np.sqrt(max(min(energy, own), 0.0) / count)
     return (cross / np.sqrt(energy * own) if energy * own > 1e-6 else 0.0), contrast
@@ -199,10 +204,7 @@ def _plain(template, moving, top, left):
             squares += value * value
             cross += value * template[row, column]
             own += template[row, column] * template[row, column]
-    count = size * size
-    energy = squares - total * total / count
-    contrast = np.sqrt(max(min(energy, own), 0.0) / count)
-    return (cross / np.sqrt(energy * own) if energy * own > 1e-6 else 0.0), contrast
+    return _score(total, squares, cross, own, size * size)
 
 
 @kernel
