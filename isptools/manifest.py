@@ -47,6 +47,14 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: str  # folder of the truths
     split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
     pairs: int | None = None  # as published
+    numbered: bool = False  # published as 0, 1, 2, ... without gaps
+
+
+class Unpaired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A published folder of pictures that have no other side: no recipe of pairs can take them."""
+
+    folder: str  # below the root
+    pictures: int | None = None  # as published
 
 
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +75,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
     rules: tuple[Rule, ...] = ()  # instead of files.tsv
+    unpaired: tuple[Unpaired, ...] = ()  # beside the rules
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -33,7 +33,7 @@ class Search:
     shift_px: int = 4
     turn_deg: float = 1.0
     least: float = 0.9
-    flat: float = 4.0
+    flat: float = 2.0
     placed: float = 1e-3
     alone: float = 0.985
     keep_flat: bool = False
