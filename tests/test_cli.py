@@ -34,6 +34,7 @@ OPTIONS = {
     ],
     "sample": ["name", "out", "seed"],
     "show": ["recipe"],
+    "stats": ["shards", "as_json"],
     "train": [
         "network", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
         "nodes", "workers",

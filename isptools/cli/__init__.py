@@ -19,6 +19,7 @@ COMMANDS = {
     "render": "Develop one raw file with LibRaw's integers.",
     "sample": "Write the miniature of a data set.",
     "show": "Print the stations and truths of a recipe.",
+    "stats": "Count and measure what shards hold.",
     "train": "Train a network from shards.",
 }
 

@@ -21,6 +21,7 @@ STAGES = {
     "inputs": "building",
     "frames": "fusing",
     "shards": "checking",
+    "rows": "measuring",
 }
 PAUSE = 5.0  # seconds between two lines
 
