@@ -1,8 +1,9 @@
 """A published picture laid onto the sensor's grid, or refused because it does not lie there.
 
-HDR+ publishes upright JPEGs, some cut by the DNG's DefaultCrop, some zoomed into. A picture is
-turned onto the sensor and put where the crop says; then tiles of it are compared with the developed
-truth by phase correlation (Kuglin and Hines 1975), which tone curves hardly touch.
+HDR+ publishes upright JPEGs, some cut by the DNG's DefaultCrop, some zoomed into; FiveK's experts
+saved upright TIFFs of the DefaultCrop; some of the S7's JPEGs stand upright beside raws that lie. A
+picture is turned onto the sensor and put where the crop says; then tiles of it are compared with
+the developed truth by phase correlation (Kuglin and Hines 1975), which tone curves hardly touch.
 """
 
 import hashlib
@@ -12,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.build.enhanced import Enhanced, picture_of
+from isptools.build.enhanced import Colors, Enhanced, picture_of
 from isptools.develop.orient import onto_sensor
-from isptools.frame import Array, Capture, UnsupportedError
+from isptools.frame import Array, Capture
 
 F32 = NDArray[np.float32]
 LARGEST_SHIFT = 1.0  # pixels: three quarters of the textured tiles must lie closer
@@ -23,38 +24,66 @@ CLEAR = 0.08  # phase correlation's peak from which a tile says anything
 FEWEST = 3  # tiles
 
 
-class ShiftedError(ValueError):
-    """The picture does not lie on the sensor's grid; `pixels` says how far it is off."""
+class MisfitError(ValueError):
+    """The picture does not lie on the sensor's grid: the reason in a word, and how far it is off.
 
-    def __init__(self, text: str, pixels: float) -> None:
-        super().__init__(text)
-        self.pixels = pixels
-
-
-def read(path: Path, developed: Array, capture: Capture) -> Enhanced:
-    """The picture (H, W, 3) uint8 or uint16 on the grid of `developed`, (H, W, 3) as the sensor
-    lies; what the crop has cut off repeats the picture's border.
-
-    UnsupportedError for a picture that can't be read or fits neither the sensor nor its crop,
-    ShiftedError for one that does not line up.
+    `number` is in pixels: of the shift, or of the sides that differ; -1 where nothing shows it.
     """
-    data, pixels = picture_of(path)
+
+    def __init__(self, reason: str, text: str, number: float) -> None:
+        super().__init__(text)
+        self.reason, self.number = reason, number
+
+
+def read(
+    path: Path,
+    developed: Array,
+    capture: Capture,
+    colors: Colors = "srgb",
+    limit: float = LARGEST_SHIFT,
+) -> Enhanced:
+    """The picture (H, W, 3) uint8 or uint16 sRGB on the grid of `developed`, (H, W, 3) as the
+    sensor lies; what the crop has cut off repeats the picture's border.
+
+    It is turned as the raw's orientation says; where it does not line up so, as another one does
+    that fits (phones forget to tell their raws how they were held). `colors` are those of a picture
+    that embeds no profile. UnsupportedError for a picture that can't be read, MisfitError for one
+    that fits neither the sensor nor its crop, or of which a quarter is off by `limit` pixels.
+    """
+    data, pixels = picture_of(path, colors)
+    place = _place(capture, (developed.shape[0], developed.shape[1]))
+    misfits = []
+    for flip in sorted((0, 3, 5, 6), key=lambda flip: flip != capture.flip):
+        try:
+            laid = _laid(path.name, onto_sensor(pixels, flip), developed, place, limit)
+        except MisfitError as error:
+            misfits.append(error)
+            continue
+        return Enhanced(laid, hashlib.sha256(data).hexdigest(), flip != 0)
+    raise next((misfit for misfit in misfits if misfit.reason != "wrong-size"), misfits[0])
+
+
+def _laid(
+    name: str, turned: Array, developed: Array, place: tuple[int, int, int, int], limit: float
+) -> Array:
+    """A picture that lies as the sensor does, put in its place and filled up at the border."""
     height, width = developed.shape[:2]
-    turned = onto_sensor(pixels, capture.flip)
-    top, left, high, wide = _place(capture, (height, width))
+    top, left, high, wide = place
     if turned.shape[:2] == (height, width):
         top, left = 0, 0
     elif turned.shape[:2] != (high, wide):
-        found, crop = f"{turned.shape[0]} x {turned.shape[1]}", f"{high} x {wide}"
-        raise UnsupportedError(
-            f"{path.name} is {found} as the sensor lies (height x width), the sensor {height} x "
-            f"{width} and its crop {crop}"
+        found = turned.shape[:2]
+        off = min(abs(found[0] - y) + abs(found[1] - x) for y, x in ((high, wide), (height, width)))
+        raise MisfitError(
+            "wrong-size",
+            f"{name} is {found[0]} x {found[1]} as the sensor lies (height x width), the sensor "
+            f"{height} x {width} and its crop {high} x {wide}",
+            off,
         )
     here = developed[top : top + turned.shape[0], left : left + turned.shape[1]]
-    _expect_aligned(path.name, turned, here)
+    _expect_aligned(name, turned, here, limit)
     after = height - top - turned.shape[0], width - left - turned.shape[1]
-    whole = np.pad(turned, ((top, after[0]), (left, after[1]), (0, 0)), "edge")
-    return Enhanced(whole, hashlib.sha256(data).hexdigest(), capture.flip != 0)
+    return np.pad(turned, ((top, after[0]), (left, after[1]), (0, 0)), "edge")
 
 
 def _place(capture: Capture, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -66,17 +95,18 @@ def _place(capture: Capture, size: tuple[int, int]) -> tuple[int, int, int, int]
     return top + area[0] - origin[0], left + area[1] - origin[1], height, width
 
 
-def _expect_aligned(name: str, picture: Array, developed: Array) -> None:
+def _expect_aligned(name: str, picture: Array, developed: Array, limit: float) -> None:
     shifts = shifts_between(picture, developed)
     if len(shifts) < FEWEST:
-        raise ShiftedError(f"{name}: too little texture to tell whether it lines up", -1.0)
+        detail = f"{name}: too little texture to tell whether it lines up"
+        raise MisfitError("misaligned", detail, -1.0)
     far = float(np.quantile(np.hypot(*shifts.T), 0.75))
-    if far > LARGEST_SHIFT:
-        raise ShiftedError(
+    if far > limit:
+        detail = (
             f"{name} does not line up with the raw: a quarter of it is off by {far:.1f} pixels or "
-            "more (a zoomed or cut picture?)",
-            far,
+            "more (a zoomed, cut or straightened picture?)"
         )
+        raise MisfitError("misaligned", detail, far)
 
 
 def shifts_between(one: Array, other: Array) -> NDArray[np.float64]:
