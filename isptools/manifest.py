@@ -14,6 +14,7 @@ from isptools import shipped
 Role = Literal["input", "truth", "frame", "final"]
 # who lists the files: files.tsv, or their folders (beside them, scenes.tsv may tell of scenes)
 Layout = Literal["files", "hdrplus", "folders", "fivek", "s7-isp"]
+ROLES = get_args(Role)
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
 Validation = Literal["own", "train"]
@@ -165,20 +166,24 @@ def _rows(path: Path, kind: type[Row]) -> Iterable[Row]:
 
 
 def check(entries: Iterable[Entry], folder: Path) -> None:
-    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set."""
+    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set.
+
+    One file may play several roles in one scene: a raw that is input and, developed, truth.
+    """
     split_of: dict[str, str] = {}
-    seen: set[str] = set()
+    seen: dict[str, set[tuple[str, str]]] = {}
     for entry in entries:
         if split_of.setdefault(entry.scene, entry.split) != entry.split:
             raise ValueError(f"{folder}: scene {entry.scene} stands in two splits")
-        if entry.path in seen:
+        played = seen.setdefault(entry.path, set())
+        if played - {(entry.scene, role) for role in ROLES if role != entry.role}:
             raise ValueError(f"{folder}: {entry.path} is named twice")
         path = PurePosixPath(entry.path)
         if path.is_absolute() or ".." in path.parts or "\\" in entry.path:
             raise ValueError(
                 f"{folder}: {entry.path!r} must be a path below the data set, with forward slashes"
             )
-        seen.add(entry.path)
+        played.add((entry.scene, entry.role))
 
 
 def _check_exclusions(data_set: DataSet, entries: Iterable[Entry], folder: Path) -> None:

@@ -25,7 +25,9 @@ OPTIONS = {
     "eval": ["run", "shards", "split", "out", "tile", "baselines"],
     "export": ["model", "onnx", "size"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
+    "init": ["folder", "out", "kind", "jobs", "force"],
     "inspect": ["file", "image"],
+    "manifest": ["folder", "out", "kind", "jobs", "force"],
     "models": ["as_json"],
     "recipes": [],
     "render": [

@@ -22,6 +22,7 @@ STAGES = {
     "frames": "fusing",
     "shards": "checking",
     "rows": "measuring",
+    "files": "reading files",
 }
 PAUSE = 5.0  # seconds between two lines
 
