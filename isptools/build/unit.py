@@ -258,8 +258,10 @@ def truths(recipe: Recipe) -> dict[str, Truth]:
 
 
 def _drop(task: Task, unit: Unit, reason: str, detail: str) -> Iterator[Line]:
+    """A line for each input of a refused truth; the truth's own file has one."""
     for file in task.inputs:
-        yield _line(file, unit, Refusal(reason, detail))
+        if file.source != task.truth.source:
+            yield _line(file, unit, Refusal(reason, detail))
 
 
 def _line(file: File, unit: Unit, refusal: Refusal) -> Line:
