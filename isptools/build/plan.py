@@ -260,7 +260,8 @@ class _Look:
 
     def _drop(self, scene: Scene, reason: str, detail: str) -> list[tuple[Scene, Task, raw.Header]]:
         for entry in scene.inputs:
-            if self._file(scene, entry):
+            told = reason == "truth-missing" and entry.path == scene.truth.path
+            if not told and self._file(scene, entry):
                 self._note(scene, entry.path, "refused", reason, detail)
         return []
 

@@ -14,7 +14,7 @@ from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
 from isptools.build.plan import File, Task, Unit, one_line
-from isptools.build.rows import Read, input_row, truth_row
+from isptools.build.rows import Read, fusion_row, input_row, truth_row
 from isptools.burst import BurstError
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
@@ -216,7 +216,10 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
         if not np.isfinite(pixels).all():
             wrong = int(pixels.size - np.isfinite(pixels).sum())
             raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
-    return shard.truth(row, kept, truth.frame.capture, last.history)
+    number = shard.truth(row, kept, truth.frame.capture, last.history)
+    if truth.fused:
+        shard.fusion(fusion_row(row.key, truth.fused), truth.fused.weight)
+    return number
 
 
 def _size(recipe: Recipe, name: str, pixels: Array, frame: Frame) -> str:
@@ -258,8 +261,10 @@ def truths(recipe: Recipe) -> dict[str, Truth]:
 
 
 def _drop(task: Task, unit: Unit, reason: str, detail: str) -> Iterator[Line]:
+    """A line for each input of a refused truth; the truth's own file has one."""
     for file in task.inputs:
-        yield _line(file, unit, Refusal(reason, detail))
+        if file.source != task.truth.source:
+            yield _line(file, unit, Refusal(reason, detail))
 
 
 def _line(file: File, unit: Unit, refusal: Refusal) -> Line:
@@ -301,4 +306,5 @@ def spec_of(unit: Unit, work: Work) -> Spec:
             "versions": write.canonical(work.versions),
             "steps": msgspec.json.encode(steps, order="deterministic").decode(),
         },
+        weighted=recipe.truth == "fused",
     )
