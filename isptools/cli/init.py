@@ -1,10 +1,11 @@
 """`isptools init`: what is this folder of captures, and how is it built?"""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -42,7 +43,7 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
     seen, found, table = proposed(folder, kind, jobs)
     name = recipes.slug(folder)
     place = out / f"{name}-manifest"
-    unused = left_out(seen, found)
+    unused = left_out(seen, found, table)
     files = {
         out / f"{name}.toml": recipes.recipe(name, found),
         place / "dataset.toml": recipes.data_set(name, found, table, folder),
@@ -50,10 +51,11 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
         place / "README.md": recipes.readme(found, table, unused),
     }
     save(files, force)
-    for line in summary(found, table, unused):
+    for line in summary(table, unused):
         click.echo(line)
     click.echo(f"wrote {out / name}.toml and {place}: read them, they have comments")
-    click.echo(f"next: isptools build {out / name}.toml --source {folder} --out {out / 'shards'}")
+    words = (f"{out / name}.toml", "--source", folder, "--out", out / f"{name}-shards")
+    click.echo(f"next: isptools build {shlex.join(map(str, words))}")
 
 
 def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen], Proposal, Table]":
@@ -71,35 +73,50 @@ def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen]
                 click.echo(line)
             if kind in {None, "pairs"} and (folder / "pairs.csv").is_file():
                 click.echo("pairs.csv says which pictures belong together; no manifest is needed")
-                click.echo(f"next: isptools build pairs --source {folder} --out shards")
+                place = shlex.quote(str(folder))
+                click.echo(f"next: isptools build pairs --source {place} --out shards")
                 raise click.exceptions.Exit(0)
-            found = _chosen(proposals(folder, seen), kind, folder)
+            found, why = _chosen(proposals(folder, seen), kind, folder)
             files = table(
                 folder, found.kind, found.shots, jobs,
                 lambda done, total: show("files", done, total),
             )  # fmt: skip
     except OSError as error:
-        place = error.filename or folder
-        raise click.ClickException(f"{place}: it can't be read ({error.strerror})") from None
+        where = error.filename or folder
+        raise click.ClickException(f"{where}: it can't be read ({error.strerror})") from None
+    if not files.entries:
+        for one in files.unreadable:
+            click.echo(f"  {one.path}: {one.wrong}", err=True)
+        _give_up(folder, "no raw's pixels can be read")
+    for line in why:
+        click.echo(line)
     return seen, found, files
 
 
-def _chosen(found: "Sequence[Proposal]", kind: str | None, folder: Path) -> "Proposal":
+def _chosen(
+    found: "Sequence[Proposal]", kind: str | None, folder: Path
+) -> "tuple[Proposal, list[str]]":
+    """The first that fits, and what is to be said about it."""
     from isptools.own.kinds import NAMES
 
     fitting = [one for one in found if one.kind == kind or (kind is None and one.sure)]
     if not fitting:
-        what = f"as {kind} it has no scene" if kind else "can't tell what this is"
-        click.echo(f"{folder}: {what}; nothing was written", err=True)
-        click.echo(HELP, err=True)
-        raise click.exceptions.Exit(1)
+        _give_up(folder, f"as {kind} it has no scene" if kind else "can't tell what this is")
     best = fitting[0]
-    click.echo(f"this is: {NAMES[best.kind]} (kind {best.kind})")
-    click.echo(f"  because {best.why}" if kind is None else f"  because you say so; {best.why}")
-    for other in found:
-        if other.kind != best.kind:
-            click.echo(f"  it could also be {NAMES[other.kind]} (--kind {other.kind}): {other.why}")
-    return best
+    reason = best.why if kind is None else f"you say so; {best.why}"
+    lines = [f"this is: {NAMES[best.kind]} (kind {best.kind})", f"  because {reason}"]
+    lines += [
+        f"  it could also be {NAMES[other.kind]} (--kind {other.kind}): {other.why}"
+        for other in found
+        if other.kind != best.kind
+    ]
+    return best, lines
+
+
+def _give_up(folder: Path, what: str) -> NoReturn:
+    click.echo(f"{folder}: {what}; nothing was written", err=True)
+    click.echo(HELP, err=True)
+    raise click.exceptions.Exit(1)
 
 
 def told(folder: Path, seen: "Sequence[Seen]") -> Iterator[str]:
@@ -125,7 +142,7 @@ def told(folder: Path, seen: "Sequence[Seen]") -> Iterator[str]:
             yield f"    {len(wrong)} can't be used, as {wrong[0].path}: {wrong[0].wrong}"
 
 
-def left_out(seen: "Sequence[Seen]", found: "Proposal") -> "list[Seen]":
+def left_out(seen: "Sequence[Seen]", found: "Proposal", table: "Table") -> "list[Seen]":
     """Raws and pictures that the proposal has no use for."""
     from dataclasses import replace
 
@@ -133,7 +150,7 @@ def left_out(seen: "Sequence[Seen]", found: "Proposal") -> "list[Seen]":
     from isptools.own.table import files_of
 
     used = {one.path for shot in found.shots for one in files_of(shot)}
-    main, out = mosaic(seen), []
+    main, out = mosaic(seen), [*table.unreadable]
     for one in seen:
         if one.path not in used and one.kind != "other":
             other = one.usable and one.mosaic and one.mosaic != main
@@ -142,10 +159,10 @@ def left_out(seen: "Sequence[Seen]", found: "Proposal") -> "list[Seen]":
     return out
 
 
-def summary(found: "Proposal", table: "Table", unused: "Sequence[Seen]") -> Iterator[str]:
+def summary(table: "Table", unused: "Sequence[Seen]") -> Iterator[str]:
     """Scenes of each split, what was kept together, what is not used."""
     counts = ", ".join(f"{split} {table.scenes(split)}" for split in ("train", "val", "test"))
-    yield f"{len(found.shots)} scenes: {counts}"
+    yield f"scenes: {counts}"
     for group in table.together:
         yield f"  near-duplicates, kept in one split: {', '.join(group)}"
     for one in unused[:5]:

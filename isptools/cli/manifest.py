@@ -24,6 +24,6 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
 
     seen, found, table = proposed(folder, kind, jobs)
     save({out: tsv(table)}, force)
-    for line in summary(found, table, left_out(seen, found)):
+    for line in summary(table, left_out(seen, found, table)):
         click.echo(line)
     click.echo(f"wrote {out}: {len(table.entries)} lines; docs/guides/own-captures.md")

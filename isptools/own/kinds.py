@@ -5,7 +5,7 @@ Each kind is a function that says which scenes it would make of the files, and w
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -29,7 +29,8 @@ DSLR = re.compile(r"dslr|canon|nikon|sony|fuji|leica|mirrorless|camera|truth|tar
 TWICE = 2.0  # a truth is exposed at least so many times as long as its inputs
 SAME = 1.2  # exposure times of a burst differ by less
 PAUSE, QUICK = 10.0, 2.0  # seconds between frames of a bracket or a burst's folder; of a flat burst
-ALIKE = 10  # bits of 64 by which frames of a burst without times may differ from the first
+ALIKE = 10  # bits of 64 by which frames of a scene without times may differ from the first
+MOST = 0.9  # of all files lie in the two folders of pairs
 RUN = 3  # frames that make a burst where no folder does
 
 
@@ -63,6 +64,10 @@ class Held:
     pictures: tuple[Seen, ...]
     table: bool  # there is a pairs.csv
 
+    @property
+    def count(self) -> int:
+        return len(self.raws) + len(self.pictures)
+
 
 def proposals(root: Path, seen: Sequence[Seen]) -> list[Proposal]:
     """Everything the folder may be, the most telling kind first; those with `sure` stand out."""
@@ -71,10 +76,11 @@ def proposals(root: Path, seen: Sequence[Seen]) -> list[Proposal]:
     raws = tuple(one for one in good if one.kind == "raw" and one.mosaic == main)
     pictures = tuple(one for one in good if one.kind == "picture")
     held = Held(root, raws, pictures, (root / "pairs.csv").is_file())
-    makers: tuple[Callable[[Held], Proposal | None], ...] = (
-        pairs, exposures, bursts, camera, plain
-    )  # fmt: skip
-    return [found for maker in makers if (found := maker(held)) and found.shots]
+    two = pairs(held)
+    named = bool(two.shots) and _hinted(two.shots[0].inputs[0].folder, two.shots[0].truth.folder)
+    rest = [exposures(held), bursts(held), camera(held), plain(held)]
+    ordered = [two, *rest] if named else [*rest[:2], two, *rest[2:]]
+    return [found for found in ordered if found.shots]
 
 
 def mosaic(seen: Sequence[Seen]) -> str:
@@ -110,13 +116,20 @@ def exposures(held: Held) -> Proposal:
     """By words in names and folders, else a folder a scene, else frames shot one after another."""
     for groups, how in (
         (_by_words(held.raws), "names or folders say short and long"),
-        (_by_folder(held.raws), "in a sub-folder exposure times differ by 2 times or more"),
+        (
+            [
+                (name, group)
+                for name, group in _by_folder(held.raws)
+                if _one_scene(held.root, group)
+            ],
+            "in a sub-folder exposure times differ by 2 times or more",
+        ),
         (_by_time(held.raws, PAUSE), "frames shot within seconds differ in exposure time"),
     ):
         shots = [shot for name, group in groups if (shot := _bracket(name, group))]
         used = sum(1 + len(shot.inputs) for shot in shots)
         if shots and 2 * used >= len(held.raws):
-            why = f"{how}: {len(shots)} scenes with {used - len(shots)} inputs"
+            why = f"{how} (scenes: {len(shots)}, inputs: {used - len(shots)})"
             return Proposal("exposures", tuple(shots), why)
     return Proposal("exposures", (), "", False)
 
@@ -133,7 +146,7 @@ def bursts(held: Held) -> Proposal:
                 shots.append(Shot(name, group[0], (group[0],), tuple(group)))
         used = sum(len(shot.frames) for shot in shots)
         if shots and 2 * used >= len(held.raws):
-            why = f"{how}: {len(shots)} bursts of {used} frames in all"
+            why = f"{how} (bursts: {len(shots)}, frames: {used})"
             return Proposal("bursts", tuple(shots), why)
     return Proposal("bursts", (), "", False)
 
@@ -149,7 +162,8 @@ def pairs(held: Held) -> Proposal:
     for first in sorted(folders):
         for second in sorted(folders):
             common = sorted(folders[first].keys() & folders[second].keys())
-            enough = 2 * len(common) >= min(len(folders[first]), len(folders[second]))
+            both = len(folders[first]) + len(folders[second])
+            enough = 4 * len(common) >= both >= MOST * held.count
             if first < second and enough and len(common) > len(best[0]):
                 best = common, first, second
     common, first, second = best
@@ -172,9 +186,11 @@ def _two_cameras(one: dict[str, Seen], other: dict[str, Seen], common: Sequence[
     a, b = one[common[0]], other[common[0]]
     if a.camera and b.camera:
         return not same_camera(a.camera, b.camera)
-    named = [PHONE.search(a.folder), DSLR.search(b.folder), PHONE.search(b.folder),
-             DSLR.search(a.folder)]  # fmt: skip
-    return bool((named[0] and named[1]) or (named[2] and named[3]))
+    return _hinted(a.folder, b.folder) or _hinted(b.folder, a.folder)
+
+
+def _hinted(phone: str, dslr: str) -> bool:
+    return bool(PHONE.search(phone) and DSLR.search(dslr))
 
 
 def _phone_comes_second(
@@ -277,8 +293,13 @@ def _is_burst(root: Path, group: Sequence[Seen]) -> bool:
     times = [one.exposure_s for one in group if one.exposure_s]
     if times and max(times) > SAME * min(times):
         return False
-    taken = sorted(one.taken for one in group if one.taken is not None)
-    if len(taken) == len(group) and all(b - a <= PAUSE for a, b in pairwise(taken)):
+    return _one_scene(root, group)
+
+
+def _one_scene(root: Path, group: Sequence[Seen]) -> bool:
+    """Shot at one go, or, where times are not known or far apart, alike."""
+    timed = sorted((one.taken, one.exposure_s or 0) for one in group if one.taken is not None)
+    if len(timed) == len(group) and all(b[0] - a[0] <= PAUSE + a[1] for a, b in pairwise(timed)):
         return True
     prints = [fingerprint(root / one.path) for one in group]
     first = prints[0]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from isptools.build.alike import fingerprint, grouped
+from isptools import raw
+from isptools.build.alike import bits_of, fingerprint, grouped
 from isptools.build.divide import by_hash
 from isptools.build.layout import sharpest
+from isptools.build.source import RAW
 from isptools.manifest import Entry, Split
 from isptools.own.kinds import Kind, Shot
 from isptools.own.look import Seen
@@ -29,6 +31,7 @@ class Table:
 
     entries: tuple[Entry, ...]
     together: tuple[tuple[str, ...], ...]
+    unreadable: tuple[Seen, ...] = ()  # files whose pixels can't be read; their scenes are left out
 
     def scenes(self, split: Split) -> int:
         return len({entry.scene for entry in self.entries if entry.split == split})
@@ -39,7 +42,8 @@ class _Read:
     """What is known of a file after it was read once."""
 
     sha256: str
-    bits: int | None
+    bits: int | None = None
+    wrong: str = ""
 
 
 def table(
@@ -65,10 +69,14 @@ def table(
         progress(len(known), len(paths))
         known[path] = read
     progress(len(paths), len(paths))
+    bad = [shot.truth for shot in shots if known[shot.truth.path].wrong]
+    shots = [shot for shot in shots if shot.truth not in bad]
     groups = _groups(shots, known)
     splits = divided(groups)
     entries = tuple(entry for shot in shots for entry in _entries(shot, splits[shot.name], known))
-    return Table(entries, tuple(tuple(group) for group in groups if len(group) > 1))
+    together = tuple(tuple(group) for group in groups if len(group) > 1)
+    unreadable = tuple(replace(one, wrong=known[one.path].wrong) for one in bad)
+    return Table(entries, together, unreadable)
 
 
 def text(found: Table) -> str:
@@ -87,12 +95,12 @@ def text(found: Table) -> str:
 def divided(groups: Sequence[Sequence[str]]) -> dict[str, Split]:
     """Every scene's split, about 8 : 1 : 1; groups stay whole, in the order of their names' hash.
 
-    From three groups on there is a test scene, from five a validation scene, if a group is small
+    From two groups on there is a test scene, from five a validation scene, if a group is small
     enough.
     """
     count = sum(len(group) for group in groups)
     wanted = {
-        "test": max(round(count * SHARE), int(len(groups) >= 3)),
+        "test": max(round(count * SHARE), int(len(groups) >= 2)),
         "val": max(round(count * SHARE), int(len(groups) >= 5)),
     }
     members = {group[0]: group for group in groups}
@@ -125,9 +133,17 @@ def files_of(shot: Shot) -> Iterator[Seen]:
 
 
 def _read(path: Path, is_truth: bool) -> _Read:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return _Read(digest, fingerprint(path) if is_truth else None)
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if not is_truth:
+        return _Read(digest)
+    if path.suffix[1:].lower() not in RAW:
+        return _Read(digest, fingerprint(path))
+    try:
+        return _Read(digest, bits_of(raw.read_bytes(data, path.name).pixels))
+    except raw.RawError as error:
+        said = " ".join(str(error).split()).removeprefix(f"{path.name}: ")
+        return _Read(digest, None, said)
 
 
 def _groups(shots: Sequence[Shot], known: dict[str, _Read]) -> list[list[str]]:
