@@ -1,6 +1,7 @@
 """FiveK: its index against what is published of it, and its recipes on the miniature."""
 
 import hashlib
+import io
 import json
 import re
 import shutil
@@ -13,10 +14,12 @@ import numpy as np
 import pytest
 import rawpy
 import tifffile
+from PIL import Image, ImageCms
 
 from isptools import manifest, raw, sample, shards
 from isptools.build import BuildError, Options, build
 from isptools.build.layout_fivek import listed
+from isptools.build.lineup import shifts_between
 from isptools.develop import profile
 from isptools.develop.chain import develop
 from isptools.recipe import Recipe, Scenes
@@ -294,3 +297,23 @@ def test_only_indexed_data_sets_take_scenes(tmp_path):
     recipe = msgspec.structs.replace(Recipe.load("sid"), scenes=Scenes())
     with pytest.raises(BuildError, match=r"sid is not divided by \[scenes\]"):
         build(recipe, tmp_path, tmp_path / "out")
+
+
+def test_real_experts_pictures(shared_data):
+    """Reduced pictures of a0001: their ProPhoto profile as LittleCMS reads it; B to E line up."""
+    pictures = {}
+    for expert in "ABCDE":
+        opened = Image.open(shared_data / f"fivek/a0001-jmac_DSC1459_{expert}.jpg")
+        own, stored = opened.info["icc_profile"], np.asarray(opened)
+        found = profile.to_srgb(stored, profile.parse(own)) / 257
+        wanted = ImageCms.profileToProfile(
+            opened, ImageCms.ImageCmsProfile(io.BytesIO(own)), ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        )  # fmt: skip
+        assert np.abs(found - np.asarray(wanted)).max() < 1
+        assert np.abs(profile.parse(own).to_xyz - profile.prophoto().to_xyz).max() < 1e-4
+        pictures[expert] = found.astype(np.uint8)
+    for expert in "BDE":
+        shifts = shifts_between(pictures[expert], pictures["C"])
+        assert len(shifts) > 50
+        assert np.quantile(np.hypot(*shifts.T), 0.75) < 0.2
