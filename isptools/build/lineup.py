@@ -19,6 +19,7 @@ from isptools.frame import Array, Capture
 
 F32 = NDArray[np.float32]
 LARGEST_SHIFT = 1.0  # pixels: three quarters of the textured tiles must lie closer
+TURNS = (0, 3, 5, 6)  # LibRaw's codes of the quarter turns
 TILE = 128  # pixels; smaller pictures take a third of their shorter side
 CLEAR = 0.08  # phase correlation's peak from which a tile says anything
 FEWEST = 3  # tiles
@@ -53,7 +54,7 @@ def read(
     data, pixels = picture_of(path, colors)
     place = _place(capture, (developed.shape[0], developed.shape[1]))
     misfits = []
-    for flip in sorted((0, 3, 5, 6), key=lambda flip: flip != capture.flip):
+    for flip in (capture.flip, *(turn for turn in TURNS if turn != capture.flip)):
         try:
             laid = _laid(path.name, onto_sensor(pixels, flip), developed, place, limit)
         except MisfitError as error:
