@@ -11,10 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 import rawpy
+from click.testing import CliRunner
 
 from isptools import manifest, raw, sample, shards
 from isptools.build import BuildError, Options, build
 from isptools.build.layout_s7 import listed
+from isptools.cli import main
 from isptools.develop.chain import develop
 from isptools.recipe import Recipe, Scenes
 from isptools.shards.check import check
@@ -199,6 +201,9 @@ def test_a_black_level_above_white_is_refused(root, tmp_path):
     made(msgspec.structs.replace(Recipe.load("s7-isp"), black=2000.0), root, tmp_path)
     reasons = Counter(line["reason"] for line in ledger(tmp_path))
     assert reasons["black-level"] == 7
+    done = CliRunner().invoke(main, ["check", str(tmp_path)])
+    assert isinstance(done.exception, SystemExit)
+    assert "there are no shards" in done.output.splitlines()[-1]
 
 
 def test_two_jobs_give_the_same_bytes(root, built, tmp_path):
