@@ -27,6 +27,9 @@ class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: str = ""  # what people must know about it; stored in the shard
     # pixels: three quarters of a published picture's tiles must lie closer to the developed raw
     within: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    # whole pixels by which a published picture may be moved until it does; such a one may also be
+    # smaller than the raw. Cameras keep to themselves where they cut their pictures out
+    reach: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
 
 
 class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,6 +7,7 @@ the developed truth by phase correlation (Kuglin and Hines 1975), which tone cur
 """
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,6 @@ from isptools.frame import Array, Capture
 
 F32 = NDArray[np.float32]
 LARGEST_SHIFT = 1.0  # pixels: three quarters of the textured tiles must lie closer
-TURNS = (0, 3, 5, 6)  # LibRaw's codes of the quarter turns
 TILE = 128  # pixels; smaller pictures take a third of their shorter side
 CLEAR = 0.08  # phase correlation's peak from which a tile says anything
 FEWEST = 3  # tiles
@@ -36,59 +36,88 @@ class MisfitError(ValueError):
         self.reason, self.number = reason, number
 
 
-def read(
-    path: Path,
-    developed: Array,
-    capture: Capture,
-    colors: Colors = "srgb",
-    limit: float = LARGEST_SHIFT,
-) -> Enhanced:
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a picture may lie, and what its colors are."""
+
+    colors: Colors = "srgb"  # of a picture that embeds no profile
+    within: float = LARGEST_SHIFT  # pixels
+    reach: int = 0  # whole pixels that it may be moved by
+
+
+def read(path: Path, developed: Array, capture: Capture, fit: Fit | None = None) -> Enhanced:
     """The picture (H, W, 3) uint8 or uint16 sRGB on the grid of `developed`, (H, W, 3) as the
     sensor lies; what the crop has cut off repeats the picture's border.
 
     It is turned as the raw's orientation says; where it does not line up so, as another one does
-    that fits (phones forget to tell their raws how they were held). `colors` are those of a picture
-    that embeds no profile. UnsupportedError for a picture that can't be read, MisfitError for one
-    that fits neither the sensor nor its crop, or of which a quarter is off by `limit` pixels.
+    that fits (phones forget to tell their raws how they were held). UnsupportedError for a picture
+    that can't be read, MisfitError for one that fits neither the sensor nor its crop, or of which a
+    quarter is off by `fit.within` pixels.
     """
-    data, pixels = picture_of(path, colors)
+    fit = fit or Fit()
+    data, pixels = picture_of(path, fit.colors)
     place = _place(capture, (developed.shape[0], developed.shape[1]))
     misfits = []
-    for flip in (capture.flip, *(turn for turn in TURNS if turn != capture.flip)):
+    for flip in dict.fromkeys((capture.flip, 0, 3, 5, 6)):
         try:
-            laid = _laid(path.name, onto_sensor(pixels, flip), developed, place, limit)
+            laid = _laid(path.name, onto_sensor(pixels, flip), developed, place, fit)
         except MisfitError as error:
             misfits.append(error)
             continue
         return Enhanced(laid, hashlib.sha256(data).hexdigest(), flip != 0)
-    stated, *others = misfits
-    fitting = [misfit for misfit in others if misfit.reason != "wrong-size"]
-    if stated.reason == "wrong-size" and fitting:
-        raise min(fitting, key=lambda misfit: misfit.number)
-    raise stated
+    raise next((misfit for misfit in misfits if misfit.reason != "wrong-size"), misfits[0])
 
 
 def _laid(
-    name: str, turned: Array, developed: Array, place: tuple[int, int, int, int], limit: float
+    name: str, turned: Array, developed: Array, place: tuple[int, int, int, int], fit: Fit
 ) -> Array:
     """A picture that lies as the sensor does, put in its place and filled up at the border."""
-    height, width = developed.shape[:2]
+    size = (developed.shape[0], developed.shape[1])
+    top, left = _corner(name, turned, size, place, fit)
+    for _ in range(2 if fit.reach else 0):  # the second time from nearer
+        found = shifts_between(*_common(turned, developed, top, left))
+        if len(found) >= FEWEST:
+            right, down = np.rint(np.median(found, axis=0))
+            top, left = top - int(down), left - int(right)
+    corner = _corner(name, turned, size, place, fit)
+    if max(abs(top - corner[0]), abs(left - corner[1])) > fit.reach:
+        top, left = corner
+    _expect_aligned(name, *_common(turned, developed, top, left), fit.within)
+    rows = np.clip(np.arange(size[0]) - top, 0, turned.shape[0] - 1)
+    columns = np.clip(np.arange(size[1]) - left, 0, turned.shape[1] - 1)
+    return np.ascontiguousarray(turned[rows][:, columns])
+
+
+def _corner(
+    name: str, turned: Array, size: tuple[int, int], place: tuple[int, int, int, int], fit: Fit
+) -> tuple[int, int]:
+    """Where the picture's top left pixel is expected on the sensor."""
     top, left, high, wide = place
-    if turned.shape[:2] == (height, width):
-        top, left = 0, 0
-    elif turned.shape[:2] != (high, wide):
-        found = turned.shape[:2]
-        off = min(abs(found[0] - y) + abs(found[1] - x) for y, x in ((high, wide), (height, width)))
-        raise MisfitError(
-            "wrong-size",
-            f"{name} is {found[0]} x {found[1]} as the sensor lies (height x width), the sensor "
-            f"{height} x {width} and its crop {high} x {wide}",
-            off,
-        )
-    here = developed[top : top + turned.shape[0], left : left + turned.shape[1]]
-    _expect_aligned(name, turned, here, limit)
-    after = height - top - turned.shape[0], width - left - turned.shape[1]
-    return np.pad(turned, ((top, after[0]), (left, after[1]), (0, 0)), "edge")
+    height, width = size
+    if turned.shape[:2] == size:
+        return 0, 0
+    if turned.shape[:2] == (high, wide):
+        return top, left
+    margins = height - turned.shape[0], width - turned.shape[1]
+    if fit.reach and min(margins) >= 0 and max(margins) <= 2 * fit.reach:
+        return margins[0] // 2, margins[1] // 2
+    found = turned.shape[:2]
+    off = min(abs(found[0] - y) + abs(found[1] - x) for y, x in ((high, wide), (height, width)))
+    raise MisfitError(
+        "wrong-size",
+        f"{name} is {found[0]} x {found[1]} as the sensor lies (height x width), the sensor "
+        f"{height} x {width} and its crop {high} x {wide}",
+        off,
+    )
+
+
+def _common(turned: Array, developed: Array, top: int, left: int) -> tuple[Array, Array]:
+    """What both show, if the picture's top left pixel lies at `top`, `left` of the sensor."""
+    bottom = min(top + turned.shape[0], developed.shape[0])
+    right = min(left + turned.shape[1], developed.shape[1])
+    rows, columns = slice(max(top, 0), bottom), slice(max(left, 0), right)
+    own = slice(max(-top, 0), bottom - top), slice(max(-left, 0), right - left)
+    return turned[own], developed[rows, columns]
 
 
 def _place(capture: Capture, size: tuple[int, int]) -> tuple[int, int, int, int]:

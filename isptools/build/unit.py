@@ -200,9 +200,9 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
             path = work.pictures / task.enhanced.path
             own = enhanced.read(path, last.pixels, truth.frame.capture.flip)
         elif task.enhanced and work.recipe.enhancement:
-            path, limit = work.root / task.enhanced.path, work.recipe.enhancement.within
-            colors = work.data_set.pictures
-            own = lineup.read(path, last.pixels, truth.frame.capture, colors, limit)
+            path, kept_as = work.root / task.enhanced.path, work.recipe.enhancement
+            fit = lineup.Fit(work.data_set.pictures, kept_as.within, kept_as.reach)
+            own = lineup.read(path, last.pixels, truth.frame.capture, fit)
         if task.enhanced:
             kept["enhancement"] = own.pixels
             row = _own(row, task.enhanced.path, own)
