@@ -10,7 +10,7 @@ import cv2
 import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from isptools.build.folder import BuildError
 from isptools.build.journal import Source
@@ -131,8 +131,10 @@ def _profile(data: bytes, colors: Colors) -> profile.Profile | None:
     try:
         with Image.open(BytesIO(data)) as opened:  # looks at the header only
             embedded = opened.info.get("icc_profile")
-    except Exception:  # a file that imageio reads and Pillow does not
+    except UnidentifiedImageError:  # imageio reads it all the same
         embedded = None
+    except Exception as error:  # every format has its own errors
+        raise UnsupportedError(f"its color profile can't be looked at: {error}") from None
     if embedded:
         return profile.parse(embedded)
     return profile.prophoto() if colors == "prophoto" else None

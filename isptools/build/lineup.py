@@ -65,7 +65,11 @@ def read(path: Path, developed: Array, capture: Capture, fit: Fit | None = None)
             misfits.append(error)
             continue
         return Enhanced(laid, hashlib.sha256(data).hexdigest(), flip != 0)
-    raise next((misfit for misfit in misfits if misfit.reason != "wrong-size"), misfits[0])
+    stated, *others = misfits
+    fitting = [misfit for misfit in others if misfit.reason != "wrong-size"]
+    if stated.reason == "wrong-size" and fitting:
+        raise min(fitting, key=lambda misfit: misfit.number)
+    raise stated
 
 
 def _laid(
