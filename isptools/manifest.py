@@ -74,6 +74,19 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pairs: int | None = None  # as published
 
 
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files that a public plain address gives, without a form or a login."""
+
+    name: str
+    about: str  # for people: what it is, how big
+    url: str  # of one file; with {scene} of one file a scene of scenes.tsv; of a bucket's server
+    into: str = ""  # where it goes below the output folder; with {scene}; a prefix for a bucket
+    bucket: str = ""  # of Google Cloud Storage
+    prefix: str = ""  # of the bucket's objects, left out of their places
+    usual: bool = True  # taken if no part is named
+    packed: bool = False  # an archive that is to be unpacked
+
+
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """dataset.toml: the facts that hold for the data set as a whole."""
 
@@ -92,6 +105,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
     rules: tuple[Rule, ...] = ()  # instead of files.tsv
+    parts: tuple[Part, ...] = ()  # what `isptools get` downloads
     pictures: Literal["srgb", "prophoto"] = "srgb"  # color of published pictures without a profile
     rotated: tuple[str, ...] = ()  # "Make Model" of sensors at 45 degrees, which have no grid here
 

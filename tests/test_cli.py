@@ -25,6 +25,7 @@ OPTIONS = {
     "eval": ["run", "shards", "split", "out", "tile", "baselines"],
     "export": ["model", "onnx", "size"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
+    "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],
     "init": ["folder", "out", "kind", "jobs", "force"],
     "inspect": ["file", "image"],
     "manifest": ["folder", "out", "kind", "jobs", "force"],

@@ -13,6 +13,7 @@ COMMANDS = {
     "eval": "Score a trained network on a split of shards.",
     "export": "Write a trained network as ONNX and check it.",
     "fuse": "Fuse the frames of a burst into one raw.",
+    "get": "Say where a data set is to be had, and download it.",
     "init": "Propose a recipe and a manifest for your own captures.",
     "inspect": "Show the facts of a raw file or a shard.",
     "manifest": "List a folder's files: hashes, scenes, splits.",

@@ -23,6 +23,7 @@ STAGES = {
     "shards": "checking",
     "rows": "measuring",
     "files": "reading files",
+    "megabytes": "downloading, MB",
 }
 PAUSE = 5.0  # seconds between two lines
 
