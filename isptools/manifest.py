@@ -4,7 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -12,7 +12,8 @@ from isptools import shipped
 
 # "frame": a raw that is fused into the truth; "final": a published picture of the scene
 Role = Literal["input", "truth", "frame", "final"]
-Layout = Literal["files", "hdrplus", "folders"]  # who lists the files: files.tsv, or their folders
+# who lists the files: files.tsv, or their folders (beside them, scenes.tsv may tell of scenes)
+Layout = Literal["files", "hdrplus", "folders", "fivek", "s7-isp"]
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
 Validation = Literal["own", "train"]
@@ -29,6 +30,29 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exposure_s: Positive | None = None  # nominal, from the file name or list
     iso: Positive | None = None
     sha256: str = ""  # of the file, where known
+
+
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is published about one scene, a line of scenes.tsv."""
+
+    scene: str
+    camera: str = ""  # "Make Model"
+    licence: str = ""  # which of the data set's licences holds for it
+    lists: str = ""  # published lists it stands in, as list:split, separated by spaces
+
+    def __post_init__(self) -> None:
+        for word in self.lists.split():
+            if word.partition(":")[2] not in get_args(Split):
+                raise ValueError(f"lists has {word!r}; expected list:train, list:val or list:test")
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Its split in each published list that has it."""
+        words = (word.partition(":") for word in self.lists.split())
+        return {name: split for name, _, split in words}  # type: ignore[misc]  # looked at above
+
+
+Row = TypeVar("Row", Entry, Known)
 
 
 class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,12 +91,15 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
     rules: tuple[Rule, ...] = ()  # instead of files.tsv
+    pictures: Literal["srgb", "prophoto"] = "srgb"  # color of published pictures without a profile
+    rotated: tuple[str, ...] = ()  # "Make Model" of sensors at 45 degrees, which have no grid here
 
 
 class Manifest(msgspec.Struct, frozen=True):
     data_set: DataSet
     entries: tuple[Entry, ...]
     citation: str = ""
+    known: tuple[Known, ...] = ()  # scenes.tsv
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -101,11 +128,12 @@ def load(name: str, base: Path | None = None) -> Manifest:
     listed = data_set.layout == "files" and not data_set.rules
     if listed and not (folder / "files.tsv").is_file():
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
-    entries = tuple(_rows(folder / "files.tsv")) if listed else ()
+    entries = tuple(_rows(folder / "files.tsv", Entry)) if listed else ()
     check(entries, folder)
     _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"
-    return Manifest(data_set, entries, citation.read_text("utf-8") if citation.exists() else "")
+    text = citation.read_text("utf-8") if citation.exists() else ""
+    return Manifest(data_set, entries, text, _known(folder / "scenes.tsv"))
 
 
 def _find(name: str, base: Path | None) -> Path:
@@ -116,14 +144,22 @@ def _find(name: str, base: Path | None) -> Path:
     raise ValueError(f"no manifest {name!r}: looked for dataset.toml in {tried[0]} and {tried[1]}")
 
 
-def _rows(path: Path) -> Iterable[Entry]:
+def _known(path: Path) -> tuple[Known, ...]:
+    rows = tuple(_rows(path, Known)) if path.is_file() else ()
+    twice = [name for name, count in Counter(row.scene for row in rows).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path}: scene {twice[0]} is named twice")
+    return rows
+
+
+def _rows(path: Path, kind: type[Row]) -> Iterable[Row]:
     with path.open(newline="", encoding="utf-8") as lines:
         for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), start=2):
             if None in row:
                 raise ValueError(f"{path}:{number}: more fields than the first line names")
             filled = {key: value for key, value in row.items() if value not in {"", None}}
             try:
-                yield msgspec.convert(filled, Entry, strict=False)
+                yield msgspec.convert(filled, kind, strict=False)
             except msgspec.ValidationError as error:
                 raise ValueError(f"{path}:{number}: {error}") from None
 

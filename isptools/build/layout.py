@@ -12,6 +12,7 @@ from typing import get_args
 import msgspec
 
 from isptools import raw
+from isptools.build import layout_fivek, layout_s7
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
@@ -23,6 +24,7 @@ from isptools.recipe import Recipe
 PAYLOAD = re.compile(r"payload_N(\d+)\.dng", re.IGNORECASE)
 RESULTS = ("results_20171023", "results_20161014")  # later ones first
 LISTED = "splits.tsv"  # the user's own split, at the root: lines of scene, tab, split
+INDEXED = {"fivek": layout_fivek.listed, "s7-isp": layout_s7.listed}  # these take [scenes]
 STOPS_FROM = 50.0  # ISO: strata of the split are octaves from here
 
 
@@ -60,6 +62,11 @@ def listed(recipe: Recipe, manifest: Manifest, place: Path) -> tuple[Manifest, l
     manifest's share says, are test scenes. Other manifests pass as they are.
     """
     data_set = manifest.data_set
+    if data_set.layout in INDEXED:
+        found, left_out = INDEXED[data_set.layout](manifest, recipe, place)
+        return msgspec.structs.replace(manifest, entries=found), left_out
+    if recipe.scenes:
+        raise BuildError(f"recipe {recipe.name}: {data_set.name} is not divided by [scenes]")
     if data_set.layout == "files":
         return manifest, []
     find = _hdrplus if data_set.layout == "hdrplus" else _folders

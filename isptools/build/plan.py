@@ -178,7 +178,7 @@ class _Look:
 
     def scene(self, scene: Scene) -> list[tuple[Scene, Task, raw.Header]]:
         """The scene as a task with its truth's header; empty if it can't be made."""
-        truth = self._file(scene, scene.truth, "-fused" if scene.frames else "")
+        truth = self._file(scene, scene.truth, _mark(scene))
         header = self._header(scene, truth) if truth else None
         if not (truth and header and self._mosaic(scene, truth, header)):
             return self._drop(scene, "truth-missing", self._why(scene))
@@ -260,7 +260,8 @@ class _Look:
 
     def _drop(self, scene: Scene, reason: str, detail: str) -> list[tuple[Scene, Task, raw.Header]]:
         for entry in scene.inputs:
-            if self._file(scene, entry):
+            told = reason == "truth-missing" and entry.path == scene.truth.path
+            if not told and self._file(scene, entry):
                 self._note(scene, entry.path, "refused", reason, detail)
         return []
 
@@ -286,6 +287,13 @@ def difference(header: raw.Header, truth: raw.Header) -> tuple[str, str]:
 
 def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _mark(scene: Scene) -> str:
+    """What tells the key of a truth from that of an input of the same file."""
+    if scene.frames:
+        return "-fused"
+    return "-developed" if scene.truth.path in {entry.path for entry in scene.inputs} else ""
 
 
 def _stem(entry: Entry) -> str:

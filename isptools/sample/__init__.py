@@ -19,13 +19,14 @@ from isptools import manifest as manifests
 from isptools.frame import Frame
 from isptools.manifest import DataSet, Entry, Manifest
 from isptools.raw import write_dng
-from isptools.sample import hdrplus, pairs, scenes
+from isptools.sample import fivek, hdrplus, pairs, s7, scenes
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
 RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
 BURSTS = ("hdrplus",)
-NAMES = (*RAW_NAMES, *BURSTS, *pairs.NAMES)
+INDEXED = {"fivek": fivek, "s7-isp": s7}
+NAMES = (*RAW_NAMES, *BURSTS, *INDEXED, *pairs.NAMES)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
 __all__ = ["BURSTS", "NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write"]
@@ -39,6 +40,8 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """
     if name in BURSTS:
         return list(hdrplus.write(out, seed))
+    if name in INDEXED:
+        return list(INDEXED[name].write(out, seed))
     if name in pairs.NAMES:
         return pairs.write(name, out, seed)
     if name not in NAMES:
@@ -96,6 +99,10 @@ def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
     if name in BURSTS:
         return msgspec.structs.replace(official, data_set=_of_code(official, hdrplus.SIZE))
+    if name in INDEXED:
+        known = tuple(row for row in official.known if row.scene in INDEXED[name].SHOTS)
+        facts = _of_code(official, INDEXED[name].SIZE)
+        return msgspec.structs.replace(official, data_set=facts, known=known)
     if name in pairs.NAMES:
         facts = _of_code(official, "some pictures")
         rules = tuple(msgspec.structs.replace(rule, pairs=None) for rule in facts.rules)
