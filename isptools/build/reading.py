@@ -27,7 +27,7 @@ def capture_of(entry: Entry, sensor: Sensor, facts: Path | None = None) -> Captu
         origins=tuple((fact, "manifest") for fact, value in told.items() if value),
     )  # fmt: skip
     if facts is not None:
-        capture = mosaic.with_record(capture, facts.read_bytes(), str(facts))
+        capture = mosaic.with_record(capture, facts.read_bytes(), facts.name)
     if len(capture.cfa) != 4 or sorted(capture.cfa) != ["B", "G", "G", "R"]:
         what = f"nothing states its color filters ({capture.cfa or 'none'})"
         raise RawError(entry.path, what, "state `cfa` in the [sensor] table of the manifest")
@@ -38,7 +38,12 @@ def header(path: Path, entry: Entry, sensor: Sensor | None, facts: Path | None) 
     """The header of a camera raw, or what is stated about another file and its size."""
     if not sensor or path.suffix.lower() not in mosaic.SUFFIXES:
         return raw.header(path)
-    return mosaic.header(path, capture_of(entry, sensor, facts), sensor.variable)
+    found = mosaic.header(path, capture_of(entry, sensor, facts), sensor.variable)
+    crop = mosaic.cropped_size(facts.read_bytes(), facts.name) if facts else None
+    if crop == (found.width, found.height) and crop[0] != crop[1]:
+        what = f"it is {found.height} x {found.width}, its metadata's crop {crop[0]} x {crop[1]}"
+        raise RawError(str(path), f"{what}: it lies transposed", "turn it back, or leave it out")
+    return found
 
 
 def frame(

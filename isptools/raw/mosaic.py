@@ -52,6 +52,11 @@ def with_record(capture: Capture, data: bytes, name: str, variable: str = "metad
     return imfinfo.stated(mat.record(data, name, variable), capture, name)
 
 
+def cropped_size(data: bytes, name: str, variable: str = "metadata") -> tuple[int, int] | None:
+    """Height and width that a .MAT file of metadata states for the cropped picture."""
+    return imfinfo.cropped_size(mat.record(data, name, variable))
+
+
 def _is_mat(name: str) -> bool:
     return name.lower().endswith(".mat")
 
