@@ -71,7 +71,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: Literal["file", "fused"] = "file"  # of a burst: the published raw, or our own fusion
     fusion: Literal["truth", "view"] = "truth"  # which merge a fused truth takes
     results: str = ""  # of HDR+: the folder of published results
-    parts: tuple[str, ...] = ()  # names of the manifest's rules that are taken, in MSR; () takes all
+    parts: tuple[
+        str, ...
+    ] = ()  # names of the manifest's rules that are taken, in MSR; () takes all
     models: tuple[str, ...] = ()  # parts of the camera's name a burst must state; () takes all
     val: Literal["own", "train"] = "own"  # "train": the validation scenes join the training split
     exclude: tuple[str, ...] = ()  # names of exclusion lists of the manifest

@@ -22,9 +22,7 @@ LOOKED_AT = 12  # pairs from which a phase that nobody states is found
 CLEAR = 1.2  # the next phase leaves so many times the residual, or it can't be told
 
 
-def listed(
-    data_set: DataSet, recipe: Recipe, place: Path
-) -> tuple[tuple[Entry, ...], list[Line]]:
+def listed(data_set: DataSet, recipe: Recipe, place: Path) -> tuple[tuple[Entry, ...], list[Line]]:
     """An entry for each mosaic and each truth that the lists of the recipe's parts name.
 
     A scene is called part/id. Where the manifest states no color filters of a part, they are found

@@ -45,9 +45,7 @@ class Instance:
         return cls(name, number, scene, phone, float(iso), exposure, int(kelvin), light)
 
 
-def listed(
-    data_set: DataSet, recipe: Recipe, place: Path
-) -> tuple[tuple[Entry, ...], list[Line]]:
+def listed(data_set: DataSet, recipe: Recipe, place: Path) -> tuple[tuple[Entry, ...], list[Line]]:
     """An entry for each clean and noisy mosaic below Data/, and for the metadata beside them.
 
     A scene of ours is one pair: instance/frame. Splits are by SIDD's scene, so that no object

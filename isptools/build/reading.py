@@ -46,9 +46,7 @@ def header(path: Path, entry: Entry, sensor: Sensor | None, facts: Path | None) 
     return found
 
 
-def frame(
-    data: bytes, entry: Entry, name: str, sensor: Sensor | None, facts: Path | None
-) -> Frame:
+def frame(data: bytes, entry: Entry, name: str, sensor: Sensor | None, facts: Path | None) -> Frame:
     """The SENSOR frame of an input, or of a truth that is developed. RawError in one line."""
     if not sensor or Path(name).suffix.lower() not in mosaic.SUFFIXES:
         return raw.read_bytes(data, name)

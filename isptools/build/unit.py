@@ -140,9 +140,7 @@ def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list
         raise Refusal("burst", one_line(error)) from None
 
 
-def _read(
-    file: File, unit: Unit, work: Work, facts: File | None = None, same: bool = True
-) -> Read:
+def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: bool = True) -> Read:
     """Read a file once: its hash and its frame. Refusal if it is not what was planned.
 
     With `same` its shape and kind must be those of the shard.

@@ -149,5 +149,3 @@ def _preferred(facts: dng.Facts) -> int | None:
 
 def _sums(matrix: Matrix) -> Any:
     return (np.array(matrix) @ XYZ_FROM_SRGB).sum(axis=1)
-
-

@@ -23,6 +23,7 @@ FRAMES = ("010", "011")
 CLEAN = 150  # exposures that a clean picture is the mean of, as the paper's are
 GAINS = (2.0, 1.0, 1.625)
 WARM = ((1.05, -0.3, -0.15), (-0.4, 1.25, 0.15), (-0.05, 0.2, 0.45))  # under illuminant A
+TURNS = {1: 0, 3: 2, 6: 1}  # quarter turns that a picture lies turned by, by EXIF orientation
 MATRIX = ((0.84, -0.27, -0.1), (-0.31, 1.13, 0.2), (-0.04, 0.15, 0.53))
 Numbers = NDArray[np.float32]
 
@@ -75,7 +76,7 @@ def _files(seed: int) -> Iterator[tuple[str, bytes]]:
         number, _, code, iso, shutter, _, _ = name.split("_")
         phone, seconds = PHONES[code], 1 / int(shutter)
         rng = _rng(seed, int(number))
-        painted = scenes.paint(rng, HEIGHT, WIDTH)
+        painted = _painted(rng, orientation)
         shot = Exposure(seconds, seconds * 1.25, float(iso), GAINS, orientation)
         for frame in FRAMES:
             clean, noisy = _pair(painted, phone.camera(code), shot, rng)
@@ -84,6 +85,13 @@ def _files(seed: int) -> Iterator[tuple[str, bytes]]:
         info = _info(phone, phone.camera(code), shot)
         yield f"Data/{name}/{number}_METADATA_RAW_010.MAT", mat.of_record(info, "metadata")
     yield "Scene_Instances.txt", "".join(f"{name}\n" for name in INSTANCES).encode()
+
+
+def _painted(rng: Generator, orientation: int) -> NDArray[np.float32]:
+    """What falls on the sensor, (HEIGHT, WIDTH, 3): turned so that it is shown upright."""
+    turns = TURNS[orientation]
+    size = (WIDTH, HEIGHT) if turns % 2 else (HEIGHT, WIDTH)
+    return np.ascontiguousarray(np.rot90(scenes.paint(rng, *size), turns))
 
 
 def _pair(
