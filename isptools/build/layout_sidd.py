@@ -11,7 +11,7 @@ from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import missing
 from isptools.build.splits import LISTED, hashed, own
-from isptools.manifest import DataSet, Entry, Sensor, Split
+from isptools.manifest import DataSet, Entry, Role, Sensor, Split
 from isptools.recipe import Recipe
 
 DATA = "Data"
@@ -50,8 +50,14 @@ def listed(data_set: DataSet, recipe: Recipe, place: Path) -> tuple[tuple[Entry,
 
     A scene of ours is one pair: instance/frame. Splits are by SIDD's scene, so that no object
     stands in two: the user's splits.tsv (SIDD's scene number, tab, split) or the hash of the scene
-    number. Color filters are the phone's, unless the metadata states them.
+    number. Color filters are the phone's, unless the metadata states them. The recipe's `parts` are
+    the phones that are taken.
     """
+    unknown = [phone for phone in recipe.parts if phone not in FILTERS]
+    if unknown:
+        raise BuildError(
+            f"{data_set.name} has no phone {unknown[0]!r}; it has: {', '.join(FILTERS)}"
+        )
     root = _root(data_set, place)
     lines: list[Line] = []
     instances = list(_instances(root, lines))
@@ -60,7 +66,10 @@ def listed(data_set: DataSet, recipe: Recipe, place: Path) -> tuple[tuple[Entry,
     for instance in instances:
         split = hashed(instance.scene) if given is None else given.get(instance.scene)
         folder = f"{DATA}/{instance.name}"
-        if split is None:
+        if recipe.parts and instance.phone not in recipe.parts:
+            detail = f"the recipe takes {', '.join(recipe.parts)} only"
+            lines.append(Line("", instance.name, folder, "excluded", "other-phone", detail))
+        elif split is None:
             detail = f"{LISTED} does not name scene {instance.scene}"
             lines.append(Line("", instance.name, folder, "excluded", "not-listed", detail))
         else:
@@ -123,11 +132,14 @@ def _entries(
                           detail))  # fmt: skip
     for number, names in sorted(sides.items()):
         scene, below = f"{instance.name}/{number}", f"{DATA}/{instance.name}"
-        shot = {"exposure_s": instance.exposure_s, "iso": instance.iso, "sensor": sensor}
-        clean, noisy = (_named(names, side, number, instance) for side in ("GT", "NOISY"))
-        yield Entry(split, scene, "truth", f"{below}/{clean}", **shot)
-        yield Entry(split, scene, "input", f"{below}/{noisy}", **shot)
-        yield Entry(split, scene, "facts", f"{below}/{_facts(folder, instance, number)}")
+        files: dict[Role, str] = {
+            "truth": _named(names, "GT", number, instance),
+            "input": _named(names, "NOISY", number, instance),
+            "facts": _facts(folder, instance, number),
+        }
+        for role, file in files.items():
+            yield Entry(split, scene, role, f"{below}/{file}", instance.exposure_s, instance.iso,
+                        sensor=sensor)  # fmt: skip
 
 
 def _named(names: dict[str, str], side: str, number: str, instance: Instance) -> str:

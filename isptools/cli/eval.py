@@ -21,7 +21,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
               help="Side of the tiles in pixels; 0 for whole frames.")  # fmt: skip
 @click.option("--baselines/--no-baselines", default=True, show_default=True,
-              help="Also score chain + auto-tone and LibRaw's default, or plain demosaicking.")  # fmt: skip
+              help="Also score what needs no training.")  # fmt: skip
 def command(
     run: Path, shards: Path, split: str, out: Path | None, tile: int, baselines: bool
 ) -> None:

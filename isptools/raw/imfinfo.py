@@ -50,9 +50,11 @@ def _numbers(info: dict[str, Any]) -> dict[int, Any]:
     """The tags that are wanted: number to a tuple of numbers."""
     unknown = info.get("UnknownTags", ())
     pairs = [(NAMES[name], value) for name, value in info.items() if name in NAMES]
-    for each in [unknown] if isinstance(unknown, dict) else unknown:
-        if isinstance(each, dict) and "ID" in each:
-            pairs.append((int(each["ID"]), each.get("Value")))
+    pairs += [
+        (int(each["ID"]), each.get("Value"))
+        for each in ([unknown] if isinstance(unknown, dict) else unknown)
+        if isinstance(each, dict) and "ID" in each
+    ]
     found = {}
     for number, value in pairs:
         values = np.atleast_1d(np.asarray(value)).ravel()
@@ -93,7 +95,7 @@ def stated(info: dict[str, Any], capture: Capture, name: str) -> Capture:
 
 def cropped_size(info: dict[str, Any]) -> tuple[int, int] | None:
     """Height and width of DNG's DefaultCrop, where it is stated."""
-    size = tags_of(info).find(CROP_SIZE) or ()
+    size: tuple[float, ...] = tags_of(info).find(CROP_SIZE) or ()
     return (int(size[1]), int(size[0])) if len(size) == 2 else None
 
 

@@ -82,7 +82,7 @@ def _gray(data: bytes, name: str, capture: Capture) -> NDArray[np.uint16]:
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
         found = f"{pixels.shape} {pixels.dtype}"
         raise RawError(name, f"it holds {found}; a mosaic is gray, 8 or 16 bits", "leave it out")
-    if np.iinfo(pixels.dtype).max < capture.white:
+    if pixels.dtype == np.uint8 and capture.white > 255:
         what = f"it holds {pixels.dtype} numbers, but the data set's white is {capture.white}"
         raise RawError(name, what, "take the data set's own 16-bit file")
     return pixels.astype(np.uint16)
