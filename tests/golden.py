@@ -60,8 +60,8 @@ def _sample(sample: shards.Sample) -> Iterator[str]:
     yield f"  {sample.key}"
     exposure = f"{facts.exposure_s or 0:.4g} s, ISO {facts.iso or 0:g}, ratio {facts.ratio or 0:g}"
     yield f"    {facts.make} {facts.model}, {facts.cfa}, turn {facts.orientation}, {exposure}"
-    yield (f"    black {facts.black[0]:g}, white {facts.white:g}, gains {_four(facts.as_shot)}, "
-           f"shot {facts.shot[0]:.2g}, read {facts.read[0]:.2g} ({facts.noise_origin})")  # fmt: skip
+    yield f"    black {facts.black[0]:g}, white {facts.white:g}, gains {_four(facts.as_shot)}"
+    yield f"    shot {facts.shot[0]:.2g}, read {facts.read[0]:.2g} ({facts.noise_origin})"
     light = sample.input
     yield f"    input mean {light.mean():.4f}, clipped {np.mean(light >= 1):.4f}"
     for name in ("restoration", "enhancement"):

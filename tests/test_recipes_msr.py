@@ -223,7 +223,7 @@ def test_lists_that_can_not_be_right(copy, tmp_path, name, text, message):
 def test_what_is_not_there(copy, tmp_path):
     for name in ("train", "validation", "test"):
         (copy / NOISY / f"{name}.txt").unlink()
-    with pytest.raises(BuildError, match="there is none of train.txt"):
+    with pytest.raises(BuildError, match=r"there is none of train\.txt"):
         made("msr", copy, tmp_path / "out")
     with pytest.raises(BuildError, match="MSR-LA: non-commercial"):
         made("msr", tmp_path / "out", tmp_path / "other")

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from isptools import measure, shards  # noqa: E402 - behind the skip
-from isptools.cli import main  # noqa: E402 - behind the skip
-from isptools.develop.demosaic.linear import linear  # noqa: E402 - behind the skip
-from isptools.train import checkpoint, infer  # noqa: E402 - behind the skip
-from isptools.train.settings import Settings  # noqa: E402 - behind the skip
+from isptools import measure, shards
+from isptools.cli import main
+from isptools.develop.demosaic.linear import linear
+from isptools.train import checkpoint, infer
+from isptools.train.settings import Settings
 
 
 def invoke(*words):
@@ -34,8 +34,24 @@ def run(folder, tmp_path_factory):
     """The preset, with fewer layers and steps."""
     out = tmp_path_factory.mktemp("msr") / "run"
     stages = 'stages=[{train="whole",steps=12,rate=1e-3,decay="none"}]'
-    invoke("train", "deepisp", "--preset", "msr", "--shards", folder, "--out", out,
-           "--set", "layers=3", "--set", stages, "--set", "log_every=4", "--device", "cpu")  # fmt: skip
+    invoke(
+        "train",
+        "deepisp",
+        "--preset",
+        "msr",
+        "--shards",
+        folder,
+        "--out",
+        out,
+        "--set",
+        "layers=3",
+        "--set",
+        "log_every=4",
+        "--set",
+        stages,
+        "--device",
+        "cpu",
+    )
     return out
 
 
