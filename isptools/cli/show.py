@@ -27,9 +27,14 @@ def command(recipe: str) -> None:
     if plan.truth == "fused":
         frames = "every frame" if plan.input == "burst" else "the reference frame"
         click.echo(f"of a burst {frames}; the truth is fused from all ({plan.fusion})")
+    if plan.parts:
+        click.echo(f"of the data set only: {', '.join(plan.parts)}")
     if plan.exclude:
         click.echo(f"left out: scenes on the list {', '.join(plan.exclude)}")
-    _walk(plan)
+    if plan.published:
+        click.echo("\nthe truth is the data set's own linear picture, as it comes")
+    else:
+        _walk(plan)
     for name, truth in (("restoration", plan.restoration), ("enhancement", plan.enhancement)):
         if truth is not None:
             click.echo(f"{name}: {_kept(truth)}")
