@@ -14,7 +14,7 @@ from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
 from isptools.build.plan import File, Task, Unit, one_line
-from isptools.build.rows import Read, input_row, truth_row
+from isptools.build.rows import Read, fusion_row, input_row, truth_row
 from isptools.burst import BurstError
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
@@ -214,7 +214,10 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
         if not np.isfinite(pixels).all():
             wrong = int(pixels.size - np.isfinite(pixels).sum())
             raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
-    return shard.truth(row, kept, truth.frame.capture, last.history)
+    number = shard.truth(row, kept, truth.frame.capture, last.history)
+    if truth.fused:
+        shard.fusion(fusion_row(row.key, truth.fused), truth.fused.weight)
+    return number
 
 
 def _size(recipe: Recipe, name: str, pixels: Array, frame: Frame) -> str:
@@ -301,4 +304,5 @@ def spec_of(unit: Unit, work: Work) -> Spec:
             "versions": write.canonical(work.versions),
             "steps": msgspec.json.encode(steps, order="deterministic").decode(),
         },
+        weighted=recipe.truth == "fused",
     )

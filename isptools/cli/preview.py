@@ -16,6 +16,7 @@ from isptools.shards.read import Sample, Shards
 Bytes = NDArray[np.uint8]
 WIDTH = 360  # of a picture on the contact sheet
 GAP = 6
+DOUBT = (200, 0, 0)  # color of pixels that are not to be trusted
 
 
 def of_raw(frame: Frame) -> Bytes:
@@ -35,9 +36,10 @@ def of_raw(frame: Frame) -> Bytes:
 
 
 def of_shard(shards: Shards, rows: int) -> Bytes:
-    """A contact sheet: a row of input, restoration and enhancement for each of the first rows.
+    """A contact sheet: input, restoration, enhancement and weight of each of the first rows.
 
-    All lie as the sensor does.
+    All lie as the sensor does. A weight is white where all of the burst went into the truth, red
+    where it is not to be trusted.
     """
     pictures = shards.tables[0].pictures
     space = pictures["restoration"].space if "restoration" in pictures else ""
@@ -73,6 +75,9 @@ def _pictures(sample: Sample, space: str) -> Iterator[Bytes]:
     if sample.enhancement is not None:
         shown = np.rint(np.clip(sample.enhancement, 0, 1) * 255).astype(np.uint8)
         yield np.ascontiguousarray(shown.transpose(1, 2, 0))
+    if sample.weight is not None:
+        gray = np.rint(sample.weight * 255).astype(np.uint8)
+        yield np.where(gray[..., None] > 0, gray[..., None], np.array(DOUBT, np.uint8))
 
 
 def _colors(

@@ -27,6 +27,7 @@ def command(recipe: str) -> None:
     if plan.truth == "fused":
         frames = "every frame" if plan.input == "burst" else "the reference frame"
         click.echo(f"of a burst {frames}; the truth is fused from all ({plan.fusion})")
+        click.echo("weight: how far each pixel of the truth can be trusted, as uint8")
     if plan.parts:
         click.echo(f"of the data set only: {', '.join(plan.parts)}")
     if plan.exclude:

@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 from isptools import patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
-from isptools.shards.schema import FORMAT, InputRow, PairRow, Picture, TruthRow, decode, facts
+from isptools.shards.schema import (
+    FORMAT,
+    TRUST,
+    FusionRow,
+    InputRow,
+    PairRow,
+    Picture,
+    TruthRow,
+    decode,
+    facts,
+)
 
 Floats = NDArray[np.float32]
 
@@ -31,6 +41,7 @@ class Sample:
     facts: InputRow
     split: str
     window: patches.Window  # top, left, height, width in the frame
+    weight: Floats | None = None  # (H, W) of a fused truth: 0 where not to be trusted, up to 1
 
     @property
     def key(self) -> str:
@@ -48,6 +59,7 @@ class Table:
     truths: tuple[TruthRow, ...]
     pictures: dict[str, Picture]
     pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
+    fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
 
     @property
     def split(self) -> str:
@@ -81,6 +93,7 @@ class Shards:
         """A window of sample i; only the tiles it touches are read."""
         table, row = self._place(i)
         where = table.rows[row]
+        weight = self.weight(i, window)
         return Sample(
             input=normalized(self.raw(i, window), where, window[:2]),
             restoration=self._picture(table, "restoration", where.restoration, window),
@@ -88,6 +101,7 @@ class Shards:
             facts=where,
             split=table.split,
             window=window,
+            weight=None if weight is None else weight.astype(np.float32) / np.float32(TRUST),
         )
 
     def raw(self, i: int, window: patches.Window | None = None) -> NDArray[np.uint16]:
@@ -110,6 +124,23 @@ class Shards:
         pixels: NDArray[Any] = self._file(table)[name][(at, slice(None), *area)]
         return pixels, table.pictures[name].scale
 
+    def weight(self, i: int, window: patches.Window | None = None) -> NDArray[np.uint8] | None:
+        """How far each pixel of input i's truth can be trusted, as stored: (H, W), 0 to 255.
+
+        None where truths were not fused from bursts.
+        """
+        table, row = self._place(i)
+        if not table.fusions:
+            return None
+        area = _slices(window or (0, 0, *table.shape), table.shape)
+        pixels: NDArray[np.uint8] = self._file(table)["weight"][(table.rows[row].truth, *area)]
+        return pixels
+
+    def fusion(self, i: int) -> FusionRow | None:
+        """What the truth of input i was fused from; None where it was not."""
+        table, row = self._place(i)
+        return table.fusions[table.rows[row].truth] if table.fusions else None
+
     def facts(self, i: int) -> InputRow:
         """The facts of input i, without reading pixels."""
         table, row = self._place(i)
@@ -118,8 +149,7 @@ class Shards:
     def truth_facts(self, i: int) -> TruthRow:
         """The facts of the truth of input i."""
         table, row = self._place(i)
-        where = table.rows[row]
-        return table.truths[max(where.restoration, where.enhancement)]
+        return table.truths[table.rows[row].truth]
 
     def capture(self, i: int) -> Capture:
         """Everything the file of input i states."""
@@ -207,6 +237,9 @@ def _table(path: Path, file: h5py.File) -> Table:
         },
         pairs=tuple(
             facts(PairRow, record) for record in (file["pair"][:] if "pair" in file else ())
+        ),
+        fusions=tuple(
+            facts(FusionRow, record) for record in (file["fusion"][:] if "fusion" in file else ())
         ),
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from isptools import shards
 from isptools.cli import main as command_line
+from isptools.shards.schema import FusionRow
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -73,6 +74,6 @@ def test_every_column_is_described(sony: Path) -> None:
     with shards.open(sony) as opened:
         row, truth = opened.facts(0), opened.truth_facts(0)
         attrs = opened.tables[0].attrs
-    names = {*row.__slots__, *truth.__slots__, *attrs}
+    names = {*row.__slots__, *truth.__slots__, *FusionRow.__slots__, *attrs}
     short = {name.replace("restoration_", "").replace("enhancement_", "") for name in names}
     assert {name for name in short if name not in text and f"_{name}" not in text} == set()
