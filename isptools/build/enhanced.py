@@ -98,7 +98,7 @@ def picture_of(path: Path, colors: Colors = "srgb") -> tuple[bytes, Array]:
     """
     try:
         data = path.read_bytes()
-        return data, _in_srgb(_colors(data, path), _profile(data, colors))
+        return data, _in_srgb(decoded(data, path), _profile(data, colors))
     except UnsupportedError as error:
         name = path.name
         raise UnsupportedError(str(error) if name in str(error) else f"{name}: {error}") from None
@@ -106,8 +106,8 @@ def picture_of(path: Path, colors: Colors = "srgb") -> tuple[bytes, Array]:
         raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
 
 
-def _colors(data: bytes, path: Path) -> Array:
-    """(H, W, 3) uint8 or uint16; the alpha of a PNG is left out."""
+def decoded(data: bytes, path: Path) -> Array:
+    """(H, W, 3) uint8 or uint16; the alpha of a PNG is left out. UnsupportedError."""
     suffix = path.suffix.lower()
     pixels, said = None, ""
     for reader in READERS[suffix]:

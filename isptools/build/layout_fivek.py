@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from isptools.build.divide import by_hash, divided
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import missing
+from isptools.build.splits import by_hash, divided
 from isptools.manifest import Entry, Known, Manifest, Split
 from isptools.recipe import Recipe, Scenes
 

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from isptools.build.divide import divided
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import missing
+from isptools.build.splits import divided
 from isptools.manifest import Entry, Manifest, Split
 from isptools.recipe import Recipe, Scenes
 

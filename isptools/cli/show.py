@@ -32,9 +32,14 @@ def command(recipe: str) -> None:
         click.echo(f"scenes: {_differs(plan.scenes)}")
     if plan.black is not None:
         click.echo(f"black level: {plan.black:g} DN, in place of the files' own")
+    if plan.parts:
+        click.echo(f"of the data set only: {', '.join(plan.parts)}")
     if plan.exclude:
         click.echo(f"left out: scenes on the list {', '.join(plan.exclude)}")
-    _walk(plan)
+    if plan.published:
+        click.echo("\nthe truth is the data set's own linear picture, as it comes")
+    else:
+        _walk(plan)
     for name, truth in (("restoration", plan.restoration), ("enhancement", plan.enhancement)):
         if truth is not None:
             click.echo(f"{name}: {_kept(truth)}")
