@@ -15,6 +15,7 @@ from isptools import shipped
 Role = Literal["input", "truth", "frame", "final", "facts"]
 # who lists the files: files.tsv, or their folders (beside them, scenes.tsv may tell of scenes)
 Layout = Literal["files", "hdrplus", "folders", "fivek", "s7-isp", "msr", "sidd"]
+ROLES = get_args(Role)
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
 Validation = Literal["own", "train"]
@@ -87,6 +88,19 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensor: Sensor | None = None  # of its mosaics
 
 
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files that a public plain address gives, without a form or a login."""
+
+    name: str
+    about: str  # for people: what it is, how big
+    url: str  # of one file; with {scene} of one file a scene of scenes.tsv; of a bucket's server
+    into: str = ""  # where it goes below the output folder; with {scene}; a prefix for a bucket
+    bucket: str = ""  # of Google Cloud Storage
+    prefix: str = ""  # of the bucket's objects, left out of their places
+    usual: bool = True  # taken if no part is named
+    packed: bool = False  # an archive that is to be unpacked
+
+
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """dataset.toml: the facts that hold for the data set as a whole."""
 
@@ -105,6 +119,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
     rules: tuple[Rule, ...] = ()  # instead of files.tsv
+    parts: tuple[Part, ...] = ()  # what `isptools get` downloads
     pictures: Literal["srgb", "prophoto"] = "srgb"  # color of published pictures without a profile
     rotated: tuple[str, ...] = ()  # "Make Model" of sensors at 45 degrees, which have no grid here
     sensor: Sensor | None = None  # of mosaics that are no camera raws
@@ -181,20 +196,24 @@ def _rows(path: Path, kind: type[Row]) -> Iterable[Row]:
 
 
 def check(entries: Iterable[Entry], folder: Path) -> None:
-    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set."""
+    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set.
+
+    One file may play several roles in one scene: a raw that is input and, developed, truth.
+    """
     split_of: dict[str, str] = {}
-    seen: set[str] = set()
+    seen: dict[str, set[tuple[str, str]]] = {}
     for entry in entries:
         if split_of.setdefault(entry.scene, entry.split) != entry.split:
             raise ValueError(f"{folder}: scene {entry.scene} stands in two splits")
-        if entry.path in seen:
+        played = seen.setdefault(entry.path, set())
+        if played - {(entry.scene, role) for role in ROLES if role != entry.role}:
             raise ValueError(f"{folder}: {entry.path} is named twice")
         path = PurePosixPath(entry.path)
         if path.is_absolute() or ".." in path.parts or "\\" in entry.path:
             raise ValueError(
                 f"{folder}: {entry.path!r} must be a path below the data set, with forward slashes"
             )
-        seen.add(entry.path)
+        played.add((entry.scene, entry.role))
 
 
 def _check_exclusions(data_set: DataSet, entries: Iterable[Entry], folder: Path) -> None:

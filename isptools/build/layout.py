@@ -157,12 +157,12 @@ def _folders(data_set: DataSet, recipe: Recipe, place: Path) -> Listing:
             count = f"a burst needs at least two raw files, the folder holds {len(names)}"
             listing.leave_out(burst, "no-burst", count)
             continue
-        burst.reference = _sharpest([root / path for path in burst.frames])
+        burst.reference = sharpest([root / path for path in burst.frames])
         listing.bursts.append(burst)
     return listing
 
 
-def _sharpest(paths: Sequence[Path]) -> int:
+def sharpest(paths: Sequence[Path]) -> int:
     """Of the first frames; one that can't be used is passed over."""
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):
