@@ -212,6 +212,8 @@ def test_loads_a_folder_of_ones_own(mine: Path) -> None:
         ("train\ta\ttruth\tx\t1\t1\textra\n", "files.tsv:2: more fields than"),
         (GOOD + "test\ta\tinput\tb\t1\t1\n", "scene a stands in two splits"),
         (GOOD + "train\tb\tinput\ta/short.dng\t1\t1\n", "a/short.dng is named twice"),
+        (GOOD + "train\tb\ttruth\ta/short.dng\t1\t1\n", "a/short.dng is named twice"),
+        (GOOD + "train\ta\tinput\ta/short.dng\t1\t1\n", "a/short.dng is named twice"),
         ("train\ta\ttruth\t../x\t1\t1\n", "must be a path below"),
         ("train\ta\ttruth\t/x\t1\t1\n", "must be a path below"),
         ("train\ta\ttruth\ta\\x\t1\t1\n", "must be a path below"),

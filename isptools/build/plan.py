@@ -301,12 +301,12 @@ def one_line(error: Exception) -> str:
 
 
 def _mark(scene: Scene, linear: bool) -> str:
-    """What tells the key of a truth from that of an input of the same file."""
+    """What tells the key of a truth from that of an input of the same file, or of its name."""
     if scene.frames:
         return "-fused"
-    if linear:
-        return "-truth"
-    return "-developed" if scene.truth.path in {entry.path for entry in scene.inputs} else ""
+    if not linear and scene.truth.path in {entry.path for entry in scene.inputs}:
+        return "-developed"
+    return "-truth" if linear or _stem(scene.truth) in map(_stem, scene.inputs) else ""
 
 
 def _stem(entry: Entry) -> str:

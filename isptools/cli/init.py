@@ -35,8 +35,7 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
     """Look at FOLDER of your own captures, say what it is, and write a recipe that builds it.
 
     Raws for themselves, raws with the camera's picture, short and long exposures, bursts, or pairs
-    of two cameras. Writes NAME.toml and NAME-manifest/ (NAME is the folder's), nothing into FOLDER
-    itself.
+    of two cameras. Writes NAME.toml and NAME-manifest/, where NAME is the folder's name.
     """
     from isptools.own import recipes
 

@@ -6,7 +6,7 @@ Each kind is a function that says which scenes it would make of the files, and w
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
@@ -80,7 +80,20 @@ def proposals(root: Path, seen: Sequence[Seen]) -> list[Proposal]:
     named = bool(two.shots) and _hinted(two.shots[0].inputs[0].folder, two.shots[0].truth.folder)
     rest = [exposures(held), bursts(held), camera(held), plain(held)]
     ordered = [two, *rest] if named else [*rest[:2], two, *rest[2:]]
-    return [found for found in ordered if found.shots]
+    return [replace(found, shots=_told_apart(found.shots)) for found in ordered if found.shots]
+
+
+def _told_apart(shots: Sequence[Shot]) -> tuple[Shot, ...]:
+    """No two scenes of one name, no two inputs of a scene whose files have one name."""
+    names: Counter[str] = Counter()
+    out = []
+    for shot in shots:
+        names[shot.name] += 1
+        count = names[shot.name]
+        inputs = tuple({one.stem: one for one in reversed(shot.inputs)}.values())[::-1]
+        name = shot.name if count == 1 else f"{shot.name}-{count}"
+        out.append(replace(shot, name=name, inputs=inputs))
+    return tuple(out)
 
 
 def mosaic(seen: Sequence[Seen]) -> str:

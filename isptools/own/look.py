@@ -48,9 +48,10 @@ class Seen:
 def look(
     folder: Path, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> list[Seen]:
-    """Every file below a folder, in the order of their paths; hidden ones are passed over.
+    """Every file below a folder, in the order of their paths.
 
-    OSError if the folder can't be read.
+    Hidden files and folders, and links to folders, are passed over. OSError if the folder can't be
+    read.
     """
     paths = sorted(_files(folder))
     found = []
@@ -65,7 +66,7 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         if path.name.startswith("."):
             continue
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             yield from _files(path)
         elif path.is_file():
             yield path

@@ -12,9 +12,9 @@ from joblib import Parallel, delayed
 
 from isptools import raw
 from isptools.build.alike import bits_of, fingerprint, grouped
-from isptools.build.splits import by_hash
 from isptools.build.layout import sharpest
 from isptools.build.source import RAW
+from isptools.build.splits import by_hash
 from isptools.manifest import Entry, Split
 from isptools.own.kinds import Kind, Shot
 from isptools.own.look import Seen

@@ -108,6 +108,21 @@ def test_short_and_long_exposures(shared_data, tmp_path):
         }  # fmt: skip
 
 
+def test_folders_named_short_and_long(shared_data, tmp_path):
+    """The files of a scene have one name, as cameras' software exports them."""
+    folder = tmp_path / "night"
+    for name in ("DC0009L", "DC0010S"):
+        for side, factor in (("long", 1), ("short", 10)):
+            darker(
+                shared_data / f"raw/kodak_dc50/{name}.KDC", folder / side / f"{name}.dng", factor
+            )
+    with proposed(folder, tmp_path, "exposures") as found:
+        assert [(found.facts(i).source, found.truth_facts(i).source) for i in range(2)] == [
+            (f"short/{name}.dng", f"long/{name}.dng") for name in ("DC0009L", "DC0010S")
+        ]
+        assert found.truth_facts(0).key == "night/DC0009L/DC0009L-truth"
+
+
 def test_bursts(shared_data, tmp_path):
     folder = tmp_path / "bursts"
     shutil.copytree(shared_data / "raw/kodak_dc50", folder / "chart")

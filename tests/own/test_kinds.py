@@ -80,6 +80,23 @@ def test_short_and_long_by_names_and_folders(names: list[str]) -> None:
     assert list(shots.values()) == [(names[2], names[:2])]
 
 
+def test_scenes_and_inputs_are_told_apart() -> None:
+    seen = [
+        raw(f"{day}/IMG_{i}.dng", taken=1000.0 * number + i)
+        for number, day in enumerate(("monday", "tuesday", "sunday"))
+        for i in range(3)
+    ]
+    lone = [raw(f"{day}/x.dng", taken=9e6 + 1e6 * i) for i, day in enumerate(("monday", "sunday"))]
+    by_time = [replace(one, path=one.path.replace("/", "/a/")) for one in seen]
+    for frames in ([*seen, *lone], by_time):
+        found = best(frames)
+        assert found is not None
+        names = [shot.name for shot in found.shots]
+        assert len(set(names)) == len(names)
+    twice = [raw("noisy1/x.dng"), raw("noisy2/x.dng"), raw("clean/x.dng", exposure_s=1.0)]
+    assert told(twice) == ("exposures", {"x": ("clean/x.dng", ["noisy1/x.dng"])})
+
+
 def test_short_and_long_by_names_alone() -> None:
     seen = [raw("hall_short.dng", exposure_s=None), raw("hall_long.dng", exposure_s=None)]
     assert told(seen) == ("exposures", {"hall": ("hall_long.dng", ["hall_short.dng"])})
