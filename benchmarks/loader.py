@@ -7,7 +7,7 @@ import argparse
 import time
 from pathlib import Path
 
-from isptools.train import data
+from isptools.train import data, feed
 
 TRUTHS = ("restoration", "enhancement")
 
@@ -15,9 +15,8 @@ TRUTHS = ("restoration", "enhancement")
 def rate(folder: Path, patch: int, workers: int, items: int) -> float:
     """Megapixels of triples a second, after the workers have started."""
     source = data.open_shards(folder, "train", "packed", TRUTHS)
-    batches = iter(
-        data.loader(data.Cuts(source, patch, 0, TRUTHS), range(items), data.Feed(1, workers))
-    )
+    cuts = data.Cuts(source, patch, 0, TRUTHS)
+    batches = feed.batches(cuts, range(items), feed.Feed(1, workers))
     warm = items // 5
     for _ in range(warm):
         next(batches)

@@ -91,7 +91,7 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
         "raw": torch.from_numpy(np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)]))[None]
     }
     facts = data.levels(mosaic_row(mosaic), shift[2])
-    batch |= {name: value[None] for name, value in facts.items()}
+    batch |= {name: torch.from_numpy(value[None]) for name, value in facts.items()}
     return data.prepared(batch, camera.prepare, camera.noise), top, left
 
 

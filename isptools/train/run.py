@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isptools import shards
-from isptools.train import data
+from isptools.train import data, feed
 from isptools.train.checkpoint import TrainError, load, save
 from isptools.train.deepisp import DeepISP, mean_affine
 from isptools.train.log import Log
@@ -121,7 +121,8 @@ def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: 
     """Gradients of every micro-step, then one move of the weights; gives the mean loss."""
     total = torch.zeros((), device=fabric.device)
     for micro in range(settings.accumulate):
-        batch = log.wait(lambda: fabric.to_device(next(batches)))
+        batch, turns = log.wait(lambda: fabric.to_device(next(batches)))
+        batch = data.arranged(batch, turns)
         try:
             with fabric.no_backward_sync(model, enabled=micro + 1 < settings.accumulate):
                 loss = model(batch) / settings.accumulate
@@ -143,12 +144,12 @@ def _loader(
     task: Task, source: shards.Shards, steps: range, settings: Settings, job: Job, fabric: Any
 ) -> Any:
     cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
-    feed = data.Feed(
+    ahead = feed.Feed(
         settings.batch, job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
         fabric.world_size,
     )  # fmt: skip
     micro = settings.accumulate
-    return data.loader(cuts, range(steps.start * micro, steps.stop * micro), feed)
+    return feed.batches(cuts, range(steps.start * micro, steps.stop * micro), ahead)
 
 
 def _validated(
@@ -164,7 +165,7 @@ def _validated(
         return math.nan
     with source, torch.no_grad():
         cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
-        batches = data.loader(cuts, range(VALIDATION), data.Feed())
+        batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
         task.eval()
         total = 0.0
         for at, batch in enumerate(batches):
@@ -209,7 +210,7 @@ def _affine(camera: Camera, settings: Settings, source: shards.Shards) -> Any:
     size = min(settings.patch, 256)
     cuts = data.Cuts(source, size, settings.seed, ("enhancement",))
     pairs = []
-    for batch in data.loader(cuts, range(len(source)), data.Feed()):
+    for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = data.prepared(batch, camera.prepare, camera.noise)
         pairs.append((x[0].numpy(), data.truth(batch, "enhancement")[0].numpy()))
     return mean_affine(pairs)

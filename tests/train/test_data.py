@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from isptools import shards  # noqa: E402 - behind the skip
-from isptools.train import data  # noqa: E402 - behind the skip
+from isptools.train import data, feed  # noqa: E402 - behind the skip
 from tests.shards import made  # noqa: E402 - behind the skip
 
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
@@ -53,8 +53,8 @@ def test_xtrans_symmetries_keep_the_phase():
 def test_items_are_cuts_of_the_shard(shards_folder):
     source = data.open_shards(shards_folder, "train", "packed", ("restoration", "enhancement"))
     cuts = data.Cuts(source, 48, 5, ("restoration", "enhancement"))
-    for n in range(12):
-        item = cuts[n]
+    for n, batch in enumerate(feed.loader(cuts, range(12), feed.Feed())):
+        item = {name: value[0] for name, value in batch.items()}
         i, (top, left, side, _) = cuts.crops.window(n)
         whole = source.raw(i)[top : top + side, left : left + side]
         picture, scale = source.stored(i, "restoration", (top, left, side, side))
@@ -72,7 +72,7 @@ def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
     source = data.open_shards(shards_folder, "train", "packed", ("enhancement",))
     cuts = data.Cuts(source, 32, 1, ("enhancement",))
     runs = [
-        list(data.loader(cuts, range(3, 7), data.Feed(batch=2, workers=workers)))
+        list(feed.loader(cuts, range(3, 7), feed.Feed(batch=2, workers=workers)))
         for workers in (0, 2)
     ]
     for one, two in zip(*runs, strict=True):
@@ -81,10 +81,9 @@ def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
 
 
 def test_processes_share_the_steps_of_one():
-    whole = list(data.Turns(range(2, 4), 4))
-    parts = [list(data.Turns(range(2, 4), 2, rank, 2)) for rank in (0, 1)]
-    assert [*parts[0][:2], *parts[1][:2]] == whole[:4]
-    assert [*parts[0][2:], *parts[1][2:]] == whole[4:]
+    whole = list(feed.Turns(range(2, 4), 4))
+    parts = [list(feed.Turns(range(2, 4), 2, rank, 2)) for rank in (0, 1)]
+    assert [[*one, *two] for one, two in zip(*parts, strict=True)] == whole
 
 
 def batch_of(mosaic, **changes):
@@ -132,7 +131,7 @@ def test_unequal_sensor_sizes_stand_in_one_run(tmp_path):
     made.shard(tmp_path, made.spec("b.h5", (64, 60)), ("s3", "s4"))
     source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
     cuts = data.Cuts(source, 16, 0, ("restoration",))
-    batches = list(data.loader(cuts, range(4), data.Feed(batch=2)))
+    batches = list(feed.loader(cuts, range(4), feed.Feed(batch=2)))
     assert all(batch["raw"].shape == (2, 16, 16) for batch in batches)
 
 
