@@ -10,13 +10,26 @@ import msgspec
 
 from isptools import shipped
 
-# "frame": a raw that is fused into the truth; "final": a published picture of the scene
-Role = Literal["input", "truth", "frame", "final"]
-Layout = Literal["files", "hdrplus", "folders"]  # who lists the files: files.tsv, or their folders
+# "frame": a raw that is fused into the truth; "final": a published picture of the scene; "facts": a
+# file that states what the scene's other files do not
+Role = Literal["input", "truth", "frame", "final", "facts"]
+# who lists the files: files.tsv, or their folders
+Layout = Literal["files", "hdrplus", "folders", "msr", "sidd"]
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
 Validation = Literal["own", "train"]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of mosaics whose files state nothing: gray PNGs, .MAT files."""
+
+    cfa: str = ""  # letters per CFA position, as in Capture; "" where it is found from the files
+    black: float = 0.0  # of a PNG, DN; numbers of a .MAT have black taken out
+    white: Annotated[int, msgspec.Meta(gt=0)] = 65535  # of a PNG, DN
+    make: str = ""
+    model: str = ""
+    variable: str = "x"  # of a .MAT file
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exposure_s: Positive | None = None  # nominal, from the file name or list
     iso: Positive | None = None
     sha256: str = ""  # of the file, where known
+    sensor: Sensor | None = None  # in place of the data set's; not in files.tsv
 
 
 class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +61,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: str  # folder of the truths
     split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
     pairs: int | None = None  # as published
+    sensor: Sensor | None = None  # of its mosaics
 
 
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,6 +82,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
     rules: tuple[Rule, ...] = ()  # instead of files.tsv
+    sensor: Sensor | None = None  # of mosaics that are no camera raws
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -84,6 +100,7 @@ class Scene(msgspec.Struct, frozen=True):
     inputs: tuple[Entry, ...]  # in the order of the manifest
     frames: tuple[Entry, ...] = ()  # what the truth is fused from, the truth among them
     final: Entry | None = None  # published picture
+    facts: Entry | None = None  # states what truth and inputs do not
 
 
 def load(name: str, base: Path | None = None) -> Manifest:
@@ -219,8 +236,9 @@ def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: 
     split = "train" if split == "val" and val == "train" else split
     frames = tuple(entry for entry in entries if entry.role == "frame")
     finals = [entry for entry in entries if entry.role == "final"]
-    final = finals[0] if finals else None
-    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames, final)
+    facts = [entry for entry in entries if entry.role == "facts"]
+    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames,
+                 finals[0] if finals else None, facts[0] if facts else None)  # fmt: skip
 
 
 def _chosen(inputs: list[Entry], protocol: Protocol) -> tuple[Entry, ...]:

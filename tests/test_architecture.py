@@ -29,7 +29,7 @@ MAY_SEE |= {"cli": set(MAY_SEE)}
 OWNERS = {
     "rawpy": {"raw"},
     "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
-    "h5py": {"shards"},
+    "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train"},
     "click": {"cli"},
 }

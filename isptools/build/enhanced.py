@@ -93,13 +93,13 @@ def picture_of(path: Path) -> tuple[bytes, Array]:
     """A file's bytes and its pixels; UnsupportedError with the reason if it is no such picture."""
     try:
         data = path.read_bytes()
-        return data, _colors(data, path)
+        return data, decoded(data, path)
     except OSError as error:
         raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
 
 
-def _colors(data: bytes, path: Path) -> Array:
-    """(H, W, 3) uint8 or uint16; the alpha of a PNG is left out."""
+def decoded(data: bytes, path: Path) -> Array:
+    """(H, W, 3) uint8 or uint16; the alpha of a PNG is left out. UnsupportedError."""
     suffix = path.suffix.lower()
     try:
         pixels: Array = imageio.imread(data, extension=suffix, **READERS[suffix])

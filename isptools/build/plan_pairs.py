@@ -1,7 +1,6 @@
 """Which pictures of two cameras belong together, and in which split; reads no pixels of patches."""
 
 import csv
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +12,13 @@ from isptools.build.journal import Source
 from isptools.build.ledger import Line
 from isptools.build.plan import Choice, File, Plan, Task, Unit
 from isptools.build.source import RAW
+from isptools.build.splits import hashed
 from isptools.frame import Kind
 from isptools.manifest import DataSet, Entry, Manifest, Rule, Split
 from isptools.recipe import Pairing, Recipe
 
 PICTURES = frozenset({"jpg", "jpeg", "png", "tif", "tiff"})
 TABLE = "pairs.csv"  # columns phone, dslr and, if wanted, scene and split
-TENTHS: tuple[Split, ...] = ("train",) * 8 + ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +164,6 @@ def _split(
         for couple in couples
         for name in [groups[couple.scene].name]
     ]
-
-
-def hashed(name: str) -> Split:
-    """Train, val or test, 8 : 1 : 1, from the name alone."""
-    return TENTHS[hashlib.sha256(name.encode()).digest()[0] % 10]
 
 
 def _groups(

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from isptools import raw
-from isptools.build import enhanced, folder, journal, lineup
+from isptools.build import enhanced, folder, journal, lineup, phase, reading
 from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
@@ -20,7 +20,7 @@ from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
 from isptools.develop.steps import Orient
-from isptools.frame import Array, Frame, UnsupportedError
+from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.manifest import DataSet
 from isptools.recipe import Recipe, Truth
 from isptools.shards import write
@@ -97,7 +97,7 @@ def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
 def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[Line]:
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
-        truth, lines = _merged(task, _read(task.truth, unit, work), unit, work)
+        truth, lines = _merged(task, _read(task.truth, unit, work, task.facts), unit, work)
         yield from lines
     except Refusal as refusal:
         yield _line(task.truth, unit, refusal)
@@ -107,7 +107,8 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
     number = None
     for file in task.inputs:
         try:
-            read = _read(file, unit, work)
+            read = _read(file, unit, work, task.facts)
+            _expect_phase(read.frame, truth.frame)
             read = replace(read, frame=_prepared(read.frame, work.recipe))
         except Refusal as refusal:
             yield _line(file, unit, refusal)
@@ -139,15 +140,20 @@ def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list
         raise Refusal("burst", one_line(error)) from None
 
 
-def _read(file: File, unit: Unit, work: Work, same: bool = True) -> Read:
+def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: bool = True) -> Read:
     """Read a file once: its hash and its frame. Refusal if it is not what was planned.
 
     With `same` its shape and kind must be those of the shard.
     """
     path = work.root / file.source.path
+    sensor = file.entry.sensor or work.data_set.sensor
     try:
         data = path.read_bytes()
-        frame = raw.read_bytes(data, file.source.path)
+        if work.recipe.published and sensor and file.entry.role == "truth":
+            frame = reading.picture(data, file.entry, file.source.path, sensor)
+        else:
+            beside = work.root / facts.source.path if facts else None
+            frame = reading.frame(data, file.entry, file.source.path, sensor, beside)
     except (raw.RawError, UnsupportedError, OSError) as error:
         detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
         raise Refusal("unreadable", detail, file.source.size) from None
@@ -157,9 +163,18 @@ def _read(file: File, unit: Unit, work: Work, same: bool = True) -> Read:
     if frame.capture.pixel_aspect != 1:
         aspect = frame.capture.pixel_aspect
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
-    if same and (frame.pixels.shape, frame.capture.kind) != (unit.shape, unit.kind):
+    if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise Refusal("changed", "the file changed while the build ran; run the build again")
     return Read(file, digest, frame)
+
+
+def _expect_phase(frame: Frame, truth: Frame) -> None:
+    """Where the truth is a linear picture, it shows whether the color filters are as stated."""
+    if truth.space is Space.CAMERA:
+        found = phase.found(frame.pixels, truth.pixels)
+        if phase.contradicts(found, frame.capture.cfa):
+            raise Refusal("wrong-phase", phase.told(found, frame.capture.cfa),
+                          phase.ratio(found, frame.capture.cfa))  # fmt: skip
 
 
 def _prepared(frame: Frame, recipe: Recipe) -> Frame:
@@ -194,7 +209,7 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
     for name, pixels in kept.items():
-        if pixels.shape != (*truth.frame.pixels.shape, 3):
+        if pixels.shape != (*truth.frame.pixels.shape[:2], 3):
             raise folder.BuildError(_size(work.recipe, name, pixels, truth.frame))
         if not np.isfinite(pixels).all():
             wrong = int(pixels.size - np.isfinite(pixels).sum())
@@ -224,9 +239,11 @@ def _render(frame: Frame, recipe: Recipe) -> tuple[Frame, dict[str, Array]]:
     """
     kept: dict[str, Array] = {}
     last = frame
-    for last in walk(frame, (*recipe.prepare, *recipe.develop)):
+    prepare = () if recipe.published else recipe.prepare
+    for last in walk(frame, (*prepare, *recipe.develop)):
         for name, truth in truths(recipe).items():
-            if truth.source == "develop" and last.space == truth.at:
+            own = truth.source == "develop" or (name == "restoration" and recipe.published)
+            if own and last.space == truth.at:
                 kept[name] = _on_sensor(last, frame)
     return replace(last, pixels=_on_sensor(last, frame)), kept
 

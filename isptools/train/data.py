@@ -21,6 +21,8 @@ Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: to
 PICTURES = ("raw", "restoration", "enhancement", "mask")  # of a batch; all else is facts
 TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
 STATIONS = {"restoration": {"xyz"}, "enhancement": {"srgb"}}
+# a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
+OWN_STATIONS = {("bilinear", "restoration"): {"xyz", "camera"}}
 KIND = {"packed": "bayer", "bilinear": "bayer", "xyz": "bayer", "xtrans": "xtrans"}
 # SID's X-Trans packing: per 6x6 cell four pixels a plane for planes 0 to 3 (R, G, B mixed rows are
 # as its authors have them), then G at fixed places of each 3x3
@@ -84,8 +86,9 @@ def open_shards(
             if space is None or missing:
                 what = missing[0] if missing else "the shard"
                 raise ValueError(f"{table.path}: {what} has no {name} truth, which this needs")
-            if space not in STATIONS[name]:
-                wanted = " or ".join(STATIONS[name])
+            fitting = OWN_STATIONS.get((prepare, name), STATIONS[name])
+            if space not in fitting:
+                wanted = " or ".join(sorted(fitting))
                 raise ValueError(f"{table.path}: {name} stands at {space}, expected {wanted}")
     return opened
 
