@@ -45,7 +45,7 @@ def command(
     except (ValueError, AssertionError) as error:  # torch asserts where it was built without CUDA
         raise click.ClickException(" ".join(str(error).split())) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
+        raise click.ClickException(f"{error.filename or out}: {error.strerror or error}") from None
 
 
 def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:

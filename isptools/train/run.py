@@ -22,7 +22,7 @@ from isptools.train.settings import Settings, Stage
 from isptools.train.task import Task, span
 
 VALIDATION = 8  # cuts, the same ones every time
-Show = Callable[[str, int, int, float], None]  # stage, step, of, loss
+Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,17 @@ def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: A
         for m, p in zip(mean, trained, strict=False):
             m.lerp_(p.detach(), 1 - settings.ema)
         last = step + 1 == length
-        if last or (step + 1) % settings.log_every == 0:
+        told = last or (step + 1) % settings.log_every == 0
+        if told:
             log.write(
                 step + 1, rate, _validated(task, settings, job, fabric, log if last else None)
             )
-            job.show(stage.train, step + 1, length, loss.item())
+        job.show(stage.train, step + 1, length, loss.item() if told else None)
         if last and mean:
             for m, p in zip(mean, trained, strict=True):
                 p.data.copy_(m)
         if last or step + 1 == until or (step + 1) % settings.save_every == 0:
-            log.expect_finite()
+            log.expect_finite(trained)
             if fabric.is_global_zero:
                 save(_file(job, stage), _facts(settings) | {
                     "step": step + 1, "done": last, "model": camera.state_dict(), "mean": mean,
@@ -123,21 +124,29 @@ def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: 
     for micro in range(settings.accumulate):
         batch, turns = log.wait(lambda: fabric.to_device(next(batches)))
         batch = data.arranged(batch, turns)
+        last = micro + 1 == settings.accumulate
         try:
-            with fabric.no_backward_sync(model, enabled=micro + 1 < settings.accumulate):
+            with fabric.no_backward_sync(model, enabled=not last):
                 loss = model(batch) / settings.accumulate
                 fabric.backward(loss)
+            total += loss.detach()
+            if last:
+                optimizer.step()
+            continue
         except torch.cuda.OutOfMemoryError:
-            fits = fitting_patch(model, batch, settings.patch)
-            raise TrainError(
-                f"a patch of {settings.patch} pixels does not fit into this GPU's memory; "
-                + (f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does")
-            ) from None
-        total += loss.detach()
-    optimizer.step()
+            pass  # what the error holds is free again behind this block
+        raise TrainError(_too_large(model.module, batch, settings, fabric))
     optimizer.zero_grad(set_to_none=True)
     log.add(total)
     return total
+
+
+def _too_large(task: Any, batch: dict[str, Tensor], settings: Settings, fabric: Any) -> str:
+    with fabric.autocast():
+        fits = fitting_patch(task, batch, settings.patch)
+    return f"a patch of {settings.patch} pixels does not fit into this GPU's memory; " + (
+        f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does"
+    )
 
 
 def _loader(

@@ -1,5 +1,8 @@
 """What the loader may do to a picture, and what it may not."""
 
+import time
+
+import h5py
 import numpy as np
 import pytest
 
@@ -66,6 +69,85 @@ def test_items_are_cuts_of_the_shard(shards_folder):
         ]  # fmt: skip
         assert any(np.array_equal(ours, view) for view in views), "one symmetry for all pictures"
         assert item["restoration_scale"].item() == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("cfa", PHASES)
+@pytest.mark.parametrize("symmetry", range(8))
+def test_the_device_turns_batches_as_numpy_does(cfa, symmetry):
+    """Every picture of an item the same way, RGGB behind it; items of a batch each their own."""
+    letters, y, x = colors(cfa, (9, 9))
+    top, left, _ = data.phase(cfa, symmetry, 9)
+    number = (y * 9 + x).astype(np.uint16) + 40000
+    raw = torch.from_numpy(np.stack([number, number]))
+    both = torch.from_numpy(np.stack([np.stack([number % 251] * 3)] * 2).astype(np.uint8))
+    batch = {"raw": raw, "enhancement": both, "mask": both[:, 0], "black": torch.zeros(2, 4)}
+    out = data.arranged(batch, [(symmetry, top, left), (0, 1, 0)])
+    expected = data.turned(number, symmetry)[top : top + 8, left : left + 8]
+    np.testing.assert_array_equal(out["raw"][0].numpy(), expected)
+    np.testing.assert_array_equal(out["raw"][1].numpy(), number[1:, :8])
+    np.testing.assert_array_equal(out["enhancement"][0, 2].numpy(), expected % 251)
+    np.testing.assert_array_equal(out["mask"][0].numpy(), expected % 251)
+    seen = letters.ravel()[expected - 40000]
+    np.testing.assert_array_equal(seen, colors("RGGB", (8, 8))[0])
+
+
+def test_a_batch_stays_until_the_next_is_asked_for(shards_folder):
+    source = data.open_shards(shards_folder, "train", "packed", ("restoration",))
+    cuts = data.Cuts(source, 32, 1, ("restoration",))
+    for workers in (1, 2):
+        fresh = feed.loader(cuts, range(12), feed.Feed(batch=2))
+        for batch, turns in feed.batches(cuts, range(12), feed.Feed(2, workers)):
+            time.sleep(0.02)  # the others are well ahead by now
+            expected, ours = next(fresh), data.arranged(batch, turns)
+            assert all(torch.equal(ours[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_shard_is_one_line(workers, tmp_path):
+    path = made.shard(tmp_path)
+    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    cuts = data.Cuts(source, 32, 1, ("restoration",))
+    with h5py.File(path) as file:
+        places = [file["input"].id.get_chunk_info(n) for n in range(9)]
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[place.byte_offset : place.byte_offset + place.size] = b"\xff" * place.size
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.h5: can't be read: .*damaged") as caught:
+        list(feed.loader(cuts, range(8), feed.Feed(workers=workers)))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_fused_truths_are_masks(tmp_path):
+    from isptools.shards import write  # noqa: PLC0415 - for this shard
+    from isptools.shards.schema import FusionRow  # noqa: PLC0415 - for this shard
+
+    weight = np.ones((50, 70), np.float32)
+    weight[:, 20:30] = 0
+    weight[10:12] = 0.004
+    with write.shard(tmp_path, made.spec(weighted=True)) as writer:
+        truths = made.truth(0)
+        at = writer.truth(made.truth_row("s/long", "s"), truths, made.capture(), ())
+        row = FusionRow(key="s/long", frames=4, refused=0, effective_frames=3.5, trusted=0.0)
+        writer.fusion(row, weight)
+        facts = made.input_row("s/0", "s", **dict.fromkeys(made.spec().pictures, at))
+        writer.input(facts, made.mosaic(0), made.capture(), ())
+    made.shard(tmp_path, made.spec("b.h5"), ("s3",))  # one that was not fused
+    source = data.open_shards(tmp_path, "train", "packed", ("enhancement",))
+    cuts = data.Cuts(source, 40, 0, ("enhancement",))
+    masked, whole = [], 0
+    for n, batch in enumerate(feed.loader(cuts, range(12), feed.Feed())):
+        i, (top, left, side, _) = cuts.crops.window(n)
+        trusted = data.trusted(batch)
+        assert trusted.shape == (1, 1, 40, 40)
+        if source.facts(i).scene == "s":
+            expected = weight[top : top + side, left : left + side] > 0
+            masked.append((int((~trusted).sum()), int((~expected).sum())))
+        else:
+            whole += bool(trusted.all())
+    assert whole
+    assert all(abs(ours - theirs) <= 2 * 41 for ours, theirs in masked), "but for the margin"
+    assert any(ours for ours, _ in masked)
 
 
 def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
