@@ -59,7 +59,7 @@ class Tiles:
         spare = self.spare
         skipped, stored = self.dataset.id.read_direct_chunk(place)
         if skipped and len(stored) == spare.nbytes:  # HDF5 may leave what it could not pack
-            spare.flat = np.frombuffer(stored, spare.dtype)
+            spare[...] = np.frombuffer(stored, spare.dtype).reshape(spare.shape)
             return
         size, block = int.from_bytes(stored[:8], "big"), int.from_bytes(stored[8:HEADER], "big")
         if skipped or size != spare.nbytes or not block:
