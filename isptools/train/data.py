@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from isptools import patches, shards
+from isptools import shards
 from isptools.train.models import Prepare
 
 Array = NDArray[Any]
@@ -101,7 +101,7 @@ class Cuts:
     """
 
     def __init__(self, source: shards.Shards, size: int, seed: int, truths: Sequence[str]) -> None:
-        margin = patches.period(source.facts(0).cfa) - 1
+        margin = math.isqrt(len(source.facts(0).cfa)) - 1
         self.size, self.seed, self.truths = size, seed, tuple(truths)
         self.source, self.crops = source, source.crops(size + margin, seed)
         self.masked = any(table.fusions for table in source.tables)

@@ -34,12 +34,16 @@ def launched(place: Place, precision: str) -> Any:
     many = local * nodes > 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on other hardware
-        fabric = Fabric(
-            accelerator=kind,
-            devices=[int(index)] if index else local,
-            num_nodes=nodes,
-            precision=PRECISIONS[precision],  # type: ignore[arg-type] # one of Fabric's names
-            strategy="ddp" if many else "auto",
-        )
+        try:
+            fabric = Fabric(
+                accelerator=kind,
+                devices=[int(index)] if index else local,
+                num_nodes=nodes,
+                precision=PRECISIONS[precision],  # type: ignore[arg-type] # one of Fabric's names
+                strategy="ddp" if many else "auto",
+            )
+        except Exception as error:  # Lightning has types of its own for a device that is not there
+            said = " ".join(str(error).split())[:150]
+            raise TrainError(f"--device {place.device}: can't be used here ({said})") from None
         fabric.launch()
     return fabric

@@ -19,7 +19,7 @@ from isptools.train.memory import fitting_patch
 from isptools.train.models import Camera, build, least
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
-from isptools.train.task import Task, span
+from isptools.train.task import Task, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
 Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
@@ -51,6 +51,8 @@ def train(settings: Settings, job: Job) -> Path:
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
         raise TrainError(f"these settings have no stage {job.only!r}")
+    for stage in stages:  # before hours are spent on the first one
+        data.open_shards(job.shards, "train", camera.prepare, needs(camera, stage.train))
     for stage in stages:
         if not _stage(camera, settings, stage, job, fabric):
             raise TrainError(f"stopped; run the same command to go on from {job.out}")

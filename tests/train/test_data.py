@@ -1,6 +1,7 @@
 """What the loader may do to a picture, and what it may not."""
 
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -246,3 +247,27 @@ def test_the_input_is_cut_where_the_truth_is_saturated():
     x = data.prepared(batch_of(mosaic), "packed", noise=False)
     assert x.max() == 1
     assert data.prepared(batch_of(mosaic - 1000), "packed", noise=False).min() < -0.1
+
+
+def resident():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc on this system")
+def test_memory_does_not_grow_with_the_data_read(tmp_path):
+    """Cuts of ten times the memory that may be added: nothing read is kept."""
+    made.shard(tmp_path, made.spec(shape=(900, 1200), tile=252), ("s1",))
+    truths = ("restoration", "enhancement")
+    source = data.open_shards(tmp_path, "train", "packed", truths)
+    cuts = data.Cuts(source, 510, 0, truths)
+    fresh = feed.batches(cuts, range(110), feed.Feed())
+    for _ in range(10):
+        next(fresh)
+    before, read = resident(), 0
+    for batch, _ in fresh:
+        read += sum(batch[name].numel() * batch[name].element_size() for name in ("raw", *truths))
+    assert read > 280e6
+    assert resident() - before < 28

@@ -21,6 +21,7 @@ from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
+from tests.shards import made  # noqa: E402 - behind the skip
 
 ALL = ("restore", "enhance", "joint")
 CPU = Place("cpu")
@@ -145,6 +146,15 @@ def test_precision_and_memory_layout(shards_folder, tmp_path):
                      display="code", color=0.1, variation=0.1)  # fmt: skip
     train(settings, Job(shards_folder, tmp_path, CPU))
     assert all(value.isfinite().all() for value in weights(tmp_path).values())
+
+
+def test_a_truth_that_a_later_stage_needs_is_missed_at_once(tmp_path):
+    pictures = {"restoration": made.spec().pictures["restoration"]}
+    (tmp_path / "shards").mkdir()
+    made.shard(tmp_path / "shards", made.spec(pictures=pictures))
+    with pytest.raises(ValueError, match="no enhancement truth"):
+        train(quick(), Job(tmp_path / "shards", tmp_path / "run", CPU))
+    assert not (tmp_path / "run/restore.pt").exists()
 
 
 def test_half_precision_needs_a_gpu(shards_folder, tmp_path):

@@ -182,6 +182,23 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     done = invoke("develop", run_folder / "model.pt", *raws, "--out", tmp_path / "many")
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "many").glob("*.png"))) == 2
+    (tmp_path / "bad.dng").write_bytes(b"no raw")
+    words = ("develop", run_folder, tmp_path / "bad.dng", raws[0], tmp_path / "none.dng")
+    done = invoke(*words, "--out", tmp_path / "some")
+    assert done.exit_code == 1
+    assert [line[:5] for line in done.stderr.splitlines()] == ["Error", "Error"]
+    assert "bad.dng" in done.stderr
+    assert "none.dng" in done.stderr
+    assert len(list((tmp_path / "some").glob("*.png"))) == 1, "the good one is there all the same"
+
+
+def test_a_tile_too_large_for_a_gpu_says_what_to_try(monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(infer, "_through", full)
+    with pytest.raises(ValueError, match="try --tile 512"):
+        infer.develop(trained("deepisp-low"), mosaic(), tile=1024)
 
 
 @pytest.mark.parametrize(
@@ -192,6 +209,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
         (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
         (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
         (("train", "cameranet", "--shards", "s", "--out", "file/o", "--preset", "tiny"), "file"),
+        (("train", "cameranet", "--shards", "s", "--out", "o", "--device", "cuda:99"), "cuda:99"),
         (("eval", "none", "--shards", "none"), "no such checkpoint"),
         (("develop", "none", "a.dng", "--out", "x.jpg"), ".tif, .tiff or .png"),
         (("develop", "none", "a.dng", "--out", "x.png"), "no such checkpoint"),
