@@ -11,6 +11,8 @@ from isptools.develop.chain import stations
 from isptools.develop.steps import Step
 from isptools.frame import Space
 
+Share = Annotated[float, msgspec.Meta(ge=0)]
+
 
 class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is kept of the walk: the picture at one station, as integers or floats on disk."""
@@ -24,6 +26,11 @@ class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # restoration: the scene's truth, a linear picture as it comes)
     source: Literal["develop", "files", "published"] = "develop"
     note: str = ""  # what people must know about it; stored in the shard
+    # pixels: three quarters of a published picture's tiles must lie closer to the developed raw
+    within: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    # whole pixels by which a published picture may be moved until it does; such a one may also be
+    # smaller than the raw. Cameras keep to themselves where they cut their pictures out
+    reach: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
 
 
 class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,6 +63,24 @@ class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`white` must be above `black`")
 
 
+class Scenes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which scenes of FiveK or S7-ISP, which of their files, and how they are split."""
+
+    cameras: tuple[str, ...] = ()  # "Make Model" as the manifest's index has it; () takes all
+    published: str = (
+        ""  # a published list of the manifest: its scenes (S7-ISP: all), and its splits
+    )
+    # train, val, test of what no list settles, scaled to what there is: by the hash of the name
+    shares: tuple[Share, Share, Share] = (1, 0, 0)
+    each: Annotated[int, msgspec.Meta(gt=0)] | None = None  # scenes of a camera, by the same hash
+    expert: Literal["a", "b", "c", "d", "e"] = "c"  # of FiveK, where a published picture is kept
+    input: Literal["short", "medium"] = "short"  # of S7-ISP: the dark raw, or the well-lit one
+
+    def __post_init__(self) -> None:
+        if not sum(self.shares):
+            raise ValueError("`shares` of train, val and test must not all be 0")
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One strict TOML. Workers, folders and verbosity are not in it: they change no bytes."""
 
@@ -71,6 +96,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: Literal["file", "fused"] = "file"  # of a burst: the published raw, or our own fusion
     fusion: Literal["truth", "view"] = "truth"  # which merge a fused truth takes
     results: str = ""  # of HDR+: the folder of published results
+    black: Annotated[float, msgspec.Meta(ge=0)] | None = None  # DN, in place of the files' own
+    scenes: Scenes | None = None  # of data sets that an index or a rule divides
     parts: tuple[
         str, ...
     ] = ()  # names of the manifest's rules that are taken, in MSR; () takes all

@@ -22,6 +22,8 @@ BELOW_BUILD = {
 }
 MAY_SEE = BELOW_BUILD | {
     "build": set(BELOW_BUILD),
+    "own": {*BELOW_BUILD, "build"},
+    "get": {"manifest", "shipped"},
     "report": {"shards", "measure"},
     "train": {"shards", "measure", "frame"},
 }
@@ -32,6 +34,8 @@ OWNERS = {
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train"},
     "click": {"cli"},
+    "fsspec": {"get"},
+    "aiohttp": {"get"},
 }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from isptools import raw
-from isptools.build import layout_msr, layout_sidd
+from isptools.build import layout_fivek, layout_msr, layout_s7, layout_sidd
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
@@ -22,6 +22,7 @@ from isptools.recipe import Recipe
 
 PAYLOAD = re.compile(r"payload_N(\d+)\.dng", re.IGNORECASE)
 RESULTS = ("results_20171023", "results_20161014")  # later ones first
+INDEXED = {"fivek": layout_fivek.listed, "s7-isp": layout_s7.listed}  # these take [scenes]
 OTHERS = {"msr": layout_msr.listed, "sidd": layout_sidd.listed}
 STOPS_FROM = 50.0  # ISO: strata of the split are octaves from here
 
@@ -60,6 +61,11 @@ def listed(recipe: Recipe, manifest: Manifest, place: Path) -> tuple[Manifest, l
     manifest's share says, are test scenes. Other manifests pass as they are.
     """
     data_set = manifest.data_set
+    if data_set.layout in INDEXED:
+        found, left_out = INDEXED[data_set.layout](manifest, recipe, place)
+        return msgspec.structs.replace(manifest, entries=found), left_out
+    if recipe.scenes:
+        raise BuildError(f"recipe {recipe.name}: {data_set.name} is not divided by [scenes]")
     if data_set.layout == "files":
         return manifest, []
     if data_set.layout in OTHERS:
@@ -151,12 +157,12 @@ def _folders(data_set: DataSet, recipe: Recipe, place: Path) -> Listing:
             count = f"a burst needs at least two raw files, the folder holds {len(names)}"
             listing.leave_out(burst, "no-burst", count)
             continue
-        burst.reference = _sharpest([root / path for path in burst.frames])
+        burst.reference = sharpest([root / path for path in burst.frames])
         listing.bursts.append(burst)
     return listing
 
 
-def _sharpest(paths: Sequence[Path]) -> int:
+def sharpest(paths: Sequence[Path]) -> int:
     """Of the first frames; one that can't be used is passed over."""
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):

@@ -186,8 +186,7 @@ class _Look:
         self.facts = self._file(scene, scene.facts) if scene.facts else None
         if scene.facts and not self.facts:
             return self._drop(scene, "facts-missing", f"{scene.facts.path} can't be used")
-        mark = "-fused" if scene.frames else "-truth" if self.linear else ""
-        truth = self._file(scene, scene.truth, mark)
+        truth = self._file(scene, scene.truth, _mark(scene, self.linear))
         header = self._header(scene, truth) if truth else None
         if not (truth and header and self._mosaic(scene, truth, header)):
             return self._drop(scene, "truth-missing", self._why(scene))
@@ -272,7 +271,8 @@ class _Look:
 
     def _drop(self, scene: Scene, reason: str, detail: str) -> list[tuple[Scene, Task, raw.Header]]:
         for entry in scene.inputs:
-            if self._file(scene, entry):
+            told = reason == "truth-missing" and entry.path == scene.truth.path
+            if not told and self._file(scene, entry):
                 self._note(scene, entry.path, "refused", reason, detail)
         return []
 
@@ -298,6 +298,15 @@ def difference(header: raw.Header, truth: raw.Header) -> tuple[str, str]:
 
 def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _mark(scene: Scene, linear: bool) -> str:
+    """What tells the key of a truth from that of an input of the same file."""
+    if scene.frames:
+        return "-fused"
+    if linear:
+        return "-truth"
+    return "-developed" if scene.truth.path in {entry.path for entry in scene.inputs} else ""
 
 
 def _stem(entry: Entry) -> str:

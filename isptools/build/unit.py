@@ -107,7 +107,8 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
     number = None
     for file in task.inputs:
         try:
-            read = _read(file, unit, work, task.facts)
+            same = file.source == task.truth.source and not task.frames
+            read = replace(truth, file=file) if same else _read(file, unit, work, task.facts)
             _expect_phase(read.frame, truth.frame)
             read = replace(read, frame=_prepared(read.frame, work.recipe))
         except Refusal as refusal:
@@ -165,7 +166,21 @@ def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: b
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise Refusal("changed", "the file changed while the build ran; run the build again")
-    return Read(file, digest, frame)
+    return Read(file, digest, _with_black(frame, work.recipe.black))
+
+
+def _with_black(frame: Frame, black: float | None) -> Frame:
+    """The frame with the recipe's black level, where it has one, for that of the file."""
+    facts = frame.capture
+    if black is None:
+        return frame
+    if black >= facts.white:
+        detail = f"the recipe's black level {black:g} is not below the white level {facts.white}"
+        raise Refusal("black-level", detail, black)
+    levels, integers = (black,) * len(facts.black), (int(black),) * len(facts.black)
+    origins = (*facts.origins, ("black", "recipe"))
+    capture = replace(facts, black=levels, black_libraw=integers, origins=origins)
+    return replace(frame, capture=capture)
 
 
 def _expect_phase(frame: Frame, truth: Frame) -> None:
@@ -199,13 +214,15 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
         if task.enhanced and work.pictures:
             path = work.pictures / task.enhanced.path
             own = enhanced.read(path, last.pixels, truth.frame.capture.flip)
-        elif task.enhanced:
-            own = lineup.read(work.root / task.enhanced.path, last.pixels, truth.frame.capture)
+        elif task.enhanced and work.recipe.enhancement:
+            path, kept_as = work.root / task.enhanced.path, work.recipe.enhancement
+            fit = lineup.Fit(work.data_set.pictures, kept_as.within, kept_as.reach)
+            own = lineup.read(path, last.pixels, truth.frame.capture, fit)
         if task.enhanced:
             kept["enhancement"] = own.pixels
             row = _own(row, task.enhanced.path, own)
-    except lineup.ShiftedError as error:
-        raise Refusal("misaligned", one_line(error), error.pixels) from None
+    except lineup.MisfitError as error:
+        raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
     for name, pixels in kept.items():
@@ -261,8 +278,10 @@ def truths(recipe: Recipe) -> dict[str, Truth]:
 
 
 def _drop(task: Task, unit: Unit, reason: str, detail: str) -> Iterator[Line]:
+    """A line for each input of a refused truth; the truth's own file has one."""
     for file in task.inputs:
-        yield _line(file, unit, Refusal(reason, detail))
+        if file.source != task.truth.source:
+            yield _line(file, unit, Refusal(reason, detail))
 
 
 def _line(file: File, unit: Unit, refusal: Refusal) -> Line:

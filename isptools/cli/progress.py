@@ -21,6 +21,9 @@ STAGES = {
     "inputs": "building",
     "frames": "fusing",
     "shards": "checking",
+    "rows": "measuring",
+    "files": "reading files",
+    "megabytes": "downloading, MB",
 }
 PAUSE = 5.0  # seconds between two lines
 

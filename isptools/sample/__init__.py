@@ -19,14 +19,15 @@ from isptools import manifest as manifests
 from isptools.frame import Frame
 from isptools.manifest import DataSet, Entry, Manifest, Rule
 from isptools.raw import write_dng
-from isptools.sample import hdrplus, msr, pairs, scenes, sidd
+from isptools.sample import fivek, hdrplus, msr, pairs, s7, scenes, sidd
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
 RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
 BURSTS = ("hdrplus",)
+INDEXED = {"fivek": fivek, "s7-isp": s7}
 MOSAICS = {"msr": (msr.write, msr.SIZE), "sidd": (sidd.write, sidd.SIZE)}
-NAMES = (*RAW_NAMES, *BURSTS, *pairs.NAMES, *MOSAICS)
+NAMES = (*RAW_NAMES, *BURSTS, *INDEXED, *pairs.NAMES, *MOSAICS)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
 __all__ = ["BURSTS", "NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write"]
@@ -40,6 +41,8 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """
     if name in BURSTS:
         return list(hdrplus.write(out, seed))
+    if name in INDEXED:
+        return list(INDEXED[name].write(out, seed))
     if name in pairs.NAMES:
         return pairs.write(name, out, seed)
     if name in MOSAICS:
@@ -99,6 +102,10 @@ def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
     if name in BURSTS:
         return msgspec.structs.replace(official, data_set=_of_code(official, hdrplus.SIZE))
+    if name in INDEXED:
+        known = tuple(row for row in official.known if row.scene in INDEXED[name].SHOTS)
+        facts = _of_code(official, INDEXED[name].SIZE)
+        return msgspec.structs.replace(official, data_set=facts, known=known)
     if name in pairs.NAMES or name in MOSAICS:
         facts = _of_code(official, MOSAICS[name][1] if name in MOSAICS else "some pictures")
         facts = msgspec.structs.replace(facts, rules=tuple(map(_rule_of_code, facts.rules)))

@@ -17,7 +17,7 @@ from isptools.sample import scenes
 
 CODE = 21  # part of every seed
 HEIGHT, WIDTH = 132, 220
-DOWN = 3  # pictures are means of so many pixels a side, as the data set's are downscaled
+DOWN = 2  # pictures are means of so many pixels a side, as the data set's are downscaled
 FULL = 65535
 BRIGHT = 0.8  # of full scale: a white card; lamps are cut off
 SHOT, READ = 2e-4, 2.5e-5  # variance of the noise = SHOT x + READ

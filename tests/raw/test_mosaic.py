@@ -39,7 +39,9 @@ def test_version_7_3_is_hdf5_that_lies_column_by_column(tmp_path, dtype):
     path.write_bytes(data)
     with h5py.File(path) as file:
         np.testing.assert_array_equal(file["x"][()], values.T)
-        assert file["x"].attrs["MATLAB_class"] == {"float32": b"single", "float64": b"double"}[dtype]
+        assert (
+            file["x"].attrs["MATLAB_class"] == {"float32": b"single", "float64": b"double"}[dtype]
+        )
     with pytest.raises(NotImplementedError, match=r"v7\.3"):
         scipy.io.loadmat(path)
     np.testing.assert_array_equal(mat.array(data, "a", "x"), values)
@@ -73,7 +75,7 @@ def test_damaged_files_are_one_line(tmp_path, data, message):
     path = tmp_path / "a.MAT"
     path.write_bytes(data)
     for call in (lambda: mat.array(data, "a.MAT", "x"), lambda: mat.shape(path, "x")):
-        with pytest.raises(RawError, match="a.MAT: ") as told:
+        with pytest.raises(RawError, match=r"a\.MAT: ") as told:
             call()
         assert message in str(told.value)
         assert "\n" not in str(told.value)
@@ -149,7 +151,8 @@ def test_imfinfos_facts_are_libraws(tmp_path, lights):
     info = {
         "Make": "isptools", "Model": "probe", "Orientation": 6.0, "ColorMatrix1": flat(WARM),
         "ColorMatrix2": flat(D65), "CalibrationIlluminant1": float(lights[0]),
-        "CalibrationIlluminant2": float(lights[1]), "AsShotNeutral": np.array([[0.5, 1, 1 / 1.625]]),
+        "CalibrationIlluminant2": float(lights[1]),
+        "AsShotNeutral": np.array([[0.5, 1, 1 / 1.625]]),
         "UnknownTags": sidd._tags({33422: (1, 0, 2, 1),
                                    51041: (1e-3, 1e-5, 2e-3, 2e-5, 3e-3, 3e-5)}),
     }  # fmt: skip
