@@ -22,7 +22,7 @@ OPTIONS = {
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
     "develop": ["model", "raws", "out", "gain", "tile", "device"],
-    "eval": ["run", "shards", "split", "out", "tile", "baselines"],
+    "eval": ["run", "shards", "split", "out", "tile", "baselines", "camera"],
     "export": ["model", "onnx", "size"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
     "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from isptools import measure, shards
 from isptools.frame import Capture
 from isptools.measure.msr import BORDER
+from isptools.shards.schema import InputRow
 from isptools.train import data
 from isptools.train.infer import Mosaic, develop
 from isptools.train.models import Camera
 
 F32 = NDArray[np.float32]
-Baseline = Callable[[NDArray[np.uint16], Capture], NDArray[Any]]  # mosaic, facts -> (H, W, 3) sRGB
+# mosaic, what its file states, its row -> (H, W, 3) uint16 sRGB, or None where there is no picture
+Baseline = Callable[[NDArray[np.uint16], Capture, InputRow], NDArray[Any] | None]
 COLUMNS = ("psnr", "ssim", "ms_ssim", "s_cielab", "color_angle")
 MSR_COLUMNS = ("psnr_linear", "psnr_srgb")
 
@@ -63,8 +65,9 @@ def scores(
         yield Score("network", facts.key, measured(picture.transpose(1, 2, 0), truth))
         if name == "enhancement" or station(source) == "camera":
             for method, render in baselines.items():
-                shown = render(source.raw(i), source.capture(i))
-                yield Score(method, facts.key, measured(shown / np.float32(65535), truth))
+                shown = render(source.raw(i), source.capture(i), facts)
+                if shown is not None:
+                    yield Score(method, facts.key, measured(shown / np.float32(65535), truth))
 
 
 def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
