@@ -85,6 +85,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: str  # folder of the truths
     split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
     pairs: int | None = None  # as published
+    numbered: bool = False  # published as 0, 1, 2, ... without gaps
     sensor: Sensor | None = None  # of its mosaics
 
 
@@ -99,6 +100,13 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefix: str = ""  # of the bucket's objects, left out of their places
     usual: bool = True  # taken if no part is named
     packed: bool = False  # an archive that is to be unpacked
+
+
+class Unpaired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A published folder of pictures that have no other side: no recipe of pairs can take them."""
+
+    folder: str  # below the root
+    pictures: int | None = None  # as published
 
 
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,6 +131,7 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pictures: Literal["srgb", "prophoto"] = "srgb"  # color of published pictures without a profile
     rotated: tuple[str, ...] = ()  # "Make Model" of sensors at 45 degrees, which have no grid here
     sensor: Sensor | None = None  # of mosaics that are no camera raws
+    unpaired: tuple[Unpaired, ...] = ()  # beside the rules
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -49,6 +49,7 @@ def plan_pairs(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
         couples = list(_couples(data_set, root, pair, lines))
     if not couples:
         raise BuildError(source.missing(data_set, place))
+    lines.extend(_unpaired(data_set, root))
     couples = _split(couples, root, pair, lines, choice)
     tasks = [
         (couple.split, _task(couple, data_set))
@@ -86,6 +87,7 @@ def _couples(data_set: DataSet, root: Path, pair: Pairing, lines: list[Line]) ->
         return
     for rule in _rules(data_set, pair):
         inputs, truths = _stems(root, rule.input, lines), _stems(root, rule.truth, lines)
+        lines.extend(_published(rule, inputs, truths))
         for stem in sorted(inputs | truths, key=_natural):
             scene = f"{rule.name}/{stem}"
             if stem not in inputs or stem not in truths:
@@ -116,6 +118,34 @@ def _entered(manifest: Manifest, folder: source.Folder, lines: list[Line]) -> It
             phone, dslr = (found.source for _, found in files)
             if phone and dslr:
                 yield Couple(scene.scene, scene.split, phone, dslr)
+
+
+def _published(rule: Rule, inputs: Iterable[str], truths: Iterable[str]) -> Iterator[Line]:
+    """How the folders differ from what was published: gaps in the numbers, and the count."""
+    here = set(inputs) & set(truths)
+    if not here:
+        return
+    if rule.numbered:
+        last = max((int(stem) for stem in here if stem.isdecimal()), default=-1)
+        gaps = [number for number in range(last) if str(number) not in here]
+        if gaps:
+            detail = f"numbers run from 0 without gaps; {len(gaps)} up to {last} are not here, "
+            detail += f"the first is {gaps[0]}"
+            yield Line(rule.split or "", "", rule.input, "noted", "gaps", detail, float(len(gaps)))
+    if rule.pairs not in {None, len(here)}:
+        detail = f"{len(here)} pairs are here, {rule.pairs} were published"
+        yield Line(rule.split or "", "", rule.input, "noted", "count", detail, float(len(here)))
+
+
+def _unpaired(data_set: DataSet, root: Path) -> Iterator[Line]:
+    """Published pictures without another side are named, not passed over."""
+    for each in data_set.unpaired:
+        files = sorted((root / each.folder).glob("*.*"))
+        many = f", {each.pictures} were published" if each.pictures else ""
+        detail = f"one of {len(files)} pictures without another side{many}"
+        for path in files:
+            name = path.relative_to(root).as_posix()
+            yield Line("", "", name, "excluded", "no-other-side", detail)
 
 
 def _stems(root: Path, folder: str, lines: list[Line]) -> dict[str, Source]:
