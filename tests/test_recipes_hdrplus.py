@@ -82,6 +82,23 @@ def test_two_jobs_give_the_same_bytes(bucket, published, tmp_path):
     assert digests(tmp_path / "fused1") == digests(tmp_path / "fused2")
     assert len(digests(tmp_path / "fused1")) >= 2
     assert not check(tmp_path / "fused1")
+    _weights_are_the_fusions(bucket, tmp_path / "fused1")
+
+
+def _weights_are_the_fusions(bucket, out):
+    """The first burst of the shards, fused once more."""
+    with shards.open(out, "train") as opened:
+        facts, stored, row = opened.facts(0), opened.weight(0), opened.fusion(0)
+    folder = bucket / "bursts" / facts.scene
+    number = int(np.load(folder / "clean.npz")["reference"])
+    paths = sorted(folder.glob("payload_N*.dng"))
+    frames = [raw.read(path) for path in (paths[number], *paths[:number], *paths[number + 1 :])]
+    found = fuse(frames, How(reference=0, method="truth"))
+    np.testing.assert_allclose(stored / 255, found.weight, atol=0.5 / 255 + 1e-6)
+    assert ((stored == 0) == (found.weight == 0)).all()
+    assert 0 < (stored == 0).mean() < 0.1
+    assert (row.frames, row.refused) == (len(frames), 0)
+    assert row.effective_frames == pytest.approx(found.effective_frames)
 
 
 def test_strata_of_iso_are_split_alike(published):

@@ -35,7 +35,7 @@ class Frames(Sequence[Frame]):
 def fused(
     task: Task, truth: Read, read: Callable[[File], Frame], recipe: Recipe
 ) -> tuple[Read, list[Line]]:
-    """The truth with fused pixels, and a line for each frame that was refused.
+    """The truth with fused pixels and what made them, and a line for each frame that was refused.
 
     BurstError if the burst can't be fused.
     """
@@ -49,4 +49,4 @@ def fused(
         entry = task.frames[each.frame].entry
         lines.append(Line(entry.split, entry.scene, entry.path, "refused", f"burst-{each.reason}",
                           f"not fused: {each.detail}", each.number))  # fmt: skip
-    return replace(truth, frame=made.frame), lines
+    return replace(truth, frame=made.frame, fused=made), lines

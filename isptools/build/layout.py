@@ -1,20 +1,20 @@
 """Data sets whose files are listed by their folders: bursts, one folder each."""
 
-import csv
 import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 
 from isptools import raw
+from isptools.build import layout_fivek, layout_msr, layout_s7, layout_sidd
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
+from isptools.build.splits import LISTED, own
 from isptools.burst.reference import FIRST, sharpness
 from isptools.frame import UnsupportedError
 from isptools.manifest import DataSet, Entry, Manifest, Split
@@ -22,7 +22,8 @@ from isptools.recipe import Recipe
 
 PAYLOAD = re.compile(r"payload_N(\d+)\.dng", re.IGNORECASE)
 RESULTS = ("results_20171023", "results_20161014")  # later ones first
-LISTED = "splits.tsv"  # the user's own split, at the root: lines of scene, tab, split
+INDEXED = {"fivek": layout_fivek.listed, "s7-isp": layout_s7.listed}  # these take [scenes]
+OTHERS = {"msr": layout_msr.listed, "sidd": layout_sidd.listed}
 STOPS_FROM = 50.0  # ISO: strata of the split are octaves from here
 
 
@@ -60,8 +61,16 @@ def listed(recipe: Recipe, manifest: Manifest, place: Path) -> tuple[Manifest, l
     manifest's share says, are test scenes. Other manifests pass as they are.
     """
     data_set = manifest.data_set
+    if data_set.layout in INDEXED:
+        found, left_out = INDEXED[data_set.layout](manifest, recipe, place)
+        return msgspec.structs.replace(manifest, entries=found), left_out
+    if recipe.scenes:
+        raise BuildError(f"recipe {recipe.name}: {data_set.name} is not divided by [scenes]")
     if data_set.layout == "files":
         return manifest, []
+    if data_set.layout in OTHERS:
+        found, lines = OTHERS[data_set.layout](data_set, recipe, place)
+        return msgspec.structs.replace(manifest, entries=found), lines
     find = _hdrplus if data_set.layout == "hdrplus" else _folders
     listing = find(data_set, recipe, place)
     taken = [burst for burst in listing.bursts if _wanted(listing, burst, recipe)]
@@ -148,12 +157,12 @@ def _folders(data_set: DataSet, recipe: Recipe, place: Path) -> Listing:
             count = f"a burst needs at least two raw files, the folder holds {len(names)}"
             listing.leave_out(burst, "no-burst", count)
             continue
-        burst.reference = _sharpest([root / path for path in burst.frames])
+        burst.reference = sharpest([root / path for path in burst.frames])
         listing.bursts.append(burst)
     return listing
 
 
-def _sharpest(paths: Sequence[Path]) -> int:
+def sharpest(paths: Sequence[Path]) -> int:
     """Of the first frames; one that can't be used is passed over."""
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):
@@ -192,7 +201,7 @@ def _wanted(listing: Listing, burst: Burst, recipe: Recipe) -> bool:
 
 def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Split]:
     if (root / LISTED).is_file():
-        return _own(root / LISTED)
+        return own(root / LISTED)
     strata: dict[int, list[str]] = {}
     for burst in bursts:
         stop = math.floor(math.log2(burst.iso / STOPS_FROM) + 0.5) if burst.iso else -99
@@ -202,17 +211,4 @@ def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Spli
         ordered = sorted(scenes, key=lambda scene: hashlib.sha256(scene.encode()).hexdigest())
         for scene in ordered[: round(len(scenes) * share)]:
             splits[scene] = "test"
-    return splits
-
-
-def _own(path: Path) -> dict[str, Split]:
-    splits: dict[str, Split] = {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t"), start=1):
-            if row == ["scene", "split"] or not row:
-                continue
-            if len(row) != 2 or row[1] not in get_args(Split):
-                raise BuildError(f"{path}:{number}: expected scene, tab, train or val or test")
-            if splits.setdefault(row[0], row[1]) != row[1]:  # type: ignore[arg-type]  # checked
-                raise BuildError(f"{path}:{number}: scene {row[0]} stands in two splits")
     return splits

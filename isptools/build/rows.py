@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from isptools.build.plan import File
+from isptools.burst import Fused
 from isptools.develop.noise import Noise
 from isptools.frame import Frame
 from isptools.manifest import ratio
-from isptools.shards.schema import InputRow, TruthRow
+from isptools.shards.schema import FusionRow, InputRow, TruthRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Read:
     file: File
     sha256: str
     frame: Frame
+    fused: Fused | None = None  # where its pixels come from a burst
 
 
 def input_row(read: Read, noise: Noise, truth: Read, limit: float) -> InputRow:
@@ -78,6 +80,17 @@ def truth_row(read: Read, developed: Frame) -> TruthRow:
         enhanced="",
         enhanced_sha256="",
         enhanced_turned=0,
+    )
+
+
+def fusion_row(key: str, fused: Fused) -> FusionRow:
+    """What a fused truth was made from; the share that is trusted is still to be counted."""
+    return FusionRow(
+        key=key,
+        frames=len(fused.offsets_px) - len(fused.refused),
+        refused=len(fused.refused),
+        effective_frames=fused.effective_frames,
+        trusted=0.0,
     )
 
 

@@ -9,12 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+PASSING_ON = {
+    "allowed": "",
+    "forbidden": ": keep these shards to yourself",
+    "unknown": ": nothing is stated; ask before you pass these shards on",
+}
+
+
 @click.command(name="check")
 @click.argument("folder", type=click.Path(path_type=Path))
 def command(folder: Path) -> None:
     """Verify the shards in FOLDER: hashes, tables, splits, and that each pair is one.
 
-    Lists every problem and exits with 1, or prints what is there and exits with 0.
+    Lists every problem and exits with 1, or prints what is there, its licence and whether it may be
+    passed on, and exits with 0.
     """
     from rich.console import Console
 
@@ -34,9 +42,23 @@ def command(folder: Path) -> None:
     if wrong:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(1)
-    click.echo(_summary(folder, len(unsure)))
-    for text in _quality(folder):
+    try:
+        told = (_summary(folder, len(unsure)), *_terms(folder), *_quality(folder))
+    except ValueError as error:  # the build made no shard
+        raise click.ClickException(str(error)) from None
+    for text in told:
         click.echo(text)
+
+
+def _terms(folder: Path) -> "Iterator[str]":
+    """Under which licence the data set stands, and whether its shards may be passed on."""
+    from isptools import shards
+
+    with shards.open(folder) as opened:
+        stated = {(t.attrs["licence"], t.attrs["redistribution"]) for t in opened.tables}
+    for licence, redistribution in sorted(stated):
+        yield f"licence: {licence}"
+        yield f"redistribution: {redistribution}{PASSING_ON.get(redistribution, '')}"
 
 
 def _quality(folder: Path) -> "Iterator[str]":

@@ -22,7 +22,8 @@ def command(file: Path, image: Path | None) -> None:
     """Show the facts of a raw FILE, or the tables and provenance of a shard.
 
     With --image: a quick half-size rendering of the raw file, upright; for a shard its first rows,
-    input (brought to its truth's exposure), restoration and enhancement side by side.
+    input (brought to its truth's exposure), restoration, enhancement and a fused truth's weight
+    (red: not to be trusted) side by side.
     """
     try:
         picture = (_shard if _is_shard(file) else _raw)(file, image is not None)
@@ -169,3 +170,8 @@ def _rows(opened: "Shards") -> Iterator[str]:
         )
     if len(opened) > ROWS:
         yield f"... and {len(opened) - ROWS} more"
+    for made in opened.tables[0].fusions[:ROWS]:
+        yield (
+            f"{made.key}: {made.frames} frames fused, {made.refused} refused, "
+            f"{made.effective_frames:.2f} effective, {made.trusted:.1%} of it to be trusted"
+        )

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 from isptools import patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
-from isptools.shards.schema import FORMAT, InputRow, PairRow, Picture, TruthRow, decode, facts
+from isptools.shards.schema import (
+    FORMAT,
+    TRUST,
+    FusionRow,
+    InputRow,
+    PairRow,
+    Picture,
+    TruthRow,
+    decode,
+    facts,
+)
+from isptools.shards.tiles import Tiles
 
 Floats = NDArray[np.float32]
 
@@ -31,6 +42,7 @@ class Sample:
     facts: InputRow
     split: str
     window: patches.Window  # top, left, height, width in the frame
+    weight: Floats | None = None  # (H, W) of a fused truth: 0 where not to be trusted, up to 1
 
     @property
     def key(self) -> str:
@@ -48,6 +60,7 @@ class Table:
     truths: tuple[TruthRow, ...]
     pictures: dict[str, Picture]
     pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
+    fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
 
     @property
     def split(self) -> str:
@@ -65,6 +78,7 @@ class Shards:
         self.tables = tables
         self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
         self._files: dict[Path, h5py.File] = {}
+        self._tiles: dict[tuple[Path, str], Tiles] = {}
         self._pid = os.getpid()
 
     def __len__(self) -> int:
@@ -81,6 +95,7 @@ class Shards:
         """A window of sample i; only the tiles it touches are read."""
         table, row = self._place(i)
         where = table.rows[row]
+        weight = self.weight(i, window)
         return Sample(
             input=normalized(self.raw(i, window), where, window[:2]),
             restoration=self._picture(table, "restoration", where.restoration, window),
@@ -88,16 +103,22 @@ class Shards:
             facts=where,
             split=table.split,
             window=window,
+            weight=None if weight is None else weight.astype(np.float32) / np.float32(TRUST),
         )
 
-    def raw(self, i: int, window: patches.Window | None = None) -> NDArray[np.uint16]:
-        """The sensor's integers of input i (or of a window of it), black level in."""
-        table, row = self._place(i)
-        area = _slices(window or (0, 0, *table.shape), table.shape)
-        pixels: NDArray[np.uint16] = self._file(table)["input"][(row, ..., *area)]
-        return pixels
+    def raw(
+        self, i: int, window: patches.Window | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[np.uint16]:
+        """The sensor's integers of input i (or of a window of it), black level in.
 
-    def stored(self, i: int, name: str, window: patches.Window) -> tuple[NDArray[Any], float]:
+        Here and in `stored` and `weight`: they are put into `out` where that is given.
+        """
+        table, row = self._place(i)
+        return self._read(table, "input", (row,), window, out)
+
+    def stored(
+        self, i: int, name: str, window: patches.Window, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], float]:
         """A window of a truth as stored, (3, H, W), and what to multiply it by for its value.
 
         `name` is "restoration" or "enhancement". ValueError if input i has none.
@@ -106,9 +127,24 @@ class Shards:
         at = getattr(table.rows[row], name)
         if at < 0 or name not in table.pictures:
             raise ValueError(f"{table.path}: {table.rows[row].key} has no {name} truth")
-        area = _slices(window, table.shape)
-        pixels: NDArray[Any] = self._file(table)[name][(at, slice(None), *area)]
-        return pixels, table.pictures[name].scale
+        return self._read(table, name, (at,), window, out), table.pictures[name].scale
+
+    def weight(
+        self, i: int, window: patches.Window | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[np.uint8] | None:
+        """How far each pixel of input i's truth can be trusted, as stored: (H, W), 0 to 255.
+
+        None where truths were not fused from bursts.
+        """
+        table, row = self._place(i)
+        if not table.fusions:
+            return None
+        return self._read(table, "weight", (table.rows[row].truth,), window, out)
+
+    def fusion(self, i: int) -> FusionRow | None:
+        """What the truth of input i was fused from; None where it was not."""
+        table, row = self._place(i)
+        return table.fusions[table.rows[row].truth] if table.fusions else None
 
     def facts(self, i: int) -> InputRow:
         """The facts of input i, without reading pixels."""
@@ -118,13 +154,16 @@ class Shards:
     def truth_facts(self, i: int) -> TruthRow:
         """The facts of the truth of input i."""
         table, row = self._place(i)
-        where = table.rows[row]
-        return table.truths[max(where.restoration, where.enhancement)]
+        return table.truths[table.rows[row].truth]
 
     def capture(self, i: int) -> Capture:
         """Everything the file of input i states."""
         table, row = self._place(i)
         return msgspec.json.decode(self._file(table)["facts"][row], type=Capture)
+
+    def path(self, i: int) -> Path:
+        """The shard that holds sample i."""
+        return self._place(i)[0].path
 
     def shape(self, i: int) -> tuple[int, int]:
         """Height and width of sample i."""
@@ -136,7 +175,7 @@ class Shards:
 
     def close(self) -> None:
         """Close the files; the next read opens them again."""
-        files, self._files = self._files, {}
+        files, self._files, self._tiles = self._files, {}, {}
         for file in files.values():
             file.close()
 
@@ -155,7 +194,7 @@ class Shards:
 
     def _file(self, table: Table) -> h5py.File:
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
-            self._files, self._pid = {}, os.getpid()
+            self._files, self._tiles, self._pid = {}, {}, os.getpid()
         if table.path not in self._files:
             self._files[table.path] = h5py.File(table.path, "r")
         return self._files[table.path]
@@ -163,8 +202,17 @@ class Shards:
     def _picture(self, table: Table, name: str, row: int, window: patches.Window) -> Floats | None:
         if row < 0 or name not in table.pictures:
             return None
-        area = _slices(window, table.shape)
-        return decode(self._file(table)[name][(row, slice(None), *area)], table.pictures[name])
+        return decode(self._read(table, name, (row,), window), table.pictures[name])
+
+    def _read(
+        self, table: Table, name: str, place: tuple[int, ...], window: patches.Window | None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:  # fmt: skip
+        area = _slices(window or (0, 0, *table.shape), table.shape)
+        file = self._file(table)
+        if (table.path, name) not in self._tiles:
+            self._tiles[table.path, name] = Tiles(file[name])
+        return self._tiles[table.path, name].read(place, area, out)
 
 
 def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open
@@ -207,6 +255,9 @@ def _table(path: Path, file: h5py.File) -> Table:
         },
         pairs=tuple(
             facts(PairRow, record) for record in (file["pair"][:] if "pair" in file else ())
+        ),
+        fusions=tuple(
+            facts(FusionRow, record) for record in (file["fusion"][:] if "fusion" in file else ())
         ),
     )
 

@@ -11,7 +11,12 @@ from isptools.frame import Matrix
 
 FORMAT = 1
 KINDS = {3: "rgb", 4: "bayer", 36: "xtrans"}  # CFA positions -> kind of input a shard holds
-AXES = {"input": "row, height, width", "picture": "row, channel, height, width"}
+AXES = {
+    "input": "row, height, width",
+    "picture": "row, channel, height, width",
+    "weight": "row, height, width",
+}
+TRUST = 255  # stored weight of a pixel that has all of its burst
 RGB = 3  # positions of an input that is a finished picture: (row, channel, height, width)
 ROOT = (
     "format",
@@ -74,6 +79,11 @@ class InputRow:
     source: str = _column("S")  # file, below the data set's root
     source_sha256: str = _column("S")
 
+    @property
+    def truth(self) -> int:
+        """Row of its truths: they have the same."""
+        return max(self.restoration, self.enhancement)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthRow:
@@ -115,8 +125,19 @@ class PairRow:
     residual_px: float | None = _column("f8")  # what phase correlation finds left, NaN: nothing to
 
 
-Row = InputRow | TruthRow | PairRow
-R = TypeVar("R", InputRow, TruthRow, PairRow)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FusionRow:
+    """What truth j was fused from, row j of /fusion, beside /weight; only for fused bursts."""
+
+    key: str = _column("S")  # of the truth
+    frames: int = _column("i4")  # that were fused, the reference among them
+    refused: int = _column("i4")  # frames of the burst that were not
+    effective_frames: float = _column("f8")  # mean over the picture of frames' worth of light
+    trusted: float = _column("f8")  # share of the pixels whose weight is not 0
+
+
+Row = InputRow | TruthRow | PairRow | FusionRow
+R = TypeVar("R", InputRow, TruthRow, PairRow, FusionRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +181,13 @@ class Spec:
     pictures: Mapping[str, Picture]  # of "restoration" and "enhancement", those that are kept
     attrs: Mapping[str, str | int | bool]  # of the root: the names in ROOT
     dtype: str = "uint16"  # of the inputs
+    weighted: bool = False  # truths are fused and have a weight for every pixel
+
+
+def trust(weight: NDArray[Any]) -> NDArray[np.uint8]:
+    """Weights (H, W) from 0 to 1 as they are stored; what is above 0 stays so."""
+    stored = np.clip(np.rint(weight * np.float32(TRUST)), weight > 0, TRUST)
+    return np.asarray(stored, np.uint8)
 
 
 def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:

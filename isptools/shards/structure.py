@@ -11,7 +11,16 @@ import h5py
 import numpy as np
 
 from isptools.shards.read import Table
-from isptools.shards.schema import FORMAT, KINDS, ROOT, InputRow, PairRow, TruthRow, shape_of
+from isptools.shards.schema import (
+    FORMAT,
+    KINDS,
+    ROOT,
+    FusionRow,
+    InputRow,
+    PairRow,
+    TruthRow,
+    shape_of,
+)
 
 Wrong = tuple[str, str]  # what, detail
 PICTURES = ("restoration", "enhancement")
@@ -61,6 +70,23 @@ def _datasets(file: h5py.File) -> Iterator[str]:
         yield from _columns("pair", file["pair"].dtype, PairRow, positions)
         if len(file["pair"]) != len(pixels):
             yield f"{len(pixels)} inputs and {len(file['pair'])} rows of pair"
+    yield from _weights(file, positions)
+
+
+def _weights(file: h5py.File, positions: int) -> Iterator[str]:
+    """Of fused truths."""
+    present = [name for name in ("weight", "fusion") if name in file]
+    if len(present) == 1:
+        yield f"there is {present[0]}, but not both of weight and fusion"
+    if len(present) < 2:
+        return
+    weight, truths = file["weight"], len(file["truth_meta"])
+    wanted = (truths, *file["input"].shape[-2:])
+    if weight.shape != wanted or weight.dtype != np.uint8:
+        yield f"weight is {weight.dtype} {weight.shape}, not uint8 {wanted}"
+    yield from _columns("fusion", file["fusion"].dtype, FusionRow, positions)
+    if len(file["fusion"]) != truths:
+        yield f"{truths} truths and {len(file['fusion'])} rows of fusion"
 
 
 def _is_input(pixels: Any, picture: bool) -> bool:
@@ -102,6 +128,9 @@ def _recipe(file: h5py.File) -> Iterator[str]:
             yield f"{name} is {'kept' if truth else 'not kept'} by the recipe inside"
         elif truth:
             yield from _truth(file[name], truth, name)
+    fused = recipe.get("truth") == "fused"
+    if fused != ("weight" in file):
+        yield f"weight is {'asked for' if fused else 'not asked for'} by the recipe inside"
 
 
 def _truth(dataset: Any, truth: dict[str, Any], name: str) -> Iterator[str]:
@@ -134,6 +163,12 @@ def tables(table: Table) -> Iterator[Wrong]:
     for number, truth in enumerate(table.truths):
         if number not in used:
             yield "pointer", f"no input points at truth {number} ({truth.key})"
+    for fusion, truth in zip(table.fusions, table.truths, strict=False):
+        if fusion.key != truth.key:
+            yield "pointer", f"fusion of {fusion.key} in the place of {truth.key}"
+        elif fusion.frames < 1 or not fusion.effective_frames >= 1:
+            light = f"{fusion.effective_frames:g} effective of {fusion.frames}"
+            yield "facts", f"{truth.key}: {light} frames"
 
 
 def _facts(row: InputRow, table: Table) -> Iterator[str]:
@@ -153,8 +188,13 @@ def _facts(row: InputRow, table: Table) -> Iterator[str]:
 
 
 def pixels(table: Table) -> Iterator[Wrong]:
-    """Whether every stored float is a finite number."""
+    """Whether every stored float is a finite number, and weights are what their table says."""
     with h5py.File(table.path, "r") as file:
+        for number, fusion in enumerate(table.fusions):
+            trusted = float((file["weight"][number] > 0).mean())
+            if trusted != fusion.trusted:
+                detail = f"{trusted:.4%} of its weights are above 0, its row says "
+                yield "weight", f"{fusion.key}: {detail}{fusion.trusted:.4%}"
         for name in table.pictures:
             if file[name].dtype.kind != "f":
                 continue

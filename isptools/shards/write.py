@@ -20,12 +20,15 @@ from isptools.shards.schema import (
     FORMAT,
     KINDS,
     RGB,
+    TRUST,
+    FusionRow,
     InputRow,
     PairRow,
     Spec,
     TruthRow,
     encode,
     table,
+    trust,
 )
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
@@ -64,6 +67,7 @@ class Writer:
         self.inputs: list[InputRow] = []
         self.truths: list[TruthRow] = []
         self.pairs: list[PairRow] = []
+        self.fusions: list[FusionRow] = []
         self.texts: dict[str, list[str]] = {
             name: [] for name in ("facts", "history", "truth_facts", "truth_history")
         }
@@ -95,6 +99,14 @@ class Writer:
                 "note": picture.note,
                 "source": picture.source,
                 "meaning": picture.meaning(),
+            })  # fmt: skip
+        if spec.weighted:
+            self._create("weight", "uint8", ())
+            self._attrs(self.file["weight"], {
+                "axes": AXES["weight"],
+                "full_scale": 1.0,
+                "meaning": f"share of the burst that went into a pixel of the truth = stored / "
+                f"{TRUST}; 0: not to be trusted (clipped, or nothing but the reference agreed)",
             })  # fmt: skip
 
     def truth(
@@ -139,6 +151,17 @@ class Writer:
         """Store how well the last input lies on its truth; for every input or for none."""
         self.pairs.append(row)
 
+    def fusion(self, row: FusionRow, weight: Array) -> None:
+        """Store the weights (H, W) from 0 to 1 of the last truth; for every truth or for none.
+
+        What of `row` is counted in them is set here.
+        """
+        stored = trust(weight)
+        with self._guarded():
+            self.file["weight"].resize(len(self.truths), axis=0)
+            self.file["weight"][len(self.truths) - 1] = stored
+        self.fusions.append(replace(row, trusted=float((stored > 0).mean())))
+
     def finish(self) -> None:
         """Write the tables."""
         if not self.inputs:
@@ -148,6 +171,8 @@ class Writer:
             self.file["truth_meta"] = table(self.truths, self.spec.positions)
             if self.pairs:
                 self.file["pair"] = table(self.pairs, self.spec.positions)
+            if self.fusions:
+                self.file["fusion"] = table(self.fusions, self.spec.positions)
             for name, lines in self.texts.items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
 

@@ -119,6 +119,16 @@ def test_check_says_what_is_there_or_what_is_wrong(built: Path, tmp_path: Path) 
     assert call("check", tmp_path / "nowhere").exit_code == 1
 
 
+def test_a_set_that_must_stay_at_home_says_so(tiny: Tiny) -> None:
+    facts = tiny.folder / "manifest/dataset.toml"
+    facts.write_text(facts.read_text().replace('"allowed"', '"forbidden"'))
+    tiny.build()
+    shard = next(tiny.out.glob("*.h5"))
+    checked, inspected = call("check", tiny.out), call("inspect", shard)
+    assert "licence: CC0\nredistribution: forbidden: keep these shards" in checked.output
+    assert "redistribution       forbidden" in inspected.output
+
+
 def test_inspect_a_shard(built: Path, tmp_path: Path) -> None:
     image = tmp_path / "sheet.png"
     result = call("inspect", built / "sid-val-384x512-0000.h5", "--image", image)

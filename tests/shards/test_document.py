@@ -10,6 +10,7 @@ import pytest
 
 from isptools import shards
 from isptools.cli import main as command_line
+from isptools.shards.schema import FusionRow
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -61,7 +62,7 @@ def test_every_option_that_is_named_exists(document: str) -> None:
     named = set(re.findall(r"(--[a-z]+)", (DOCS / document).read_text()))
     known = {
         option
-        for name in ("build", "check", "inspect")
+        for name in ("build", "check", "inspect", "stats")
         for parameter in command_line.get_command(None, name).params  # type: ignore[attr-defined, arg-type]
         for option in parameter.opts
     }
@@ -73,6 +74,6 @@ def test_every_column_is_described(sony: Path) -> None:
     with shards.open(sony) as opened:
         row, truth = opened.facts(0), opened.truth_facts(0)
         attrs = opened.tables[0].attrs
-    names = {*row.__slots__, *truth.__slots__, *attrs}
+    names = {*row.__slots__, *truth.__slots__, *FusionRow.__slots__, *attrs}
     short = {name.replace("restoration_", "").replace("enhancement_", "") for name in names}
     assert {name for name in short if name not in text and f"_{name}" not in text} == set()
