@@ -10,8 +10,9 @@ import msgspec
 
 from isptools import shipped
 
-# "frame": a raw that is fused into the truth; "final": a published picture of the scene
-Role = Literal["input", "truth", "frame", "final"]
+# "frame": a raw that is fused into the truth; "final": a published picture of the scene;
+# "shading", "matrix": what stands beside its reference (see isptools.build.beside)
+Role = Literal["input", "truth", "frame", "final", "shading", "matrix"]
 Layout = Literal["files", "hdrplus", "folders"]  # who lists the files: files.tsv, or their folders
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
@@ -84,6 +85,8 @@ class Scene(msgspec.Struct, frozen=True):
     inputs: tuple[Entry, ...]  # in the order of the manifest
     frames: tuple[Entry, ...] = ()  # what the truth is fused from, the truth among them
     final: Entry | None = None  # published picture
+    shading: Entry | None = None  # lens shading map of the truth
+    matrix: Entry | None = None  # color matrix for raws that state none
 
 
 def load(name: str, base: Path | None = None) -> Manifest:
@@ -103,7 +106,8 @@ def load(name: str, base: Path | None = None) -> Manifest:
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
     entries = tuple(_rows(folder / "files.tsv")) if listed else ()
     check(entries, folder)
-    _check_exclusions(data_set, entries, folder)
+    if listed:
+        _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"
     return Manifest(data_set, entries, citation.read_text("utf-8") if citation.exists() else "")
 
@@ -218,9 +222,9 @@ def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: 
         raise ValueError(f"{data_set}: scene {name} needs one truth and an input, has {found}")
     split = "train" if split == "val" and val == "train" else split
     frames = tuple(entry for entry in entries if entry.role == "frame")
-    finals = [entry for entry in entries if entry.role == "final"]
-    final = finals[0] if finals else None
-    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames, final)
+    one = {entry.role: entry for entry in entries}
+    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames,
+                 one.get("final"), one.get("shading"), one.get("matrix"))  # fmt: skip
 
 
 def _chosen(inputs: list[Entry], protocol: Protocol) -> tuple[Entry, ...]:

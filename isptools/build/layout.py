@@ -2,11 +2,10 @@
 
 import csv
 import hashlib
-import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 import msgspec
@@ -16,6 +15,7 @@ from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
 from isptools.burst.reference import FIRST, sharpness
+from isptools.develop.steps import Shading
 from isptools.frame import UnsupportedError
 from isptools.manifest import DataSet, Entry, Manifest, Split
 from isptools.recipe import Recipe
@@ -23,7 +23,6 @@ from isptools.recipe import Recipe
 PAYLOAD = re.compile(r"payload_N(\d+)\.dng", re.IGNORECASE)
 RESULTS = ("results_20171023", "results_20161014")  # later ones first
 LISTED = "splits.tsv"  # the user's own split, at the root: lines of scene, tab, split
-STOPS_FROM = 50.0  # ISO: strata of the split are octaves from here
 
 
 @dataclass(slots=True)
@@ -35,6 +34,8 @@ class Burst:
     reference: int = 0
     truth: str = ""  # published raw
     final: str = ""
+    shading: str = ""  # map of the reference
+    matrix: str = ""
     camera: str = ""
     iso: float | None = None
 
@@ -55,9 +56,9 @@ class Listing:
 def listed(recipe: Recipe, manifest: Manifest, place: Path) -> tuple[Manifest, list[Line]]:
     """The manifest with an entry for each file of the bursts below `place` that a recipe takes.
 
-    Splits come from the user's `splits.tsv` at the root; else scenes are put in strata by octave
-    of their ISO, ordered in each by the hash of their name, and the first of them, as many as the
-    manifest's share says, are test scenes. Other manifests pass as they are.
+    Splits come from the user's `splits.tsv` at the root; else a scene is a test scene if the hash
+    of its name, as a number from 0 to 1, is below the manifest's share. Other manifests pass as
+    they are.
     """
     data_set = manifest.data_set
     if data_set.layout == "files":
@@ -89,6 +90,10 @@ def _entries(burst: Burst, split: Split, recipe: Recipe) -> Iterator[Entry]:
     if recipe.truth == "fused":
         for frame in (own, *(frame for frame in burst.frames if frame != own)):
             yield Entry(split, burst.scene, "frame", frame)
+        if burst.shading and any(isinstance(step, Shading) for step in recipe.develop):
+            yield Entry(split, burst.scene, "shading", burst.shading)
+    if burst.matrix:
+        yield Entry(split, burst.scene, "matrix", burst.matrix)
     if burst.final:
         yield Entry(split, burst.scene, "final", burst.final)
 
@@ -127,6 +132,10 @@ def _results(burst: Burst, folder: Path, root: Path) -> str:
     base = folder.relative_to(root).as_posix()
     burst.truth = f"{base}/merged.dng"
     burst.final = f"{base}/final.jpg" if (folder / "final.jpg").is_file() else ""
+    own = PurePosixPath(burst.frames[burst.reference])
+    burst.shading = str(own.with_name(PAYLOAD.sub(r"lens_shading_map_N\1.tiff", own.name)))
+    matrix = own.with_name("rgb2rgb.txt")
+    burst.matrix = str(matrix) if (root / matrix).is_file() else ""
     return ""
 
 
@@ -193,16 +202,12 @@ def _wanted(listing: Listing, burst: Burst, recipe: Recipe) -> bool:
 def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Split]:
     if (root / LISTED).is_file():
         return _own(root / LISTED)
-    strata: dict[int, list[str]] = {}
-    for burst in bursts:
-        stop = math.floor(math.log2(burst.iso / STOPS_FROM) + 0.5) if burst.iso else -99
-        strata.setdefault(stop, []).append(burst.scene)
-    splits: dict[str, Split] = {burst.scene: "train" for burst in bursts}
-    for scenes in strata.values():
-        ordered = sorted(scenes, key=lambda scene: hashlib.sha256(scene.encode()).hexdigest())
-        for scene in ordered[: round(len(scenes) * share)]:
-            splits[scene] = "test"
-    return splits
+    return {burst.scene: "test" if _place(burst.scene) < share else "train" for burst in bursts}
+
+
+def _place(scene: str) -> float:
+    """Where a name's hash lies between 0 and 1."""
+    return int.from_bytes(hashlib.sha256(scene.encode()).digest()[:8]) / 2**64
 
 
 def _own(path: Path) -> dict[str, Split]:
