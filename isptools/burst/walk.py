@@ -13,7 +13,7 @@ from isptools.burst.colors import contrasts, interpolated
 from isptools.burst.merge import PLANES, Laid, merge
 from isptools.burst.planes import F32, HOP, PAD, cells, gray, grid, split
 from isptools.burst.result import Fused, Refused, Walked, finish
-from isptools.burst.robust import robust
+from isptools.burst.robust import robust, texture
 from isptools.develop.noise import Noise, noise_of
 from isptools.frame import Frame, Space, empty
 
@@ -54,6 +54,7 @@ class _State:
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
     buffer: F32 | None = None  # planes of the frame in hand
     colors: F32 | None = None
+    texture: F32 | None = None  # of the reference, for truths
 
 
 def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
@@ -73,7 +74,7 @@ def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
         raise BurstError(f"frame {number}, the reference: {reference.detail}")
     noise = options.noise or noise_of(reference)
     walked = Walked(number, count, {}, {number: 1.0}, refused)
-    state = _begin(_usable(reference, number), noise)
+    state = _begin(_usable(reference, number), noise, options.method)
     for done, index in enumerate(i for i in range(count) if i != number):
         options.progress(done, count - 1)
         if index not in refused:
@@ -140,7 +141,7 @@ def _usable(frame: Frame, number: int) -> Frame:
     return frame
 
 
-def _begin(frame: Frame, noise: Noise) -> _State:
+def _begin(frame: Frame, noise: Noise, method: str) -> _State:
     height, width = cells(frame.pixels.shape)
     planes = split(frame)
     total = empty((PLANES, *planes.shape[1:]), np.float32)
@@ -149,7 +150,10 @@ def _begin(frame: Frame, noise: Noise) -> _State:
     means, in_dn = _means(planes, height, width), _dn(frame, noise, 1)
     spread = _variance(in_dn, np.maximum(means, 0)).mean((1, 2), dtype=np.float64)
     gains = contrasts(planes, frame.capture.cfa, spread)
-    return _State(frame, planes, levels, means, in_dn, gains, total, noise.origin)
+    state = _State(frame, planes, levels, means, in_dn, gains, total, noise.origin)
+    if method == "truth":
+        state.texture = texture(planes, in_dn)
+    return state
 
 
 def _means(planes: F32, height: int, width: int) -> F32:
@@ -248,7 +252,7 @@ def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid,
     assert state.buffer is not None
     state.colors = interpolated(state.buffer, frame.capture.cfa, state.gains, state.colors)
     laid = Laid(state.planes, state.colors, frame.capture.cfa, flow.offsets, one + two,
-                np.asarray(white, np.float32))  # fmt: skip
+                np.asarray(white, np.float32), state.texture)  # fmt: skip
     return laid, flow, float(one.mean() / two.mean())
 
 
