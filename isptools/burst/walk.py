@@ -11,7 +11,7 @@ from isptools.burst import reference as choice
 from isptools.burst.align import Flow, Levels, align
 from isptools.burst.colors import contrasts, interpolated
 from isptools.burst.merge import PLANES, Laid, merge
-from isptools.burst.planes import F32, HOP, PAD, cells, gray, grid, split
+from isptools.burst.planes import F32, HOP, cells, gray, means, split
 from isptools.burst.result import Fused, Refused, Walked, finish
 from isptools.burst.robust import robust, texture
 from isptools.develop.noise import Noise, noise_of
@@ -47,6 +47,7 @@ class _State:
     planes: F32
     levels: Levels
     means: F32  # (4, tiles down, across): light of every tile, DN
+    light: F32  # (tiles down, across): the same of the gray picture
     noise: NDArray[np.float64]  # (4, 2): variance = first * DN + second
     gains: F32  # (3,) of `contrasts`
     total: F32
@@ -146,24 +147,15 @@ def _begin(frame: Frame, noise: Noise, method: str) -> _State:
     planes = split(frame)
     total = empty((PLANES, *planes.shape[1:]), np.float32)
     total[...] = 0
-    levels = Levels.of(gray(planes), height, width)
-    means, in_dn = _means(planes, height, width), _dn(frame, noise, 1)
-    spread = _variance(in_dn, np.maximum(means, 0)).mean((1, 2), dtype=np.float64)
+    picture, in_dn = gray(planes), _dn(frame, noise, 1)
+    levels = Levels.of(picture, height, width)
+    of_planes, light = means(planes, height, width), means(picture[None], height, width)[0]
+    spread = _variance(in_dn, np.maximum(of_planes, 0)).mean((1, 2), dtype=np.float64)
     gains = contrasts(planes, frame.capture.cfa, spread)
-    state = _State(frame, planes, levels, means, in_dn, gains, total, noise.origin)
+    state = _State(frame, planes, levels, of_planes, light, in_dn, gains, total, noise.origin)
     if method == "truth":
         state.texture = texture(planes, in_dn)
     return state
-
-
-def _means(planes: F32, height: int, width: int) -> F32:
-    """Mean of every tile, from blocks of half a tile's side."""
-    rows, columns = grid(height, width)
-    start = PAD - HOP
-    area = planes[:, start : start + (rows + 1) * HOP, start : start + (columns + 1) * HOP]
-    blocks = area.reshape(len(planes), rows + 1, HOP, columns + 1, HOP).mean((2, 4))
-    pairs = blocks[:, 1:] + blocks[:, :-1]
-    return np.asarray((pairs[..., 1:] + pairs[..., :-1]) / 4, np.float32)
 
 
 def _dn(frame: Frame, noise: Noise, gain: float) -> NDArray[np.float64]:
@@ -231,10 +223,9 @@ def _brightness(state: _State, picture: F32) -> float:
     1 where too few tiles of the reference show any light.
     """
     height, width = cells(state.frame.pixels.shape)
-    means = _means(picture[None], height, width)[0]
-    its = _means(state.levels.pictures[0][0][None], height, width)[0]
-    lit = its > np.sqrt(state.noise[:, 1].mean())
-    return float(np.median(means[lit] / its[lit])) if lit.mean() > LIT else 1.0
+    its = means(picture[None], height, width)[0]
+    lit = state.light > np.sqrt(state.noise[:, 1].mean())
+    return float(np.median(its[lit] / state.light[lit])) if lit.mean() > LIT else 1.0
 
 
 def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid, Flow, float]:
