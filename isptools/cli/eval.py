@@ -112,7 +112,7 @@ def _camera(folder: Path) -> Any:
             if path is None:
                 raise UnsupportedError("no camera JPEG of that name")
             picture = lineup.read(path, chain(pixels, capture, facts), capture).pixels
-        except (UnsupportedError, lineup.ShiftedError) as error:
+        except (UnsupportedError, lineup.MisfitError) as error:
             click.echo(f"{facts.key}: {error}; left out", err=True)
             return None
         return picture.astype("uint16") * (257 if picture.dtype.itemsize == 1 else 1)
