@@ -2,6 +2,7 @@
 
 python benchmarks/train.py table SHARDS [--seeds 3] [--split test] [--share 0.9]
 python benchmarks/train.py overfit SHARDS   (of one scene: isptools build ... --limit 1)
+python benchmarks/train.py demosaic PHOTOGRAPHS --out RUN   (see demosaic.py)
 python benchmarks/train.py speed [--device cuda]
 """
 
@@ -172,12 +173,13 @@ def best(work, device: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["table", "overfit", "speed"])
+    parser.add_argument("what", choices=["table", "overfit", "demosaic", "speed"])
     parser.add_argument("shards", type=Path, nargs="?")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="test")
     parser.add_argument("--share", type=float, default=0.9, help="Lambda: 0.9 SID, 0.5 HDR+.")
     parser.add_argument("--stages", nargs="+", default=list(HEART), choices=list(HEART))
+    parser.add_argument("--out", type=Path, help="Of demosaic: the folder of its run.")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--small", action="store_true", help="A small frame, for a CPU.")
     chosen = parser.parse_args()
@@ -185,6 +187,10 @@ def main() -> None:
         speed(chosen.device, chosen.small)
     elif chosen.what == "table":
         table(chosen.shards, chosen.seeds, chosen.split, chosen.share)
+    elif chosen.what == "demosaic":
+        from demosaic import compare  # beside this file
+
+        compare(chosen.shards, chosen.out)
     else:
         overfit(chosen.shards, chosen.stages)
 
