@@ -1,13 +1,14 @@
 """Alignment against known mappings: how far off, what passes wrongly, how fast.
 
-    python benchmarks/pair.py [DATA] [--quick]
+    python benchmarks/pair.py [--data DIR] [--quick] [--only NAME ...]
 
-DATA is a folder of photographs (default: ISPTOOLS_DATA or ../shared/data). Each is warped by a
+DIR is a folder of photographs (default: ISPTOOLS_DATA or ../shared/data). Each is warped by a
 random homography and made another camera's picture: color matrix, tone curve, blur, noise, pasted
 content. The truth is that homography; the corner error is the largest of the four corners', in
 pixels of the warped picture. Prints Markdown tables.
 """
 
+import argparse
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 from skimage.registration import phase_cross_correlation
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from isptools import patches
 from isptools.pair import plane, warp
 from isptools.pair.accept import Search, accept
@@ -38,6 +40,9 @@ LARGE = (
 SMALL = tuple(
     f"testsets/kodak24/kodim{i:02}.png" for i in (1, 4, 7, 8, 13, 19, 20, 22, 23)
 ) + tuple(f"registration/boofcv/{name}_01.jpg" for name in ("apartment_building", "cave", "kayak"))
+SECTIONS = (
+    "speed", "large", "small", "published", "wrong", "local", "miniature", "decisions",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,17 +118,27 @@ def photographed(picture, h, size, scale, hard, rng):
     return np.rint(light ** (1 / 2.2) * 255).astype(np.uint8)
 
 
-def pasted(picture, other, share, rng):
+def pasted(picture, other, share, shown, rng):
+    """Foreign rectangles over a share of what both pictures show (`shown`, a mask)."""
     height, width = picture.shape[:2]
     other = cv2.resize(other, (width, height))
-    mask = np.zeros((height, width), bool)
-    while mask.mean() < share:
-        h, w = int(height * rng.uniform(0.15, 0.35)), int(width * rng.uniform(0.15, 0.35))
+    mask = ~shown
+    area = shown.sum()
+    while (left := share * area - (mask & shown).sum()) > 1e-3 * area:
+        h, w = height * rng.uniform(0.15, 0.35), width * rng.uniform(0.15, 0.35)
+        smaller = min(1.0, (left / (h * w)) ** 0.5)  # the last one is cut to what is wanted
+        h, w = int(h * smaller) + 1, int(w * smaller) + 1
         y, x = rng.integers(height - h), rng.integers(width - w)
         y2, x2 = rng.integers(height - h), rng.integers(width - w)
         picture[y : y + h, x : x + w] = other[y2 : y2 + h, x2 : x2 + w]
         mask[y : y + h, x : x + w] = True
     return picture
+
+
+def shown_by_both(picture, h, size):
+    """Where the other camera's picture shows what is in `picture`."""
+    whole = np.ones(picture.shape[:2], np.uint8)
+    return cv2.warpPerspective(whole, h, size, flags=cv2.INTER_NEAREST) > 0
 
 
 def corner_error(found, h, shape):
@@ -152,9 +167,9 @@ def accuracy(title, photographs, width, repeats):
                 h, size, scale = homography(picture.shape, hard, rng)
                 other = photographed(picture, h, size, scale, hard, rng)
                 if hard.paste:
-                    other = pasted(
-                        other, load(DATA / photographs[index - 1], width), hard.paste, rng
-                    )
+                    foreign = load(DATA / photographs[index - 1], width)
+                    shown = shown_by_both(picture, h, size)
+                    other = pasted(other, foreign, hard.paste, shown, rng)
                 start = time.perf_counter()
                 found = align(picture, other)
                 seconds = time.perf_counter() - start
@@ -310,7 +325,7 @@ def miniature():
         for name, facts in truth.items():
             phone, dslr = (
                 load(Path(folder) / name),
-                load(Path(folder) / name.replace("phone/", "canon/")),
+                load(Path(folder) / name.replace("/phone/", "/canon/")),
             )
             view, found = sample_pairs.View(**facts), align(phone, dslr)
             on = warp.canvas(found.mapping, phone.shape, dslr.shape, Choice())
@@ -446,20 +461,33 @@ def speed():
 
 
 def main():
-    quick = "--quick" in sys.argv
+    options = arguments()
     global DATA
-    given = [word for word in sys.argv[1:] if not word.startswith("-")]
-    DATA = Path(given[0]) if given else DATA
-    speed()
-    accuracy("Corner error at 12 MP and up", LARGE[:2] if quick else LARGE, 4000, 1 if quick else 2)
-    accuracy(
-        "Corner error on small photographs as they are", SMALL[:3] if quick else SMALL, None, 1
-    )
-    published()
-    wrong()
-    local(LARGE[:2], 4000)
-    miniature()
-    decisions((*LARGE[:2], *SMALL))
+    DATA = options.data
+    few, large, small = options.quick, LARGE, SMALL
+    if few:
+        large, small = LARGE[:2], SMALL[:3]
+    sections = {
+        "speed": speed,
+        "large": lambda: accuracy("Corner error at 12 MP and up", large, 4000, 1 if few else 2),
+        "small": lambda: accuracy("Corner error on small photographs as they are", small, None, 1),
+        "published": published,
+        "wrong": wrong,
+        "local": lambda: local(LARGE[:2], 4000),
+        "miniature": miniature,
+        "decisions": lambda: decisions((*LARGE[:2], *SMALL)),
+    }
+    for name in options.only or SECTIONS:
+        sections[name]()
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA, help="photographs [%(default)s]")
+    parser.add_argument("--quick", action="store_true", help="few photographs")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, metavar="NAME",
+                        help=f"of: {', '.join(SECTIONS)}")  # fmt: skip
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

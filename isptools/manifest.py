@@ -4,20 +4,34 @@ import csv
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
 
 from isptools import shipped
 
-# "frame": a raw that is fused into the truth; "final": a published picture of the scene;
-# "shading", "matrix": what stands beside its reference (see isptools.build.beside)
-Role = Literal["input", "truth", "frame", "final", "shading", "matrix"]
-Layout = Literal["files", "hdrplus", "folders"]  # who lists the files: files.tsv, or their folders
+# "frame": a raw that is fused into the truth; "final": a published picture of the scene; "facts": a
+# file that states what the scene's other files do not; "shading", "matrix": what stands beside a
+# burst's reference (see isptools.build.beside)
+Role = Literal["input", "truth", "frame", "final", "facts", "shading", "matrix"]
+# who lists the files: files.tsv, or their folders (beside them, scenes.tsv may tell of scenes)
+Layout = Literal["files", "hdrplus", "folders", "fivek", "s7-isp", "msr", "sidd"]
+ROLES = get_args(Role)
 Split = Literal["train", "val", "test"]
 Protocol = Literal["all", "first", "one-per-scene"]
 Validation = Literal["own", "train"]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class Sensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is known of mosaics whose files state nothing: gray PNGs, .MAT files."""
+
+    cfa: str = ""  # letters per CFA position, as in Capture; "" where it is found from the files
+    black: float = 0.0  # of a PNG, DN; numbers of a .MAT have black taken out
+    white: Annotated[int, msgspec.Meta(gt=0)] = 65535  # of a PNG, DN
+    make: str = ""
+    model: str = ""
+    variable: str = "x"  # of a .MAT file
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +44,30 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exposure_s: Positive | None = None  # nominal, from the file name or list
     iso: Positive | None = None
     sha256: str = ""  # of the file, where known
+    sensor: Sensor | None = None  # in place of the data set's; not in files.tsv
+
+
+class Known(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is published about one scene, a line of scenes.tsv."""
+
+    scene: str
+    camera: str = ""  # "Make Model"
+    licence: str = ""  # which of the data set's licences holds for it
+    lists: str = ""  # published lists it stands in, as list:split, separated by spaces
+
+    def __post_init__(self) -> None:
+        for word in self.lists.split():
+            if word.partition(":")[2] not in get_args(Split):
+                raise ValueError(f"lists has {word!r}; expected list:train, list:val or list:test")
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Its split in each published list that has it."""
+        words = (word.partition(":") for word in self.lists.split())
+        return {name: split for name, _, split in words}  # type: ignore[misc]  # looked at above
+
+
+Row = TypeVar("Row", Entry, Known)
 
 
 class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,6 +86,28 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: str  # folder of the truths
     split: Split | None = None  # None: by a hash of the scene's name, 8 : 1 : 1
     pairs: int | None = None  # as published
+    numbered: bool = False  # published as 0, 1, 2, ... without gaps
+    sensor: Sensor | None = None  # of its mosaics
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Files that a public plain address gives, without a form or a login."""
+
+    name: str
+    about: str  # for people: what it is, how big
+    url: str  # of one file; with {scene} of one file a scene of scenes.tsv; of a bucket's server
+    into: str = ""  # where it goes below the output folder; with {scene}; a prefix for a bucket
+    bucket: str = ""  # of Google Cloud Storage
+    prefix: str = ""  # of the bucket's objects, left out of their places
+    usual: bool = True  # taken if no part is named
+    packed: bool = False  # an archive that is to be unpacked
+
+
+class Unpaired(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A published folder of pictures that have no other side: no recipe of pairs can take them."""
+
+    folder: str  # below the root
+    pictures: int | None = None  # as published
 
 
 class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,12 +128,18 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layout: Layout = "files"
     test_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0  # for layouts without a list
     rules: tuple[Rule, ...] = ()  # instead of files.tsv
+    parts: tuple[Part, ...] = ()  # what `isptools get` downloads
+    pictures: Literal["srgb", "prophoto"] = "srgb"  # color of published pictures without a profile
+    rotated: tuple[str, ...] = ()  # "Make Model" of sensors at 45 degrees, which have no grid here
+    sensor: Sensor | None = None  # of mosaics that are no camera raws
+    unpaired: tuple[Unpaired, ...] = ()  # beside the rules
 
 
 class Manifest(msgspec.Struct, frozen=True):
     data_set: DataSet
     entries: tuple[Entry, ...]
     citation: str = ""
+    known: tuple[Known, ...] = ()  # scenes.tsv
 
 
 class Scene(msgspec.Struct, frozen=True):
@@ -85,6 +151,7 @@ class Scene(msgspec.Struct, frozen=True):
     inputs: tuple[Entry, ...]  # in the order of the manifest
     frames: tuple[Entry, ...] = ()  # what the truth is fused from, the truth among them
     final: Entry | None = None  # published picture
+    facts: Entry | None = None  # states what truth and inputs do not
     shading: Entry | None = None  # lens shading map of the truth
     matrix: Entry | None = None  # color matrix for raws that state none
 
@@ -104,12 +171,13 @@ def load(name: str, base: Path | None = None) -> Manifest:
     listed = data_set.layout == "files" and not data_set.rules
     if listed and not (folder / "files.tsv").is_file():
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
-    entries = tuple(_rows(folder / "files.tsv")) if listed else ()
+    entries = tuple(_rows(folder / "files.tsv", Entry)) if listed else ()
     check(entries, folder)
     if listed:
         _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"
-    return Manifest(data_set, entries, citation.read_text("utf-8") if citation.exists() else "")
+    text = citation.read_text("utf-8") if citation.exists() else ""
+    return Manifest(data_set, entries, text, _known(folder / "scenes.tsv"))
 
 
 def _find(name: str, base: Path | None) -> Path:
@@ -120,33 +188,45 @@ def _find(name: str, base: Path | None) -> Path:
     raise ValueError(f"no manifest {name!r}: looked for dataset.toml in {tried[0]} and {tried[1]}")
 
 
-def _rows(path: Path) -> Iterable[Entry]:
+def _known(path: Path) -> tuple[Known, ...]:
+    rows = tuple(_rows(path, Known)) if path.is_file() else ()
+    twice = [name for name, count in Counter(row.scene for row in rows).items() if count > 1]
+    if twice:
+        raise ValueError(f"{path}: scene {twice[0]} is named twice")
+    return rows
+
+
+def _rows(path: Path, kind: type[Row]) -> Iterable[Row]:
     with path.open(newline="", encoding="utf-8") as lines:
         for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), start=2):
             if None in row:
                 raise ValueError(f"{path}:{number}: more fields than the first line names")
             filled = {key: value for key, value in row.items() if value not in {"", None}}
             try:
-                yield msgspec.convert(filled, Entry, strict=False)
+                yield msgspec.convert(filled, kind, strict=False)
             except msgspec.ValidationError as error:
                 raise ValueError(f"{path}:{number}: {error}") from None
 
 
 def check(entries: Iterable[Entry], folder: Path) -> None:
-    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set."""
+    """Refuse a scene in two splits, a file named twice, and a path that leaves the data set.
+
+    One file may play several roles in one scene: a raw that is input and, developed, truth.
+    """
     split_of: dict[str, str] = {}
-    seen: set[str] = set()
+    seen: dict[str, set[tuple[str, str]]] = {}
     for entry in entries:
         if split_of.setdefault(entry.scene, entry.split) != entry.split:
             raise ValueError(f"{folder}: scene {entry.scene} stands in two splits")
-        if entry.path in seen:
+        played = seen.setdefault(entry.path, set())
+        if played - {(entry.scene, role) for role in ROLES if role != entry.role}:
             raise ValueError(f"{folder}: {entry.path} is named twice")
         path = PurePosixPath(entry.path)
         if path.is_absolute() or ".." in path.parts or "\\" in entry.path:
             raise ValueError(
                 f"{folder}: {entry.path!r} must be a path below the data set, with forward slashes"
             )
-        seen.add(entry.path)
+        played.add((entry.scene, entry.role))
 
 
 def _check_exclusions(data_set: DataSet, entries: Iterable[Entry], folder: Path) -> None:
@@ -223,8 +303,8 @@ def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: 
     split = "train" if split == "val" and val == "train" else split
     frames = tuple(entry for entry in entries if entry.role == "frame")
     one = {entry.role: entry for entry in entries}
-    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames,
-                 one.get("final"), one.get("shading"), one.get("matrix"))  # fmt: skip
+    beside = (one.get(role) for role in ("final", "facts", "shading", "matrix"))
+    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames, *beside)
 
 
 def _chosen(inputs: list[Entry], protocol: Protocol) -> tuple[Entry, ...]:

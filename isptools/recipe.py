@@ -11,6 +11,8 @@ from isptools.develop.chain import stations
 from isptools.develop.steps import Step
 from isptools.frame import Space
 
+Share = Annotated[float, msgspec.Meta(ge=0)]
+
 
 class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is kept of the walk: the picture at one station, as integers or floats on disk."""
@@ -20,9 +22,15 @@ class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     full_scale: Annotated[float, msgspec.Meta(gt=0)] = (
         1.0  # value that the largest integer stands for
     )
-    # "files": the user's own, matched by scene; "published": the data set's own picture
+    # "files": the user's own, matched by scene; "published": the data set's own picture (of a
+    # restoration: the scene's truth, a linear picture as it comes)
     source: Literal["develop", "files", "published"] = "develop"
     note: str = ""  # what people must know about it; stored in the shard
+    # pixels: three quarters of a published picture's tiles must lie closer to the developed raw
+    within: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    # whole pixels by which a published picture may be moved until it does; such a one may also be
+    # smaller than the raw. Cameras keep to themselves where they cut their pictures out
+    reach: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
 
 
 class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +63,24 @@ class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`white` must be above `black`")
 
 
+class Scenes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which scenes of FiveK or S7-ISP, which of their files, and how they are split."""
+
+    cameras: tuple[str, ...] = ()  # "Make Model" as the manifest's index has it; () takes all
+    published: str = (
+        ""  # a published list of the manifest: its scenes (S7-ISP: all), and its splits
+    )
+    # train, val, test of what no list settles, scaled to what there is: by the hash of the name
+    shares: tuple[Share, Share, Share] = (1, 0, 0)
+    each: Annotated[int, msgspec.Meta(gt=0)] | None = None  # scenes of a camera, by the same hash
+    expert: Literal["a", "b", "c", "d", "e"] = "c"  # of FiveK, where a published picture is kept
+    input: Literal["short", "medium"] = "short"  # of S7-ISP: the dark raw, or the well-lit one
+
+    def __post_init__(self) -> None:
+        if not sum(self.shares):
+            raise ValueError("`shares` of train, val and test must not all be 0")
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One strict TOML. Workers, folders and verbosity are not in it: they change no bytes."""
 
@@ -70,6 +96,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: Literal["file", "fused"] = "file"  # of a burst: the published raw, or our own fusion
     fusion: Literal["truth", "view"] = "truth"  # which merge a fused truth takes
     results: str = ""  # of HDR+: the folder of published results
+    black: Annotated[float, msgspec.Meta(ge=0)] | None = None  # DN, in place of the files' own
+    scenes: Scenes | None = None  # of data sets that an index or a rule divides
+    parts: tuple[
+        str, ...
+    ] = ()  # names of the manifest's rules that are taken, in MSR; () takes all
     models: tuple[str, ...] = ()  # parts of the camera's name a burst must state; () takes all
     val: Literal["own", "train"] = "own"  # "train": the validation scenes join the training split
     exclude: tuple[str, ...] = ()  # names of exclusion lists of the manifest
@@ -87,13 +118,34 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         walk = stations(self.develop)
         if self.restoration is None and self.enhancement is None:
             raise ValueError("a recipe keeps a restoration truth, an enhancement truth, or both")
+        if self.restoration and self.restoration.source == "files":
+            raise ValueError("a restoration truth can't come of your own files")
         for truth in (self.restoration, self.enhancement):
             if truth and truth.source == "develop" and truth.at not in walk:
                 raise ValueError(f"truth asks for {truth.at}; the steps reach {', '.join(walk)}")
+        if self.published:
+            self._expect_published()
         if self.pair and (self.enhancement is None or self.restoration or self.develop):
             raise ValueError("a recipe of pairs keeps the other camera's picture as enhancement")
         if any(space is not Space.SENSOR for space in stations(self.prepare)):
             raise ValueError("`prepare` takes only steps that stay at the sensor station")
+
+    @property
+    def published(self) -> bool:
+        """Whether the truth of a scene is a linear picture, as it comes."""
+        return self.restoration is not None and self.restoration.source == "published"
+
+    def _expect_published(self) -> None:
+        truth = self.restoration
+        if self.develop or self.enhancement or self.pair or self.truth == "fused":
+            raise ValueError(
+                "a published restoration truth is kept as it comes: leave out `develop`, "
+                "[enhancement], [pair] and fusion"
+            )
+        if truth and (truth.at, truth.dtype, truth.full_scale) != (Space.CAMERA, "uint16", 1.0):
+            raise ValueError(
+                'a published restoration truth stands at = "camera", as uint16 of full_scale 1.0'
+            )
 
     @classmethod
     def load(cls, name: str | Path) -> Self:

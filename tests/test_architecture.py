@@ -22,6 +22,8 @@ BELOW_BUILD = {
 }
 MAY_SEE = BELOW_BUILD | {
     "build": set(BELOW_BUILD),
+    "own": {*BELOW_BUILD, "build"},
+    "get": {"manifest", "shipped"},
     "report": {"shards", "measure"},
     "train": {"shards", "measure", "frame"},
 }
@@ -29,9 +31,11 @@ MAY_SEE |= {"cli": set(MAY_SEE)}
 OWNERS = {
     "rawpy": {"raw"},
     "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
-    "h5py": {"shards"},
+    "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train"},
     "click": {"cli"},
+    "fsspec": {"get"},
+    "aiohttp": {"get"},
 }
 
 

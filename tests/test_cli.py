@@ -22,10 +22,13 @@ OPTIONS = {
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
     "develop": ["model", "raws", "out", "gain", "tile", "device"],
-    "eval": ["run", "shards", "split", "out", "tile", "baselines"],
+    "eval": ["run", "shards", "split", "out", "tile", "baselines", "camera"],
     "export": ["model", "onnx", "size"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
+    "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],
+    "init": ["folder", "out", "kind", "jobs", "force"],
     "inspect": ["file", "image"],
+    "manifest": ["folder", "out", "kind", "jobs", "force"],
     "models": ["as_json"],
     "recipes": [],
     "render": [
@@ -34,6 +37,7 @@ OPTIONS = {
     ],
     "sample": ["name", "out", "seed"],
     "show": ["recipe"],
+    "stats": ["shards", "as_json"],
     "train": [
         "network", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
         "nodes", "workers",

@@ -49,17 +49,20 @@ def test_python_examples_run(page, demo, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_the_guide_to_a_new_data_set_builds(tmp_path):
+@pytest.mark.parametrize(
+    ("page", "number"), [("add-a-data-set.md", 3), ("own-captures.md", 5)]
+)  # fmt: skip
+def test_guides_that_build(page, number, tmp_path):
     """Every named block becomes a file, then the commands are run as they stand."""
     commands = []
-    for language, name, text in blocks(ROOT / "docs/guides/add-a-data-set.md"):
+    for language, name, text in blocks(ROOT / "docs/guides" / page):
         if name:
             target = tmp_path / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
         elif language == "console":
             commands += text.strip().splitlines()
-    assert len(commands) == 3
+    assert len(commands) == number
     for command in commands:
         program, *arguments = command.split()
         module = ["-m", "isptools.cli"] if program == "isptools" else []

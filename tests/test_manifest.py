@@ -212,6 +212,8 @@ def test_loads_a_folder_of_ones_own(mine: Path) -> None:
         ("train\ta\ttruth\tx\t1\t1\textra\n", "files.tsv:2: more fields than"),
         (GOOD + "test\ta\tinput\tb\t1\t1\n", "scene a stands in two splits"),
         (GOOD + "train\tb\tinput\ta/short.dng\t1\t1\n", "a/short.dng is named twice"),
+        (GOOD + "train\tb\ttruth\ta/short.dng\t1\t1\n", "a/short.dng is named twice"),
+        (GOOD + "train\ta\tinput\ta/short.dng\t1\t1\n", "a/short.dng is named twice"),
         ("train\ta\ttruth\t../x\t1\t1\n", "must be a path below"),
         ("train\ta\ttruth\t/x\t1\t1\n", "must be a path below"),
         ("train\ta\ttruth\ta\\x\t1\t1\n", "must be a path below"),
@@ -241,6 +243,31 @@ def test_wrong_facts_are_refused_in_one_line(mine: Path, toml: str, message: str
     with pytest.raises(ValueError, match=message) as caught:
         manifest.load("mine", base=mine.parent)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("one\tpaper:train\none\t\n", r"scenes\.tsv: scene one is named twice"),
+        ("one\tpaper:trian\n", r"scenes\.tsv:2: lists has 'paper:trian'; expected list:train"),
+        ("one\tpaper:train\tmore\n", r"scenes\.tsv:2: more fields"),
+    ],
+)
+def test_wrong_scenes_are_refused_in_one_line(mine: Path, rows: str, message: str) -> None:
+    folder(mine, GOOD)
+    (mine / "scenes.tsv").write_text("scene\tlists\n" + rows, encoding="utf-8")
+    with pytest.raises(ValueError, match=message) as caught:
+        manifest.load(str(mine))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_published_of_scenes(mine: Path) -> None:
+    text = "scene\tcamera\tlists\none\tSome Camera\tpaper:train other:test\ntwo\t\t\n"
+    folder(mine, GOOD)
+    (mine / "scenes.tsv").write_text(text, encoding="utf-8")
+    one, two = manifest.load(str(mine)).known
+    assert (one.camera, one.splits) == ("Some Camera", {"paper": "train", "other": "test"})
+    assert (two.camera, two.splits) == ("", {})
 
 
 def test_missing_folder_and_table(mine: Path) -> None:

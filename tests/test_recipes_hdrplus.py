@@ -172,7 +172,7 @@ def test_finals_of_another_size_are_refused(bucket, tmp_path):
     Image.open(path).crop((100, 80, 400, 300)).save(path, quality=95)
     made("hdrplus", root, tmp_path / "out")
     assert [(line["reason"], "220 x 300" in line["detail"]) for line in ledger(tmp_path / "out")
-            if line["file"].endswith("merged.dng")] == [("unsupported", True)]  # fmt: skip
+            if line["file"].endswith("merged.dng")] == [("wrong-size", True)]  # fmt: skip
 
 
 def test_truths_are_what_libraw_makes_of_merged(bucket, published):

@@ -9,7 +9,7 @@ import numpy as np
 
 from isptools import raw
 from isptools.build.source import RAW
-from isptools.frame import UnsupportedError
+from isptools.frame import Array, UnsupportedError
 from isptools.pair import picture
 
 
@@ -33,6 +33,12 @@ def fingerprint(path: Path) -> int | None:
             pixels = picture.read(path).astype(np.float32)
     except (UnsupportedError, ValueError, OSError):
         return None  # the build itself says why
+    return bits_of(pixels)
+
+
+def bits_of(pixels: Array) -> int | None:
+    """As `fingerprint`, of pixels (H, W) or (H, W, 3)."""
+    pixels = pixels.astype(np.float32, copy=False)
     flat = pixels if pixels.ndim == 2 else pixels.mean(2)
     means = cv2.resize(flat, (9, 8), interpolation=cv2.INTER_AREA)
     if means.std() < 1e-3 * max(1.0, float(means.max())):

@@ -1,19 +1,19 @@
 """Data sets whose files are listed by their folders: bursts, one folder each."""
 
-import csv
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import get_args
 
 import msgspec
 
 from isptools import raw
+from isptools.build import layout_fivek, layout_msr, layout_s7, layout_sidd
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
+from isptools.build.splits import LISTED, own
 from isptools.burst.reference import FIRST, sharpness
 from isptools.develop.steps import Shading
 from isptools.frame import UnsupportedError
@@ -22,7 +22,8 @@ from isptools.recipe import Recipe
 
 PAYLOAD = re.compile(r"payload_N(\d+)\.dng", re.IGNORECASE)
 RESULTS = ("results_20171023", "results_20161014")  # later ones first
-LISTED = "splits.tsv"  # the user's own split, at the root: lines of scene, tab, split
+INDEXED = {"fivek": layout_fivek.listed, "s7-isp": layout_s7.listed}  # these take [scenes]
+OTHERS = {"msr": layout_msr.listed, "sidd": layout_sidd.listed}
 
 
 @dataclass(slots=True)
@@ -61,8 +62,16 @@ def listed(recipe: Recipe, manifest: Manifest, place: Path) -> tuple[Manifest, l
     they are.
     """
     data_set = manifest.data_set
+    if data_set.layout in INDEXED:
+        found, left_out = INDEXED[data_set.layout](manifest, recipe, place)
+        return msgspec.structs.replace(manifest, entries=found), left_out
+    if recipe.scenes:
+        raise BuildError(f"recipe {recipe.name}: {data_set.name} is not divided by [scenes]")
     if data_set.layout == "files":
         return manifest, []
+    if data_set.layout in OTHERS:
+        found, lines = OTHERS[data_set.layout](data_set, recipe, place)
+        return msgspec.structs.replace(manifest, entries=found), lines
     find = _hdrplus if data_set.layout == "hdrplus" else _folders
     listing = find(data_set, recipe, place)
     taken = [burst for burst in listing.bursts if _wanted(listing, burst, recipe)]
@@ -132,9 +141,9 @@ def _results(burst: Burst, folder: Path, root: Path) -> str:
     base = folder.relative_to(root).as_posix()
     burst.truth = f"{base}/merged.dng"
     burst.final = f"{base}/final.jpg" if (folder / "final.jpg").is_file() else ""
-    own = PurePosixPath(burst.frames[burst.reference])
-    burst.shading = str(own.with_name(PAYLOAD.sub(r"lens_shading_map_N\1.tiff", own.name)))
-    matrix = own.with_name("rgb2rgb.txt")
+    frame = PurePosixPath(burst.frames[burst.reference])
+    burst.shading = str(frame.with_name(PAYLOAD.sub(r"lens_shading_map_N\1.tiff", frame.name)))
+    matrix = frame.with_name("rgb2rgb.txt")
     burst.matrix = str(matrix) if (root / matrix).is_file() else ""
     return ""
 
@@ -157,12 +166,12 @@ def _folders(data_set: DataSet, recipe: Recipe, place: Path) -> Listing:
             count = f"a burst needs at least two raw files, the folder holds {len(names)}"
             listing.leave_out(burst, "no-burst", count)
             continue
-        burst.reference = _sharpest([root / path for path in burst.frames])
+        burst.reference = sharpest([root / path for path in burst.frames])
         listing.bursts.append(burst)
     return listing
 
 
-def _sharpest(paths: Sequence[Path]) -> int:
+def sharpest(paths: Sequence[Path]) -> int:
     """Of the first frames; one that can't be used is passed over."""
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):
@@ -201,23 +210,10 @@ def _wanted(listing: Listing, burst: Burst, recipe: Recipe) -> bool:
 
 def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Split]:
     if (root / LISTED).is_file():
-        return _own(root / LISTED)
+        return own(root / LISTED)
     return {burst.scene: "test" if _place(burst.scene) < share else "train" for burst in bursts}
 
 
 def _place(scene: str) -> float:
     """Where a name's hash lies between 0 and 1."""
     return int.from_bytes(hashlib.sha256(scene.encode()).digest()[:8]) / 2**64
-
-
-def _own(path: Path) -> dict[str, Split]:
-    splits: dict[str, Split] = {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t"), start=1):
-            if row == ["scene", "split"] or not row:
-                continue
-            if len(row) != 2 or row[1] not in get_args(Split):
-                raise BuildError(f"{path}:{number}: expected scene, tab, train or val or test")
-            if splits.setdefault(row[0], row[1]) != row[1]:  # type: ignore[arg-type]  # checked
-                raise BuildError(f"{path}:{number}: scene {row[0]} stands in two splits")
-    return splits

@@ -8,7 +8,7 @@ from typing import Any
 
 from isptools import manifest as manifests
 from isptools import raw
-from isptools.build import enhanced, layout, source
+from isptools.build import enhanced, layout, reading, source
 from isptools.build.folder import BuildError
 from isptools.build.journal import Source
 from isptools.build.ledger import Kind as LineKind
@@ -39,6 +39,7 @@ class Task:
     inputs: tuple[File, ...]
     enhanced: Source | None = None
     frames: tuple[File, ...] = ()  # what the truth is fused from
+    facts: File | None = None  # states what the others do not
     shading: Source | None = None  # lens shading map of the truth
     matrix: Source | None = None  # color matrix for raws that state none
 
@@ -72,6 +73,7 @@ class Unit:
             files += [task.truth.source, *(file.source for file in task.inputs)]
             files += [task.enhanced] if task.enhanced else []
             files += [file.source for file in task.frames]
+            files += [task.facts.source] if task.facts else []
             files += [one for one in (task.shading, task.matrix) if one]
         return tuple(files)
 
@@ -106,6 +108,7 @@ def plan_units(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
     folder = source.root(manifest.data_set, _entries(chosen), place)
     look = _Look(manifest, folder, _pictures(choice))
     look.published = bool(recipe.enhancement and recipe.enhancement.source == "published")
+    look.linear = recipe.published
     wanted = [scene for scene in chosen if scene.split in choice.splits]
     tasks: list[tuple[Scene, Task, raw.Header]] = []
     for done, scene in enumerate(wanted):
@@ -177,11 +180,16 @@ class _Look:
         self.data_set, self.folder, self.pictures = manifest.data_set, folder, pictures
         self.lines: list[Line] = []
         self.keys: set[str] = set()
-        self.published = False
+        self.published = False  # the enhancement is the data set's own picture
+        self.linear = False  # the truth is a linear picture, as it comes
+        self.facts: File | None = None  # of the scene that is looked at
 
     def scene(self, scene: Scene) -> list[tuple[Scene, Task, raw.Header]]:
         """The scene as a task with its truth's header; empty if it can't be made."""
-        truth = self._file(scene, scene.truth, "-fused" if scene.frames else "")
+        self.facts = self._file(scene, scene.facts) if scene.facts else None
+        if scene.facts and not self.facts:
+            return self._drop(scene, "facts-missing", f"{scene.facts.path} can't be used")
+        truth = self._file(scene, scene.truth, _mark(scene, self.linear))
         header = self._header(scene, truth) if truth else None
         if not (truth and header and self._mosaic(scene, truth, header)):
             return self._drop(scene, "truth-missing", self._why(scene))
@@ -207,7 +215,7 @@ class _Look:
             for entry in (scene.shading, scene.matrix)
         )
         own = picture.source if picture else None
-        return Task(scene.scene, truth, tuple(inputs), own, frames, shading, matrix)
+        return Task(scene.scene, truth, tuple(inputs), own, frames, self.facts, shading, matrix)
 
     def _picture(self, scene: Scene) -> source.Found | None:
         """The enhanced picture, where the recipe or the user asks for one."""
@@ -248,8 +256,10 @@ class _Look:
 
     def _header(self, scene: Scene, file: File) -> raw.Header | None:
         path = self.folder.root / file.source.path
+        facts = self.folder.root / self.facts.source.path if self.facts else None
         try:
-            header = raw.header(path)
+            sensor = file.entry.sensor or self.data_set.sensor
+            header = reading.header(path, file.entry, sensor, facts)
         except (raw.RawError, OSError) as error:
             detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
             self._note(scene, file.source.path, "refused", "unreadable", detail, file.source.size)
@@ -276,7 +286,8 @@ class _Look:
 
     def _drop(self, scene: Scene, reason: str, detail: str) -> list[tuple[Scene, Task, raw.Header]]:
         for entry in scene.inputs:
-            if self._file(scene, entry):
+            told = reason == "truth-missing" and entry.path == scene.truth.path
+            if not told and self._file(scene, entry):
                 self._note(scene, entry.path, "refused", reason, detail)
         return []
 
@@ -302,6 +313,15 @@ def difference(header: raw.Header, truth: raw.Header) -> tuple[str, str]:
 
 def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _mark(scene: Scene, linear: bool) -> str:
+    """What tells the key of a truth from that of an input of the same file, or of its name."""
+    if scene.frames:
+        return "-fused"
+    if not linear and scene.truth.path in {entry.path for entry in scene.inputs}:
+        return "-developed"
+    return "-truth" if linear or _stem(scene.truth) in map(_stem, scene.inputs) else ""
 
 
 def _stem(entry: Entry) -> str:

@@ -1,25 +1,26 @@
 """Which pictures of two cameras belong together, and in which split; reads no pixels of patches."""
 
 import csv
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from isptools import manifest as manifests
 from isptools.build import source
 from isptools.build.alike import Grouped, fingerprint, grouped
 from isptools.build.folder import BuildError
 from isptools.build.journal import Source
+from isptools.build.ledger import Kind as LineKind
 from isptools.build.ledger import Line
 from isptools.build.plan import Choice, File, Plan, Task, Unit
 from isptools.build.source import RAW
+from isptools.build.splits import hashed
 from isptools.frame import Kind
 from isptools.manifest import DataSet, Entry, Manifest, Rule, Split
 from isptools.recipe import Pairing, Recipe
 
 PICTURES = frozenset({"jpg", "jpeg", "png", "tif", "tiff"})
 TABLE = "pairs.csv"  # columns phone, dslr and, if wanted, scene and split
-TENTHS: tuple[Split, ...] = ("train",) * 8 + ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,16 @@ def plan_pairs(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
     BuildError in one message if the data set is not at `place`.
     """
     pair, data_set = recipe.pair or Pairing("patches"), manifest.data_set
-    root = _root(manifest, place, pair)
     lines: list[Line] = []
-    couples = list(_couples(data_set, root, pair, lines))
+    if manifest.entries:
+        found = source.root(data_set, manifest.entries, place)
+        root, couples = found.root, list(_entered(manifest, found, lines))
+    else:
+        root = _root(manifest, place, pair)
+        couples = list(_couples(data_set, root, pair, lines))
     if not couples:
         raise BuildError(source.missing(data_set, place))
+    lines.extend(_unpaired(data_set, root))
     couples = _split(couples, root, pair, lines, choice)
     tasks = [
         (couple.split, _task(couple, data_set))
@@ -81,6 +87,7 @@ def _couples(data_set: DataSet, root: Path, pair: Pairing, lines: list[Line]) ->
         return
     for rule in _rules(data_set, pair):
         inputs, truths = _stems(root, rule.input, lines), _stems(root, rule.truth, lines)
+        lines.extend(_published(rule, inputs, truths))
         for stem in sorted(inputs | truths, key=_natural):
             scene = f"{rule.name}/{stem}"
             if stem not in inputs or stem not in truths:
@@ -92,6 +99,53 @@ def _couples(data_set: DataSet, root: Path, pair: Pairing, lines: list[Line]) ->
                 )
             else:
                 yield Couple(scene, rule.split, inputs[stem], truths[stem])
+
+
+def _entered(manifest: Manifest, folder: source.Folder, lines: list[Line]) -> Iterator[Couple]:
+    """The pairs that files.tsv lists: each input of a scene with the scene's truth."""
+    try:
+        scenes = manifests.pairs(manifest)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
+    for scene in scenes:
+        for entry in scene.inputs:
+            files = [(each, folder.find(each)) for each in (entry, scene.truth)]
+            for each, found in files:
+                if found.source is None:
+                    kind: LineKind = "missing" if found.reason == "missing" else "refused"
+                    why = (kind, found.reason, f"{found.detail}: the pair is left out")
+                    lines.append(Line(scene.split, scene.scene, each.path, *why))
+            phone, dslr = (found.source for _, found in files)
+            if phone and dslr:
+                yield Couple(scene.scene, scene.split, phone, dslr)
+
+
+def _published(rule: Rule, inputs: Iterable[str], truths: Iterable[str]) -> Iterator[Line]:
+    """How the folders differ from what was published: gaps in the numbers, and the count."""
+    here = set(inputs) & set(truths)
+    if not here:
+        return
+    if rule.numbered:
+        last = max((int(stem) for stem in here if stem.isdecimal()), default=-1)
+        gaps = [number for number in range(last) if str(number) not in here]
+        if gaps:
+            detail = f"numbers run from 0 without gaps; {len(gaps)} up to {last} are not here, "
+            detail += f"the first is {gaps[0]}"
+            yield Line(rule.split or "", "", rule.input, "noted", "gaps", detail, float(len(gaps)))
+    if rule.pairs not in {None, len(here)}:
+        detail = f"{len(here)} pairs are here, {rule.pairs} were published"
+        yield Line(rule.split or "", "", rule.input, "noted", "count", detail, float(len(here)))
+
+
+def _unpaired(data_set: DataSet, root: Path) -> Iterator[Line]:
+    """Published pictures without another side are named, not passed over."""
+    for each in data_set.unpaired:
+        files = sorted((root / each.folder).glob("*.*"))
+        many = f", {each.pictures} were published" if each.pictures else ""
+        detail = f"one of {len(files)} pictures without another side{many}"
+        for path in files:
+            name = path.relative_to(root).as_posix()
+            yield Line("", "", name, "excluded", "no-other-side", detail)
 
 
 def _stems(root: Path, folder: str, lines: list[Line]) -> dict[str, Source]:
@@ -165,11 +219,6 @@ def _split(
         for couple in couples
         for name in [groups[couple.scene].name]
     ]
-
-
-def hashed(name: str) -> Split:
-    """Train, val or test, 8 : 1 : 1, from the name alone."""
-    return TENTHS[hashlib.sha256(name.encode()).digest()[0] % 10]
 
 
 def _groups(

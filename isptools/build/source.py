@@ -40,12 +40,13 @@ class Folder:
 
     def find(self, entry: Entry) -> Found:
         """The file of an entry: by its name, else the one raw file whose name differs only in case
-        or extension. Two such files are refused, whichever is right."""
+        or extension (a picture's only in case). Two such files are refused, whichever is right."""
         path = PurePosixPath(entry.path)
+        own = {_extension(path.name)}
         same = [
             source
             for source in self._names(str(path.parent)).get(_stem(path.name), ())
-            if _extension(source.path) in RAW | {_extension(entry.path)}
+            if _extension(source.path) in (own if entry.role == "final" else RAW | own)
         ]
         if not same:
             return Found(None, "missing", "the file is not there")

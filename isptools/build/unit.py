@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from isptools import raw
-from isptools.build import beside, enhanced, folder, journal, lineup
+from isptools.build import beside, enhanced, folder, journal, lineup, phase, reading
 from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
@@ -20,7 +20,7 @@ from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
 from isptools.develop.steps import Orient
-from isptools.frame import Array, Frame, UnsupportedError
+from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.manifest import DataSet
 from isptools.recipe import Recipe, Truth
 from isptools.shards import write
@@ -97,7 +97,7 @@ def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
 def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[Line]:
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
-        truth, lines = _merged(task, _read(task.truth, unit, work), unit, work)
+        truth, lines = _merged(task, _read(task.truth, unit, work, task.facts), unit, work)
         truth = _completed(truth, task, work)
         yield from lines
         if told := beside.stated_by(truth.frame.capture):
@@ -112,7 +112,9 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
     number = None
     for file in task.inputs:
         try:
-            read = _read(file, unit, work)
+            same = file.source == task.truth.source and not task.frames
+            read = replace(truth, file=file) if same else _read(file, unit, work, task.facts)
+            _expect_phase(read.frame, truth.frame)
             read = replace(read, frame=_prepared(read.frame, work.recipe))
             read = _completed(read, replace(task, shading=None), work)
         except Refusal as refusal:
@@ -158,15 +160,20 @@ def _completed(read: Read, task: Task, work: Work) -> Read:
     return replace(read, frame=frame)
 
 
-def _read(file: File, unit: Unit, work: Work, same: bool = True) -> Read:
+def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: bool = True) -> Read:
     """Read a file once: its hash and its frame. Refusal if it is not what was planned.
 
     With `same` its shape and kind must be those of the shard.
     """
     path = work.root / file.source.path
+    sensor = file.entry.sensor or work.data_set.sensor
     try:
         data = path.read_bytes()
-        frame = raw.read_bytes(data, file.source.path)
+        if work.recipe.published and sensor and file.entry.role == "truth":
+            frame = reading.picture(data, file.entry, file.source.path, sensor)
+        else:
+            stated = work.root / facts.source.path if facts else None
+            frame = reading.frame(data, file.entry, file.source.path, sensor, stated)
     except (raw.RawError, UnsupportedError, OSError) as error:
         detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
         raise Refusal("unreadable", detail, file.source.size) from None
@@ -176,9 +183,32 @@ def _read(file: File, unit: Unit, work: Work, same: bool = True) -> Read:
     if frame.capture.pixel_aspect != 1:
         aspect = frame.capture.pixel_aspect
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
-    if same and (frame.pixels.shape, frame.capture.kind) != (unit.shape, unit.kind):
+    if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise Refusal("changed", "the file changed while the build ran; run the build again")
-    return Read(file, digest, frame)
+    return Read(file, digest, _with_black(frame, work.recipe.black))
+
+
+def _with_black(frame: Frame, black: float | None) -> Frame:
+    """The frame with the recipe's black level, where it has one, for that of the file."""
+    facts = frame.capture
+    if black is None:
+        return frame
+    if black >= facts.white:
+        detail = f"the recipe's black level {black:g} is not below the white level {facts.white}"
+        raise Refusal("black-level", detail, black)
+    levels, integers = (black,) * len(facts.black), (int(black),) * len(facts.black)
+    origins = (*facts.origins, ("black", "recipe"))
+    capture = replace(facts, black=levels, black_libraw=integers, origins=origins)
+    return replace(frame, capture=capture)
+
+
+def _expect_phase(frame: Frame, truth: Frame) -> None:
+    """Where the truth is a linear picture, it shows whether the color filters are as stated."""
+    if truth.space is Space.CAMERA:
+        found = phase.found(frame.pixels, truth.pixels)
+        if phase.contradicts(found, frame.capture.cfa):
+            raise Refusal("wrong-phase", phase.told(found, frame.capture.cfa),
+                          phase.ratio(found, frame.capture.cfa))  # fmt: skip
 
 
 def _prepared(frame: Frame, recipe: Recipe) -> Frame:
@@ -203,17 +233,19 @@ def _truth(shard: write.Writer, truth: Read, task: Task, work: Work) -> int:
         if task.enhanced and work.pictures:
             path = work.pictures / task.enhanced.path
             own = enhanced.read(path, last.pixels, truth.frame.capture.flip)
-        elif task.enhanced:
-            own = lineup.read(work.root / task.enhanced.path, last.pixels, truth.frame.capture)
+        elif task.enhanced and work.recipe.enhancement:
+            path, kept_as = work.root / task.enhanced.path, work.recipe.enhancement
+            fit = lineup.Fit(work.data_set.pictures, kept_as.within, kept_as.reach)
+            own = lineup.read(path, last.pixels, truth.frame.capture, fit)
         if task.enhanced:
             kept["enhancement"] = own.pixels
             row = _own(row, task.enhanced.path, own)
-    except lineup.ShiftedError as error:
-        raise Refusal("misaligned", one_line(error), error.pixels) from None
+    except lineup.MisfitError as error:
+        raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
     for name, pixels in kept.items():
-        if pixels.shape != (*truth.frame.pixels.shape, 3):
+        if pixels.shape != (*truth.frame.pixels.shape[:2], 3):
             raise folder.BuildError(_size(work.recipe, name, pixels, truth.frame))
         if not np.isfinite(pixels).all():
             wrong = int(pixels.size - np.isfinite(pixels).sum())
@@ -243,9 +275,11 @@ def _render(frame: Frame, recipe: Recipe) -> tuple[Frame, dict[str, Array]]:
     """
     kept: dict[str, Array] = {}
     last = frame
-    for last in walk(frame, (*recipe.prepare, *recipe.develop)):
+    prepare = () if recipe.published else recipe.prepare
+    for last in walk(frame, (*prepare, *recipe.develop)):
         for name, truth in truths(recipe).items():
-            if truth.source == "develop" and last.space == truth.at:
+            own = truth.source == "develop" or (name == "restoration" and recipe.published)
+            if own and last.space == truth.at:
                 kept[name] = _on_sensor(last, frame)
     return replace(last, pixels=_on_sensor(last, frame)), kept
 
@@ -263,8 +297,10 @@ def truths(recipe: Recipe) -> dict[str, Truth]:
 
 
 def _drop(task: Task, unit: Unit, reason: str, detail: str) -> Iterator[Line]:
+    """A line for each input of a refused truth; the truth's own file has one."""
     for file in task.inputs:
-        yield _line(file, unit, Refusal(reason, detail))
+        if file.source != task.truth.source:
+            yield _line(file, unit, Refusal(reason, detail))
 
 
 def _line(file: File, unit: Unit, refusal: Refusal) -> Line:

@@ -13,12 +13,16 @@ COMMANDS = {
     "eval": "Score a trained network on a split of shards.",
     "export": "Write a trained network as ONNX and check it.",
     "fuse": "Fuse the frames of a burst into one raw.",
+    "get": "Say where a data set is to be had, and download it.",
+    "init": "Propose a recipe and a manifest for your own captures.",
     "inspect": "Show the facts of a raw file or a shard.",
+    "manifest": "List a folder's files: hashes, scenes, splits.",
     "models": "List the networks that can be trained.",
     "recipes": "List the recipes that ship.",
     "render": "Develop one raw file with LibRaw's integers.",
     "sample": "Write the miniature of a data set.",
     "show": "Print the stations and truths of a recipe.",
+    "stats": "Count and measure what shards hold.",
     "train": "Train a network from shards.",
 }
 

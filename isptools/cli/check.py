@@ -42,8 +42,11 @@ def command(folder: Path) -> None:
     if wrong:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(1)
-    click.echo(_summary(folder, len(unsure)))
-    for text in (*_terms(folder), *_quality(folder)):
+    try:
+        told = (_summary(folder, len(unsure)), *_terms(folder), *_quality(folder))
+    except ValueError as error:  # the build made no shard
+        raise click.ClickException(str(error)) from None
+    for text in told:
         click.echo(text)
 
 

@@ -35,17 +35,26 @@ def command(
     pairs = _targets(raws, out)
     try:
         camera, _ = checkpoint.model(model)
-        for raw, target in pairs:
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    failed = []
+    for raw, target in pairs:
+        try:
             frame = read(raw)
             pictures = infer.develop(camera, _mosaic(frame, gain, raw), tile, device)
             picture = _picture(pictures, frame.capture.flip)
             target.parent.mkdir(parents=True, exist_ok=True)
             _write(target, picture)
+        except (ValueError, AssertionError) as error:  # torch asserts where it has no CUDA
+            failed.append(" ".join(str(error).split()))
+        except OSError as error:
+            failed.append(f"{error.filename or target}: {error.strerror or error}")
+        else:
             click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
-    except (ValueError, AssertionError) as error:  # torch asserts where it was built without CUDA
-        raise click.ClickException(" ".join(str(error).split())) from None
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
+    for said in failed[:-1]:  # the others are developed all the same
+        click.echo(f"Error: {said}", err=True)
+    if failed:
+        raise click.ClickException(failed[-1])
 
 
 def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:

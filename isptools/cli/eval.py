@@ -8,6 +8,7 @@ import click
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array, Capture
+    from isptools.shards.schema import InputRow
     from isptools.train.evaluate import Score
 
 PATH = click.Path(path_type=Path)
@@ -21,10 +22,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
               help="Side of the tiles in pixels; 0 for whole frames.")  # fmt: skip
 @click.option("--baselines/--no-baselines", default=True, show_default=True,
-              help="Also score chain + auto-tone and LibRaw's default.")  # fmt: skip
+              help="Also score what needs no training.")  # fmt: skip
+@click.option("--camera", type=PATH,
+              help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 def command(
-    run: Path, shards: Path, split: str, out: Path | None, tile: int, baselines: bool
-) -> None:
+    run: Path, shards: Path, split: str, out: Path | None, tile: int, baselines: bool,
+    camera: Path | None,
+) -> None:  # fmt: skip
     """Score the network of RUN on a split: per picture as CSV, and the means."""
     from isptools.cli.extra import expect_train
 
@@ -32,30 +36,41 @@ def command(
     from isptools.train import checkpoint, evaluate
 
     try:
-        camera, settings = checkpoint.model(run)
-        with evaluate.opened(shards, split, camera) as source:
-            found = list(evaluate.scores(camera, source, _baselines() if baselines else {}, tile))
+        network, settings = checkpoint.model(run)
+        with evaluate.opened(shards, split, network) as source:
+            linear = evaluate.station(source) == "camera"
+            others = (_linear() if linear else _baselines()) if baselines else {}
+            others |= {"camera JPEG": _camera(camera)} if camera else {}
+            found = list(evaluate.scores(network, source, others, tile))
+            columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
         path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
-        evaluate.write(path, found, stamp)
+        evaluate.write(path, found, stamp, columns)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
-    _tell(found, stamp, path)
+        raise click.ClickException(f"{error.filename}: {error.strerror or error}") from None
+    _tell(found, stamp, path, columns)
 
 
-def _tell(found: "list[Score]", stamp: dict[str, Any], path: Path) -> None:
-    from isptools.train.evaluate import COLUMNS, means
+def _tell(
+    found: "list[Score]", stamp: dict[str, Any], path: Path, columns: tuple[str, ...]
+) -> None:
+    from collections import Counter
 
+    from isptools.train.evaluate import means
+
+    count = Counter(one.method for one in found)
     exclusions = ", ".join(stamp["exclusions"]) or "none"
     click.echo(
         f"{stamp['data_set']}, {stamp['split']}: {stamp['pairs']} pairs, exclusions: {exclusions}, "
-        "whole frames, clipped to [0, 1]"
+        + ("whole frames" if stamp["crop"] == "none" else f"without {stamp['crop']}")
+        + f", clipped to {stamp['clipping']}"
     )
-    click.echo(f"{'method':<22}" + "".join(f"{name:>13}" for name in COLUMNS))
+    click.echo(f"{'method':<22}" + "".join(f"{name:>13}" for name in columns))
     for method, row in means(found).items():
-        click.echo(f"{method:<22}" + "".join(f"{value:>13.3f}" for value in row))
+        some = "" if count[method] == stamp["pairs"] else f", {count[method]} of {stamp['pairs']}"
+        click.echo(f"{method + some:<22}" + "".join(f"{value:>13.3f}" for value in row))
     click.echo(f"{path}: every picture")
 
 
@@ -71,11 +86,45 @@ def _baselines() -> dict[str, Any]:
     }
 
 
+def _linear() -> dict[str, Any]:
+    """Plain demosaicking, for truths in linear camera RGB."""
+    from isptools.develop import steps as s
+
+    gains = s.Balance("user", (1.0, 1.0, 1.0, 1.0))
+    return {
+        "bilinear": _rendering((s.Levels(), gains, s.Demosaic("linear"))),
+        "AHD": _rendering((s.Levels(), gains, s.Demosaic("ahd"))),
+    }
+
+
+def _camera(folder: Path) -> Any:
+    """The camera's JPEG of a raw, laid onto the sensor; refused where it does not lie there."""
+    from isptools.build import lineup
+    from isptools.frame import UnsupportedError
+
+    files = {path.stem.lower(): path for path in sorted(folder.iterdir())
+             if path.suffix.lower() in {".jpg", ".jpeg"}}  # fmt: skip
+    chain = _baselines()["chain + auto-tone"]
+
+    def render(pixels: "Array", capture: "Capture", facts: "InputRow") -> "Array | None":
+        path = files.get(Path(facts.source).stem.lower())
+        try:
+            if path is None:
+                raise UnsupportedError("no camera JPEG of that name")
+            picture = lineup.read(path, chain(pixels, capture, facts), capture).pixels
+        except (UnsupportedError, lineup.MisfitError) as error:
+            click.echo(f"{facts.key}: {error}; left out", err=True)
+            return None
+        return picture.astype("uint16") * (257 if picture.dtype.itemsize == 1 else 1)
+
+    return render
+
+
 def _rendering(steps: "tuple[Step, ...]") -> Any:
     from isptools.develop.chain import develop
     from isptools.frame import Frame, Space
 
-    def render(pixels: "Array", capture: "Capture") -> "Array":
+    def render(pixels: "Array", capture: "Capture", _: "InputRow") -> "Array":
         return develop(Frame(pixels, Space.SENSOR, capture), steps).pixels
 
     return render

@@ -10,7 +10,7 @@ from isptools.develop.autotone import encode_srgb
 from isptools.develop.chain import develop
 from isptools.develop.orient import upright
 from isptools.develop.steps import Balance, Demosaic, Encode, Levels, ToSpace
-from isptools.frame import Array, Frame, Matrix
+from isptools.frame import Array, Frame, Matrix, Space
 from isptools.shards.read import Sample, Shards
 
 Bytes = NDArray[np.uint8]
@@ -41,15 +41,17 @@ def of_shard(shards: Shards, rows: int) -> Bytes:
     All lie as the sensor does. A weight is white where all of the burst went into the truth, red
     where it is not to be trusted.
     """
-    lines = [_line(shards[i]) for i in range(min(rows, len(shards)))]
+    pictures = shards.tables[0].pictures
+    space = pictures["restoration"].space if "restoration" in pictures else ""
+    lines = [_line(shards[i], space) for i in range(min(rows, len(shards)))]
     width = max(line.shape[1] for line in lines)
     return np.concatenate(
         [np.pad(_wide(line, width), ((0, GAP), (0, 0), (0, 0))) for line in lines]
     )
 
 
-def _line(sample: Sample) -> Bytes:
-    pictures = [_fit(picture) for picture in _pictures(sample)]
+def _line(sample: Sample, space: str) -> Bytes:
+    pictures = [_fit(picture) for picture in _pictures(sample, space)]
     height = max(picture.shape[0] for picture in pictures)
     padded = [
         np.pad(picture, ((0, height - picture.shape[0]), (0, GAP), (0, 0))) for picture in pictures
@@ -57,7 +59,8 @@ def _line(sample: Sample) -> Bytes:
     return np.concatenate(padded, axis=1)
 
 
-def _pictures(sample: Sample) -> Iterator[Bytes]:
+def _pictures(sample: Sample, space: str) -> Iterator[Bytes]:
+    """`space` is the station of the restoration."""
     facts = sample.facts
     light = sample.input * np.float32(facts.ratio or 1)
     if light.ndim == 3:  # a finished picture
@@ -65,8 +68,10 @@ def _pictures(sample: Sample) -> Iterator[Bytes]:
     else:
         yield _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
     if sample.restoration is not None:
-        xyz = np.ascontiguousarray(sample.restoration.transpose(1, 2, 0))
-        yield (encode_srgb(xyz) >> 8).astype(np.uint8)
+        linear = np.ascontiguousarray(sample.restoration.transpose(1, 2, 0))
+        yield (
+            (encode_srgb(linear) >> 8).astype(np.uint8) if space == Space.XYZ else _screen(linear)
+        )
     if sample.enhancement is not None:
         shown = np.rint(np.clip(sample.enhancement, 0, 1) * 255).astype(np.uint8)
         yield np.ascontiguousarray(shown.transpose(1, 2, 0))

@@ -21,6 +21,9 @@ STAGES = {
     "inputs": "building",
     "frames": "fusing",
     "shards": "checking",
+    "rows": "measuring",
+    "files": "reading files",
+    "megabytes": "downloading, MB",
 }
 PAUSE = 5.0  # seconds between two lines
 
@@ -41,11 +44,14 @@ class Bar:
         self.progress = Progress(*columns, console=console)
         self.tasks: dict[str, Any] = {}
 
-    def show(self, stage: str, done: int, total: int) -> None:
+    def show(self, stage: str, done: int, total: int, note: str = "") -> None:
         if stage not in self.tasks:  # what is done at the start is no part of the rate
-            self.tasks[stage] = self.progress.add_task(STAGES[stage], total=total, completed=done)
+            named = STAGES.get(stage, stage)
+            self.tasks[stage] = self.progress.add_task(named, total=total, completed=done)
         else:
             self.progress.update(self.tasks[stage], completed=done, total=total)
+        if note:
+            self.progress.update(self.tasks[stage], description=f"{stage}, {note}")
 
     def __enter__(self) -> Self:
         self.progress.start()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from isptools.recipe import Recipe, Truth
+    from isptools.recipe import Recipe, Scenes, Truth
 
 
 @click.command()
@@ -28,14 +28,32 @@ def command(recipe: str) -> None:
         frames = "every frame" if plan.input == "burst" else "the reference frame"
         click.echo(f"of a burst {frames}; the truth is fused from all ({plan.fusion})")
         click.echo("weight: how far each pixel of the truth can be trusted, as uint8")
+    if plan.scenes:
+        click.echo(f"scenes: {_differs(plan.scenes)}")
+    if plan.black is not None:
+        click.echo(f"black level: {plan.black:g} DN, in place of the files' own")
+    if plan.parts:
+        click.echo(f"of the data set only: {', '.join(plan.parts)}")
     if plan.exclude:
         click.echo(f"left out: scenes on the list {', '.join(plan.exclude)}")
-    _walk(plan)
+    if plan.published:
+        click.echo("\nthe truth is the data set's own linear picture, as it comes")
+    else:
+        _walk(plan)
     for name, truth in (("restoration", plan.restoration), ("enhancement", plan.enhancement)):
         if truth is not None:
             click.echo(f"{name}: {_kept(truth)}")
             if truth.note:
                 click.echo(f"  note: {truth.note}")
+
+
+def _differs(scenes: "Scenes") -> str:
+    """What is chosen otherwise than by default."""
+    default = type(scenes)()
+    chosen = {name: getattr(scenes, name) for name in scenes.__struct_fields__}
+    return ", ".join(
+        f"{name} {value}" for name, value in chosen.items() if value != getattr(default, name)
+    )
 
 
 def _walk(plan: "Recipe") -> None:

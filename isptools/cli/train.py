@@ -26,24 +26,37 @@ def command(
     changes: tuple[str, ...], only: str, device: str, devices: int, nodes: int, workers: int,
 ) -> None:  # fmt: skip
     """Train NETWORK from shards; the same command goes on where a run was stopped."""
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
     from isptools.cli.extra import expect_train
+    from isptools.cli.progress import Bar
 
     expect_train()
     from isptools.train.place import Place
     from isptools.train.run import Job, train
     from isptools.train.settings import Settings
 
-    def show(stage: str, step: int, of: int, loss: float) -> None:
-        click.echo(f"{stage}: {step}/{of}, loss {loss:.4f}", err=True)
+    console = Console(stderr=True)
+    bar = Bar(console) if console.is_terminal else None
+
+    def show(stage: str, step: int, of: int, loss: float | None) -> None:
+        said = "" if loss is None else f"loss {loss:.4f}"
+        if bar:
+            bar.show(stage, step, of, said)
+        elif said:
+            click.echo(f"{stage}: {step}/{of}, {said}", err=True)
 
     try:
         chosen = Settings.load(settings or _shipped(network, preset), _changed(changes))
         place = Place(device, devices, nodes, workers)
-        path = train(chosen, Job(shards, out, place, only, show=show))
+        with bar or nullcontext():
+            path = train(chosen, Job(shards, out, place, only, show=show))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
+        raise click.ClickException(f"{error.filename or out}: {error.strerror or error}") from None
     except KeyboardInterrupt:
         click.echo(f"stopped; the last checkpoint stays in {out}, run the same command", err=True)
         raise click.exceptions.Exit(130) from None

@@ -26,15 +26,16 @@ class Search:
     have to move by more than half a pixel is still refused. A window is flat where a side's
     standard deviation is below `flat` (gray levels of 255 after stretching the picture's range) or
     where shifting it by a pixel in its weakest direction costs less correlation than `placed`, or
-    where a place 10 pixels away and more correlates by more than `alone`: there correlation means
-    nothing. Flat windows are refused, or kept as they are if `keep_flat`.
+    where a place 10 pixels away and more correlates by more than `alone` and the best one is not
+    clearly better, by what noise takes off it: there correlation means nothing. Flat windows are
+    refused, or kept as they are if `keep_flat`.
     """
 
     shift_px: int = 4
     turn_deg: float = 1.0
     least: float = 0.9
-    flat: float = 4.0
-    placed: float = 1e-3
+    flat: float = 2.0
+    placed: float = 5e-4
     alone: float = 0.985
     keep_flat: bool = False
 
@@ -132,5 +133,5 @@ def _reason(row: NDArray[np.float64], size: int, search: Search, correlation: fl
 
 
 def _flat(row: NDArray[np.float64], search: Search) -> bool:
-    low = row[adjust.CONTRAST] < search.flat or row[adjust.PLACED] < search.placed
-    return bool(low or row[adjust.RIM] > search.alone)
+    undecided = adjust.undecided(row, search.placed, search.alone)  # type: ignore[no-untyped-call]  # a kernel
+    return bool(undecided or row[adjust.CONTRAST] < search.flat)

@@ -5,11 +5,12 @@ import numpy as np
 from isptools.develop.rows import kernel
 from isptools.pair.windows import correlations, cubic
 
-DX, DY, TURN, CORRELATION, ASIS, CONTRAST, PLACED, RIM = range(8)
-FIELDS = 8
+DX, DY, TURN, CORRELATION, ASIS, CONTRAST, PLACED, RIM, BEST = range(9)
+FIELDS = 9
 ROUNDS = 6
 FAR = 16.0  # pixels that no window moves beyond
 PRIOR = 2e-5  # curvature that holds a window where it was if nothing else does
+CLEARLY = 5.0  # times what noise takes off the best place, by which it must beat the farthest ones
 STEEP = 1e-4  # correlation that a pixel off the plane costs in the coarse search
 
 
@@ -51,6 +52,13 @@ def _rim(surface):
     for column in range(columns):
         best = max(best, surface[0, column], surface[rows - 1, column])
     return best
+
+
+@kernel
+def undecided(row, least_placed, most_rim):
+    """Where correlation says nothing: every place along some direction is as good."""
+    alike = row[BEST] - row[RIM] < CLEARLY * (1.0 - row[BEST])
+    return row[PLACED] < least_placed or (row[RIM] > most_rim and alike)
 
 
 @kernel
@@ -218,9 +226,9 @@ def adjust(
 
     Fields: DX, DY, TURN; the correlation there and with no adjustment; the lower of the two
     standard deviations (gray levels); PLACED, the correlation that a pixel's shift costs in the
-    direction in which it costs least; RIM, the best correlation at the rim of the coarse search.
-    That search reaches `reach` pixels, at half size. Windows below `least_placed` or above
-    `most_rim` are not adjusted; they, those below `least_contrast`, and with `still_too` all have
+    direction in which it costs least; RIM and BEST, the best correlations at the rim of the coarse
+    search and anywhere in it. That search reaches `reach` pixels, at half size. Windows that are
+    `undecided` are not adjusted; they, those below `least_contrast`, and with `still_too` all have
     ASIS.
     """
     half = size // 2
@@ -245,9 +253,9 @@ def adjust(
         correlations(small, wide, sums, surface)
         dx, dy = _coarse(surface)
         found[i, PLACED] = _slopes(template, slopes, normal)
-        found[i, RIM] = _rim(surface)
+        found[i, RIM], found[i, BEST] = _rim(surface), surface.max()
         found[i, DX] = found[i, DY] = found[i, TURN] = found[i, CORRELATION] = found[i, ASIS] = 0
-        flat = found[i, PLACED] < least_placed or found[i, RIM] > most_rim
+        flat = undecided(found[i], least_placed, most_rim)
         if flat or still_too:
             asis, contrast = _plain(template, moving, top + margin, left + margin)
             found[i, ASIS], found[i, CONTRAST] = asis, contrast

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from isptools.frame import Array
 from isptools.pair import local, plane, refine
+from isptools.pair.cover import cover
 from isptools.pair.light import Gray, gray, shrink
 from isptools.pair.local import Mapping
 from isptools.pair.match import Match, match
@@ -27,6 +28,8 @@ class Limits:
     inliers: int = 15  # matches
     heldout_share: float = 0.2  # part of the held-out matches that the homography explains
     agree: float = 0.2  # part of the held-out windows that do
+    frame: float = 0.5  # part of the better covered picture that shows what the other does
+    clean: float = 0.9  # or so much of the overlap, where that is small
     corner_px: float = 0.7  # predicted standard deviation of the worst corner
     median_px: float = 0.6  # residual shift of the held-out windows
     p95_px: float = 2.0
@@ -110,6 +113,9 @@ def _judged(
     length = np.hypot(*shifts.T)
     shapes = (pair[0].shape, pair[1].shape)
     phone_shape, dslr_shape = shapes if phone_still else shapes[::-1]
+    shared = cover(*pair, refined.h, field).share
+    covered = (overlap(h, phone_shape, dslr_shape),
+               overlap(plane.unit(np.linalg.inv(h)), dslr_shape, phone_shape))  # fmt: skip
     numbers = {
         "inliers": float(found.inliers),
         "spread": found.spread,
@@ -120,7 +126,9 @@ def _judged(
         "residual_p95_px": _percentile(length, 95),
         "plane_median_px": _percentile(without, 50),
         "corner_px": float(refined.fit.deviation(plane.corners(pair[0].shape)).max()),
-        "overlap": overlap(h, phone_shape, dslr_shape),
+        "overlap": covered[0],
+        "shared": shared,
+        "frame": shared * max(covered),
         "repeats": repeats(*pair, refined.h),
     }
     places = held.still[held.near]
@@ -159,7 +167,13 @@ def _reasons(numbers: dict[str, float], limits: Limits) -> list[str]:
         ("repeats", limits.repeats,
          "repeated texture: another place fits {0:.0%} as well, {1:.0%} allowed"),
     )  # fmt: skip
-    low = [text.format(numbers[name], at) for name, at, text in least if not numbers[name] >= at]
+    low = []
+    if not (numbers["frame"] >= limits.frame or numbers["shared"] >= limits.clean):
+        low = [
+            f"other content: {numbers['frame']:.0%} of the frame and {numbers['shared']:.0%} of "
+            f"the overlap show the same, {limits.frame:.0%} or {limits.clean:.0%} needed"
+        ]
+    low += [text.format(numbers[name], at) for name, at, text in least if not numbers[name] >= at]
     return low + [text.format(numbers[name], at) for name, at, text in most
                   if not numbers[name] <= at]  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""One raw file to one frame. `read` is the only door; nothing else opens a raw file."""
+"""One raw file to one frame. `read` is the only door; nothing else opens a raw file.
+
+Mosaics that are no camera raws, and state nothing, come through `raw.mosaic`.
+"""
 
 from isptools.raw.cameras import levels
 from isptools.raw.dng_write import write_dng

@@ -49,6 +49,7 @@ class Info:
     iso: float
     exposure_s: float
     aperture: float
+    taken: int  # seconds since 1970 by the camera's clock, as if its zone were ours; 0: not stated
     decodable: bool  # False for a codec LibRaw knows by name only
 
 
@@ -79,7 +80,8 @@ class _Decoder(ctypes.Structure):  # libraw_decoder_info_t
 
 class _Other(ctypes.Structure):  # the head of libraw_imgother_t
     _fields_ = [
-        ("iso", ctypes.c_float), ("shutter", ctypes.c_float), ("aperture", ctypes.c_float)
+        ("iso", ctypes.c_float), ("shutter", ctypes.c_float), ("aperture", ctypes.c_float),
+        ("focal_length", ctypes.c_float), ("timestamp", ctypes.c_int64),
     ]  # fmt: skip
 
 
@@ -171,6 +173,7 @@ def _info(library: ctypes.CDLL, handle: int) -> Info:
         iso=other.iso,
         exposure_s=other.shutter,
         aperture=other.aperture,
+        taken=other.timestamp,
         decodable=_decodable(library, handle),
     )
 

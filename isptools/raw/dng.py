@@ -87,7 +87,7 @@ def _chosen_matrix(found: Facts, capture: Capture) -> Facts:
     if capture.camera_to_srgb is None:
         return {}
     candidates = [
-        (_calibrated(found, number, as_float), f"ColorMatrix{number}")
+        (calibrated(found, number, as_float), f"ColorMatrix{number}")
         for number in (1, 2)
         for as_float in (np.float32, np.float64)
         if f"color_matrix_{number}" in found
@@ -98,7 +98,7 @@ def _chosen_matrix(found: Facts, capture: Capture) -> Facts:
     return {"xyz_to_camera": candidates[distances.index(min(distances))]}
 
 
-def _calibrated(found: Facts, number: int, as_float: type) -> Matrix:
+def calibrated(found: Facts, number: int, as_float: type) -> Matrix:
     balance = np.diag(found["analog_balance"][0] if "analog_balance" in found else np.ones(3))
     name = f"camera_calibration_{number}"
     calibration = found[name][0] if name in found else np.eye(3)

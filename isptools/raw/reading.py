@@ -32,6 +32,8 @@ class Header:
     model: str
     flip: int  # LibRaw's code, as in Capture
     iso: float | None = None  # from EXIF, where the file is TIFF-based
+    exposure_s: float | None = None  # seconds, as LibRaw states it
+    taken: int | None = None  # seconds, by the camera's clock; only differences mean something
 
 
 def read(path: str | Path) -> Frame:
@@ -86,7 +88,9 @@ def header(path: str | Path) -> Header:
         cfa = libraw.cfa_of(info, kind)
     make, model = libraw.camera_of(info)
     iso = dng.exposure_facts(tags).get("iso", (None,))[0] if tags else None
-    return Header(info.height, info.width, kind, cfa, make, model, info.flip, iso)
+    seconds = info.exposure_s if info.exposure_s > 0 else None
+    taken = info.taken if info.taken > 0 else None
+    return Header(info.height, info.width, kind, cfa, make, model, info.flip, iso, seconds, taken)
 
 
 @contextmanager

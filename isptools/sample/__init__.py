@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 
 from isptools import manifest as manifests
 from isptools.frame import Frame
-from isptools.manifest import DataSet, Entry, Manifest
+from isptools.manifest import DataSet, Entry, Manifest, Rule
 from isptools.raw import write_dng
-from isptools.sample import hdrplus, pairs, scenes
+from isptools.sample import fivek, hdrplus, msr, pairs, s7, scenes, sidd
 from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
 RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
 BURSTS = ("hdrplus",)
-NAMES = (*RAW_NAMES, *BURSTS, *pairs.NAMES)
+INDEXED = {"fivek": fivek, "s7-isp": s7}
+MOSAICS = {"msr": (msr.write, msr.SIZE), "sidd": (sidd.write, sidd.SIZE)}
+NAMES = (*RAW_NAMES, *BURSTS, *INDEXED, *pairs.NAMES, *MOSAICS)
 SHUTTER = {0.033: 1.0 / 30.0}  # what a nominal exposure time stands for, in seconds
 
 __all__ = ["BURSTS", "NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write"]
@@ -34,13 +36,17 @@ __all__ = ["BURSTS", "NAMES", "RAW_NAMES", "frames", "manifest", "scene", "write
 def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """Write the miniature of `name` below `out` and return its files, in the manifest's order.
 
-    The files are DNGs under the data set's own names; existing ones are replaced. Raises
+    The files have the data set's own names; existing ones are replaced. Raises
     ValueError for an unknown name, OSError where `out` can't be written.
     """
     if name in BURSTS:
         return list(hdrplus.write(out, seed))
+    if name in INDEXED:
+        return list(INDEXED[name].write(out, seed))
     if name in pairs.NAMES:
         return pairs.write(name, out, seed)
+    if name in MOSAICS:
+        return MOSAICS[name][0](out, seed)
     if name not in NAMES:
         raise ValueError(f"there is no miniature of {name!r}; there is: {', '.join(NAMES)}")
     written = []
@@ -96,10 +102,13 @@ def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
     if name in BURSTS:
         return msgspec.structs.replace(official, data_set=_of_code(official, hdrplus.SIZE))
-    if name in pairs.NAMES:
-        facts = _of_code(official, "some pictures")
-        rules = tuple(msgspec.structs.replace(rule, pairs=None) for rule in facts.rules)
-        facts = msgspec.structs.replace(facts, rules=rules)
+    if name in INDEXED:
+        known = tuple(row for row in official.known if row.scene in INDEXED[name].SHOTS)
+        facts = _of_code(official, INDEXED[name].SIZE)
+        return msgspec.structs.replace(official, data_set=facts, known=known)
+    if name in pairs.NAMES or name in MOSAICS:
+        facts = _of_code(official, MOSAICS[name][1] if name in MOSAICS else "some pictures")
+        facts = msgspec.structs.replace(facts, rules=tuple(map(_rule_of_code, facts.rules)))
         return msgspec.structs.replace(official, data_set=facts)
     small = miniature(name)
     names = _paths(small)
@@ -120,6 +129,14 @@ def _of_code(official: Manifest, size: str) -> DataSet:
         downloads=(),
         size=size,
     )
+
+
+def _rule_of_code(rule: Rule) -> Rule:
+    sensor = rule.sensor
+    if sensor:
+        model = f"Miniature {sensor.make}".strip()
+        sensor = msgspec.structs.replace(sensor, make="isptools", model=model)
+    return msgspec.structs.replace(rule, pairs=None, sensor=sensor)
 
 
 def _paths(small: Miniature) -> set[str]:

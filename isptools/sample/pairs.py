@@ -21,8 +21,8 @@ from isptools.sample import scenes
 
 NAMES = ("dped", "dped-originals", "zurich")
 CODES = {"dped": 11, "dped-originals": 12, "zurich": 13}
-DSLR = (900, 1200)  # height, width
-PHONE = (660, 880)
+DSLR = (1125, 1500)  # height, width
+PHONE = (825, 1100)  # more than the 1080 x 800 that a recipe brings it to, as DPED's are
 Light = NDArray[np.float32]
 Points = NDArray[np.float64]
 
@@ -160,7 +160,7 @@ def _view(rng: Generator) -> View:
 
 
 def seen(picture: Light, view: View, rng: Generator) -> Light:
-    """The scene as the phone took it, encoded, (660, 880, 3) float32 in [0, 1]."""
+    """The scene as the phone took it, encoded, (*PHONE, 3) float32 in [0, 1]."""
     moved = picture.copy()
     left, top, right, bottom = view.layer
     dx, dy = view.parallax

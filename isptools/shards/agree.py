@@ -49,6 +49,8 @@ def of_input(cells: F64, row: InputRow, truth: F64) -> list[Blocks]:
     middle = float(np.median(cells))
     scales = {row.ratio or 1.0, float(np.median(truth)) / middle if middle > 0 else 1.0}
     side = smallest(row.cfa)
+    if side > 2 and cells.size < BLOCKS * side**2:
+        side = 2  # a picture so small that larger blocks are too few, as MSR's of 132 x 220
     return [
         block for scale in sorted(scales) for block in _reliable(np.minimum(cells * scale, 1), side)
     ]
@@ -116,7 +118,10 @@ def _linear(plane: NDArray[np.float32], space: str) -> NDArray[np.float32]:
 
 
 def smallest(cfa: str) -> int:
-    """Side of the smallest blocks in CFA cells: 8 pixels for Bayer, 12 for X-Trans."""
+    """Side of the smallest blocks in CFA cells: 8 pixels for Bayer, 12 for X-Trans.
+
+    Pictures of less than 500 such blocks are looked at in blocks of 4 pixels first.
+    """
     return 4 if patches.period(cfa) == 2 else 2
 
 

@@ -26,6 +26,7 @@ from isptools.shards.schema import (
     decode,
     facts,
 )
+from isptools.shards.tiles import Tiles
 
 Floats = NDArray[np.float32]
 
@@ -77,6 +78,7 @@ class Shards:
         self.tables = tables
         self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
         self._files: dict[Path, h5py.File] = {}
+        self._tiles: dict[tuple[Path, str], Tiles] = {}
         self._pid = os.getpid()
 
     def __len__(self) -> int:
@@ -104,14 +106,19 @@ class Shards:
             weight=None if weight is None else weight.astype(np.float32) / np.float32(TRUST),
         )
 
-    def raw(self, i: int, window: patches.Window | None = None) -> NDArray[np.uint16]:
-        """The sensor's integers of input i (or of a window of it), black level in."""
-        table, row = self._place(i)
-        area = _slices(window or (0, 0, *table.shape), table.shape)
-        pixels: NDArray[np.uint16] = self._file(table)["input"][(row, ..., *area)]
-        return pixels
+    def raw(
+        self, i: int, window: patches.Window | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[np.uint16]:
+        """The sensor's integers of input i (or of a window of it), black level in.
 
-    def stored(self, i: int, name: str, window: patches.Window) -> tuple[NDArray[Any], float]:
+        Here and in `stored` and `weight`: they are put into `out` where that is given.
+        """
+        table, row = self._place(i)
+        return self._read(table, "input", (row,), window, out)
+
+    def stored(
+        self, i: int, name: str, window: patches.Window, out: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], float]:
         """A window of a truth as stored, (3, H, W), and what to multiply it by for its value.
 
         `name` is "restoration" or "enhancement". ValueError if input i has none.
@@ -120,11 +127,11 @@ class Shards:
         at = getattr(table.rows[row], name)
         if at < 0 or name not in table.pictures:
             raise ValueError(f"{table.path}: {table.rows[row].key} has no {name} truth")
-        area = _slices(window, table.shape)
-        pixels: NDArray[Any] = self._file(table)[name][(at, slice(None), *area)]
-        return pixels, table.pictures[name].scale
+        return self._read(table, name, (at,), window, out), table.pictures[name].scale
 
-    def weight(self, i: int, window: patches.Window | None = None) -> NDArray[np.uint8] | None:
+    def weight(
+        self, i: int, window: patches.Window | None = None, out: NDArray[Any] | None = None
+    ) -> NDArray[np.uint8] | None:
         """How far each pixel of input i's truth can be trusted, as stored: (H, W), 0 to 255.
 
         None where truths were not fused from bursts.
@@ -132,9 +139,7 @@ class Shards:
         table, row = self._place(i)
         if not table.fusions:
             return None
-        area = _slices(window or (0, 0, *table.shape), table.shape)
-        pixels: NDArray[np.uint8] = self._file(table)["weight"][(table.rows[row].truth, *area)]
-        return pixels
+        return self._read(table, "weight", (table.rows[row].truth,), window, out)
 
     def fusion(self, i: int) -> FusionRow | None:
         """What the truth of input i was fused from; None where it was not."""
@@ -156,6 +161,10 @@ class Shards:
         table, row = self._place(i)
         return msgspec.json.decode(self._file(table)["facts"][row], type=Capture)
 
+    def path(self, i: int) -> Path:
+        """The shard that holds sample i."""
+        return self._place(i)[0].path
+
     def shape(self, i: int) -> tuple[int, int]:
         """Height and width of sample i."""
         return self._place(i)[0].shape
@@ -166,7 +175,7 @@ class Shards:
 
     def close(self) -> None:
         """Close the files; the next read opens them again."""
-        files, self._files = self._files, {}
+        files, self._files, self._tiles = self._files, {}, {}
         for file in files.values():
             file.close()
 
@@ -185,7 +194,7 @@ class Shards:
 
     def _file(self, table: Table) -> h5py.File:
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
-            self._files, self._pid = {}, os.getpid()
+            self._files, self._tiles, self._pid = {}, {}, os.getpid()
         if table.path not in self._files:
             self._files[table.path] = h5py.File(table.path, "r")
         return self._files[table.path]
@@ -193,8 +202,17 @@ class Shards:
     def _picture(self, table: Table, name: str, row: int, window: patches.Window) -> Floats | None:
         if row < 0 or name not in table.pictures:
             return None
-        area = _slices(window, table.shape)
-        return decode(self._file(table)[name][(row, slice(None), *area)], table.pictures[name])
+        return decode(self._read(table, name, (row,), window), table.pictures[name])
+
+    def _read(
+        self, table: Table, name: str, place: tuple[int, ...], window: patches.Window | None,
+        out: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:  # fmt: skip
+        area = _slices(window or (0, 0, *table.shape), table.shape)
+        file = self._file(table)
+        if (table.path, name) not in self._tiles:
+            self._tiles[table.path, name] = Tiles(file[name])
+        return self._tiles[table.path, name].read(place, area, out)
 
 
 def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open

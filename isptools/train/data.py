@@ -1,7 +1,7 @@
 """From shards to batches: integers travel to the device, arithmetic happens there."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from isptools import shards
-from isptools.shards.schema import InputRow
 from isptools.train.models import Prepare
 
 Array = NDArray[Any]
+Batch = dict[str, Tensor]
+Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: top, left
+PICTURES = ("raw", "restoration", "enhancement", "mask")  # of a batch; all else is facts
 TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
 STATIONS = {"restoration": {"xyz"}, "enhancement": {"srgb"}}
+# a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
+OWN_STATIONS = {("bilinear", "restoration"): {"xyz", "camera"}}
 KIND = {"packed": "bayer", "bilinear": "bayer", "xyz": "bayer", "xtrans": "xtrans"}
 # SID's X-Trans packing: per 6x6 cell four pixels a plane for planes 0 to 3 (R, G, B mixed rows are
 # as its authors have them), then G at fixed places of each 3x3
@@ -83,98 +86,105 @@ def open_shards(
             if space is None or missing:
                 what = missing[0] if missing else "the shard"
                 raise ValueError(f"{table.path}: {what} has no {name} truth, which this needs")
-            if space not in STATIONS[name]:
-                wanted = " or ".join(STATIONS[name])
+            fitting = OWN_STATIONS.get((prepare, name), STATIONS[name])
+            if space not in fitting:
+                wanted = " or ".join(sorted(fitting))
                 raise ValueError(f"{table.path}: {name} stands at {space}, expected {wanted}")
     return opened
 
 
-class Cuts(Dataset[dict[str, Tensor]]):
-    """Item n is a random cut of side `size`, turned at random; n and the seed fix it."""
+class Cuts:
+    """Item n is a random cut of side `size` and a symmetry to turn it by; n and the seed fix it.
+
+    The cut is read with a margin of one CFA period less one pixel, which `arranged` takes off again
+    where the turned pattern asks for it.
+    """
 
     def __init__(self, source: shards.Shards, size: int, seed: int, truths: Sequence[str]) -> None:
-        cfa = source.facts(0).cfa
-        self.margin = (2 if len(cfa) == 4 else 6) - 1
+        margin = math.isqrt(len(source.facts(0).cfa)) - 1
         self.size, self.seed, self.truths = size, seed, tuple(truths)
-        self.source = source
-        self.crops = source.crops(size + self.margin, seed)
+        self.source, self.crops = source, source.crops(size + margin, seed)
+        self.masked = any(table.fusions for table in source.tables)
 
-    def __getitem__(self, n: int) -> dict[str, Tensor]:
+    def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and type of the pictures of one item."""
+        side = (self.crops.size,) * 2
+        rooms: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
+            "raw": (side, np.dtype(np.uint16))
+        }
+        for name in self.truths:
+            kinds = {table.pictures[name].dtype for table in self.source.tables}
+            rooms[name] = (3, *side), np.result_type(*kinds)
+        return rooms | ({"mask": (side, np.dtype(np.uint8))} if self.masked else {})
+
+    def fill(self, n: int, rooms: dict[str, Array]) -> tuple[dict[str, Array], Turn]:
+        """Read item n into `rooms`; what a device must know beside, and how it is to be turned.
+
+        ValueError in one line where a shard can't be read.
+        """
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
         choices = symmetries(facts.cfa)
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
         top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
+        known = levels(facts, positions)
+        try:
+            self.source.raw(i, window, rooms["raw"])
+            for name in self.truths:
+                _, scale = self.source.stored(i, name, window, rooms[name])
+                known[f"{name}_scale"] = np.array(scale, np.float32)
+            if self.masked and self.source.weight(i, window, rooms["mask"]) is None:
+                rooms["mask"][...] = 255
+        except OSError as error:
+            path = self.source.path(i)
+            raise ValueError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
+        return known, (symmetry, top, left)
 
-        def cut(pixels: Array) -> Tensor:
-            out = turned(pixels, symmetry)
-            out = out[..., top : top + self.size, left : left + self.size]
-            return torch.from_numpy(np.ascontiguousarray(out))
 
-        item = {"raw": cut(self.source.raw(i, window)), **levels(facts, positions)}
-        for name in self.truths:
-            pixels, scale = self.source.stored(i, name, window)
-            item[name] = cut(pixels)
-            item[f"{name}_scale"] = torch.tensor(scale, dtype=torch.float32)
-        return item
+def levels(facts: Any, positions: Sequence[int]) -> dict[str, Array]:
+    """What the device needs to know of a mosaic beside its pixels, positions in their new order.
 
+    `facts` is a row of a shard, or what has its names.
+    """
 
-def levels(facts: InputRow, positions: Sequence[int]) -> dict[str, Tensor]:
-    """What the device needs to know of a mosaic beside its pixels, positions in their new order."""
-
-    def at(values: Sequence[float]) -> Tensor:
-        return torch.tensor([values[i] for i in positions], dtype=torch.float32)
+    def at(values: Sequence[float]) -> Array:
+        return np.array([values[i] for i in positions], np.float32)
 
     matrix = np.eye(3) if facts.xyz_to_camera is None else np.linalg.inv(facts.xyz_to_camera)
     return {
         "black": at(facts.black),
-        "white": torch.tensor(facts.white, dtype=torch.float32),
-        "gain": torch.tensor(facts.ratio or 1.0, dtype=torch.float32),
+        "white": np.array(facts.white, np.float32),
+        "gain": np.array(facts.ratio or 1.0, np.float32),
         "shot": at(facts.shot),
         "read": at(facts.read),
-        "xyz_from_camera": torch.tensor(matrix, dtype=torch.float32),
+        "xyz_from_camera": matrix.astype(np.float32),
     }
 
 
-class Turns(Sampler[int]):
-    """The items of one process, step by step: the same whole for any number of processes."""
+def arranged(batch: Batch, turns: Sequence[Turn]) -> Batch:
+    """A batch with every item under its symmetry, cut to the phase networks see.
 
-    def __init__(self, steps: range, batch: int, rank: int = 0, world: int = 1) -> None:
-        self.steps, self.batch, self.rank, self.world = steps, batch, rank, world
+    Runs where the batch lies: a turn costs a GPU nothing, and a processor that reads shards much.
+    """
+    every = math.isqrt(batch["black"].shape[1])
+    size = batch["raw"].shape[-1] - every + 1
 
-    def __iter__(self) -> Iterator[int]:
-        for step in self.steps:
-            first = (step * self.world + self.rank) * self.batch
-            yield from range(first, first + self.batch)
+    def put(item: Tensor, turn: Turn) -> Tensor:
+        symmetry, top, left = turn
+        out = torch.rot90(item, symmetry % 4, (-2, -1))
+        out = out.flip(-1) if symmetry >= 4 else out
+        return out[..., top : top + size, left : left + size]
 
-    def __len__(self) -> int:
-        return len(self.steps) * self.batch
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """How batches are fetched; nothing here changes what is in them."""
-
-    batch: int = 1
-    workers: int = 0
-    pin: bool = False
-    rank: int = 0
-    world: int = 1
+    pictures = {}
+    for name in (name for name in PICTURES if name in batch):
+        x = batch[name]
+        signed = x.view(torch.int16) if x.dtype == torch.uint16 else x  # torch can't flip uint16
+        put_all = torch.stack([put(item, turn) for item, turn in zip(signed, turns, strict=True)])
+        pictures[name] = put_all.view(x.dtype)
+    return batch | pictures
 
 
-def loader(cuts: Cuts, steps: range, feed: Feed) -> DataLoader[dict[str, Tensor]]:
-    """Batches of the steps, in order, fetched ahead by `feed.workers` processes."""
-    return DataLoader(
-        cuts,
-        batch_size=feed.batch,
-        sampler=Turns(steps, feed.batch, feed.rank, feed.world),
-        num_workers=feed.workers,
-        pin_memory=feed.pin,
-        prefetch_factor=4 if feed.workers else None,
-    )
-
-
-def prepared(batch: dict[str, Tensor], prepare: Prepare, noise: bool) -> Tensor:
+def prepared(batch: Batch, prepare: Prepare, noise: bool) -> Tensor:
     """The network's input, on the batch's device: normalized, gained, packed or demosaicked.
 
     Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as the
@@ -201,7 +211,7 @@ def prepared(batch: dict[str, Tensor], prepare: Prepare, noise: bool) -> Tensor:
     return torch.cat([x, plane], 1)
 
 
-def noise_level(batch: dict[str, Tensor]) -> Tensor:
+def noise_level(batch: Batch) -> Tensor:
     """Shot plus squared read noise (CameraNet v2, under eq. 2), after the exposure gain.
 
     Shards hold variance = shot * x + read, so `read` is the square already.
@@ -211,7 +221,12 @@ def noise_level(batch: dict[str, Tensor]) -> Tensor:
     return level
 
 
-def truth(batch: dict[str, Tensor], name: str) -> Tensor:
+def trusted(batch: Batch) -> Tensor | None:
+    """(N, 1, H, W): whether a truth's pixel is to be trusted; None where no truth was fused."""
+    return batch["mask"][:, None] > 0 if "mask" in batch else None
+
+
+def truth(batch: Batch, name: str) -> Tensor:
     """A truth in physical values, float32."""
     return batch[name].to(torch.float32) * batch[f"{name}_scale"].view(-1, 1, 1, 1)
 

@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from isptools import measure, shards
 from isptools.frame import Capture
+from isptools.measure.msr import BORDER
+from isptools.shards.schema import InputRow
 from isptools.train import data
 from isptools.train.infer import Mosaic, develop
 from isptools.train.models import Camera
 
 F32 = NDArray[np.float32]
-Baseline = Callable[[NDArray[np.uint16], Capture], NDArray[Any]]  # mosaic, facts -> (H, W, 3) sRGB
+# mosaic, what its file states, its row -> (H, W, 3) uint16 sRGB, or None where there is no picture
+Baseline = Callable[[NDArray[np.uint16], Capture, InputRow], NDArray[Any] | None]
 COLUMNS = ("psnr", "ssim", "ms_ssim", "s_cielab", "color_angle")
+MSR_COLUMNS = ("psnr_linear", "psnr_srgb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,17 @@ class Score:
 
     method: str
     key: str
-    values: tuple[float, ...]  # in the order of COLUMNS; NaN where a measure needs a larger one
+    values: tuple[float, ...]  # in the order of the protocol's columns; NaN where a measure needs
+    # a larger picture
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Which numbers are taken of a pair of (H, W, 3), and what must be known of them."""
+
+    columns: tuple[str, ...]
+    values: Callable[[NDArray[Any], NDArray[Any]], tuple[float, ...]]
+    stated: dict[str, Any]
 
 
 def scores(
@@ -36,9 +50,10 @@ def scores(
 ) -> Iterator[Score]:
     """The network's own pictures and each baseline's, for every input of `source`.
 
-    Pictures are clipped to [0, 1] and compared whole, as they stand on the sensor. A network that
-    gives XYZ alone is compared with the restoration truth, both shown as sRGB.
+    Pictures are compared as `of(source)` says, as they stand on the sensor. A network that gives no
+    sRGB is compared with the restoration truth.
     """
+    measured = of(source).values
     for i in range(len(source)):
         facts = source.facts(i)
         mosaic = Mosaic.of_row(source.raw(i), facts)
@@ -47,11 +62,12 @@ def scores(
         stored, scale = source.stored(i, name, (0, 0, height, width))
         picture = develop(camera, mosaic, tile)[name]
         truth = (stored * np.float32(scale)).transpose(1, 2, 0)
-        yield Score("network", facts.key, values(picture.transpose(1, 2, 0), truth))
-        if name == "enhancement":
+        yield Score("network", facts.key, measured(picture.transpose(1, 2, 0), truth))
+        if name == "enhancement" or station(source) == "camera":
             for method, render in baselines.items():
-                shown = render(source.raw(i), source.capture(i))
-                yield Score(method, facts.key, values(shown / np.float32(65535), truth))
+                shown = render(source.raw(i), source.capture(i), facts)
+                if shown is not None:
+                    yield Score(method, facts.key, measured(shown / np.float32(65535), truth))
 
 
 def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
@@ -65,6 +81,45 @@ def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
         measure.s_cielab(*pair),
         measure.color_angle(*pair),
     )
+
+
+def msr(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
+    """The columns of MSR's protocol for one pair of (H, W, 3) in linear camera RGB."""
+    return measure.linear_psnr(picture, truth), measure.srgb_psnr(picture, truth)
+
+
+PAPERS = Protocol(
+    COLUMNS,
+    values,
+    {
+        "crop": "none",
+        "clipping": "[0, 1]",
+        "s_cielab_pixels_per_degree": 23,
+        "color_angle_luminance": [0.05, 0.95],
+    },
+)
+MSR = Protocol(
+    MSR_COLUMNS,
+    msr,
+    {
+        "crop": f"{BORDER} pixels on every side",
+        "clipping": "[0, 255]",
+        "psnr_linear": "the picture rounded to 8 bits, the truth of 16 bits",
+        "psnr_srgb": "behind the conversion of Klatzer et al. 2016, both sides clipped",
+    },
+)
+
+
+def station(source: shards.Shards) -> str:
+    """Where the restoration truths stand, "" for none."""
+    pictures = source.tables[0].pictures
+    return pictures["restoration"].space if "restoration" in pictures else ""
+
+
+def of(source: shards.Shards) -> Protocol:
+    """The data set's own protocol where it has one, else that of the papers on whole ISPs."""
+    own = str(source.tables[0].attrs["data_set"]) == "msr" and station(source) == "camera"
+    return MSR if own else PAPERS
 
 
 def means(found: list[Score]) -> dict[str, tuple[float, ...]]:
@@ -87,15 +142,14 @@ def protocol(source: shards.Shards, split: str) -> dict[str, Any]:
         "split": split,
         "pairs": len(source),
         "exclusions": json.loads(str(attrs["recipe"])).get("exclude", []),
-        "crop": "none",
-        "clipping": "[0, 1]",
         "orientation": "as on the sensor",
-        "s_cielab_pixels_per_degree": 23,
-        "color_angle_luminance": [0.05, 0.95],
+        **of(source).stated,
     }
 
 
-def write(path: Path, found: list[Score], stamp: dict[str, Any]) -> None:
+def write(
+    path: Path, found: list[Score], stamp: dict[str, Any], columns: tuple[str, ...] = COLUMNS
+) -> None:
     """A CSV: the protocol as comments, a line a picture and method, then the means."""
     part = path.with_name(f".{path.name}.part")
     try:
@@ -103,7 +157,7 @@ def write(path: Path, found: list[Score], stamp: dict[str, Any]) -> None:
             for name, value in stamp.items():
                 file.write(f"# {name}: {json.dumps(value)}\n")
             rows = csv.writer(file)
-            rows.writerow(("method", "picture", *COLUMNS))
+            rows.writerow(("method", "picture", *columns))
             rows.writerows((one.method, one.key, *one.values) for one in found)
             rows.writerows((method, "mean", *row) for method, row in means(found).items())
         part.replace(path)

@@ -51,8 +51,20 @@ def develop(
 
     `tile` is the side of the tiles in pixels; 0 takes the frame whole. Vectors pooled over the
     picture come from the whole frame first, so tiles show the untiled picture. ValueError for a
-    CFA of another kind, or a frame too small for the network.
+    CFA of another kind, a frame too small for the network, or tiles too large for the GPU.
     """
+    try:
+        return _developed(camera, mosaic, tile, device)
+    except torch.cuda.OutOfMemoryError:
+        what = f"tiles of {tile} pixels do" if tile else "the whole frame does"
+        raise ValueError(
+            f"{what} not fit into this GPU's memory; try --tile {tile // 2 or 1024}"
+        ) from None
+
+
+def _developed(
+    camera: Camera, mosaic: Mosaic, tile: int, device: str
+) -> dict[str, NDArray[np.float32]]:
     camera = camera.to(device).eval()
     padded, top, left = _padded(camera, mosaic)
     x = padded
@@ -91,7 +103,7 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
         "raw": torch.from_numpy(np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)]))[None]
     }
     facts = data.levels(mosaic_row(mosaic), shift[2])
-    batch |= {name: value[None] for name, value in facts.items()}
+    batch |= {name: torch.from_numpy(value[None]) for name, value in facts.items()}
     return data.prepared(batch, camera.prepare, camera.noise), top, left
 
 

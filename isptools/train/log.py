@@ -3,7 +3,7 @@
 import csv
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from isptools.train.checkpoint import TrainError
 
+EARLY = 20  # steps between two looks whether losses are numbers; a look waits for the GPU
 COLUMNS = ("stage", "step", "rate", "training", "validation", "waiting", "seconds")
 
 
@@ -38,10 +39,13 @@ class Log:
 
     def add(self, loss: Tensor) -> None:
         self.losses.append(loss)
+        if len(self.losses) % EARLY == 1:
+            self.expect_finite()
 
-    def expect_finite(self) -> None:
-        """TrainError if a loss since the last line was NaN or infinite."""
-        if self.losses and not torch.stack(self.losses).isfinite().all():
+    def expect_finite(self, weights: Iterable[Tensor] = ()) -> None:
+        """TrainError if a loss since the last line, or one of the weights, is NaN or infinite."""
+        lost = bool(self.losses) and not torch.stack(self.losses).isfinite().all()
+        if lost or not all(weight.isfinite().all() for weight in weights):
             raise TrainError(
                 f"{self.stage}: the loss is no longer a finite number; the last checkpoint is from "
                 "before it: lower the rate, or train in fp32 or bf16"
@@ -65,7 +69,11 @@ class Log:
         if self.writes:
             folder = self.path.parent / "samples"
             folder.mkdir(exist_ok=True)
-            shown = np.rint(np.clip(strip, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+            shown = (
+                np.rint(np.clip(np.nan_to_num(strip), 0, 1) * 255)
+                .astype(np.uint8)
+                .transpose(1, 2, 0)
+            )
             imageio.imwrite(folder / f"{self.stage}.png", shown)
 
     def _board(self, step: int, values: dict[str, float]) -> None:

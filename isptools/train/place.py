@@ -5,7 +5,10 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from lightning.fabric import Fabric
+
+from isptools.train.checkpoint import TrainError
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -26,15 +29,21 @@ def launched(place: Place, precision: str) -> Any:
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "0")) or place.devices
     nodes = max(world // local, 1) if world else place.nodes
     kind, _, index = place.device.partition(":")
+    if precision == "fp16" and (kind == "cpu" or not torch.cuda.is_available()):
+        raise TrainError("fp16 needs a GPU; on a processor take bf16 or fp32")
     many = local * nodes > 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on other hardware
-        fabric = Fabric(
-            accelerator=kind,
-            devices=[int(index)] if index else local,
-            num_nodes=nodes,
-            precision=PRECISIONS[precision],  # type: ignore[arg-type] # one of Fabric's names
-            strategy="ddp" if many else "auto",
-        )
+        try:
+            fabric = Fabric(
+                accelerator=kind,
+                devices=[int(index)] if index else local,
+                num_nodes=nodes,
+                precision=PRECISIONS[precision],  # type: ignore[arg-type] # one of Fabric's names
+                strategy="ddp" if many else "auto",
+            )
+        except Exception as error:  # Lightning has types of its own for a device that is not there
+            said = " ".join(str(error).split())[:150]
+            raise TrainError(f"--device {place.device}: can't be used here ({said})") from None
         fabric.launch()
     return fabric

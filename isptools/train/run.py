@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isptools import shards
-from isptools.train import data
+from isptools.train import data, feed
 from isptools.train.checkpoint import TrainError, load, save
 from isptools.train.deepisp import DeepISP, mean_affine
 from isptools.train.log import Log
@@ -19,10 +19,10 @@ from isptools.train.memory import fitting_patch
 from isptools.train.models import Camera, build, least
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
-from isptools.train.task import Task, span
+from isptools.train.task import Task, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
-Show = Callable[[str, int, int, float], None]  # stage, step, of, loss
+Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ def train(settings: Settings, job: Job) -> Path:
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
         raise TrainError(f"these settings have no stage {job.only!r}")
+    for stage in stages:  # before hours are spent on the first one
+        data.open_shards(job.shards, "train", camera.prepare, needs(camera, stage.train))
     for stage in stages:
         if not _stage(camera, settings, stage, job, fabric):
             raise TrainError(f"stopped; run the same command to go on from {job.out}")
@@ -96,16 +98,17 @@ def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: A
         for m, p in zip(mean, trained, strict=False):
             m.lerp_(p.detach(), 1 - settings.ema)
         last = step + 1 == length
-        if last or (step + 1) % settings.log_every == 0:
+        told = last or (step + 1) % settings.log_every == 0
+        if told:
             log.write(
                 step + 1, rate, _validated(task, settings, job, fabric, log if last else None)
             )
-            job.show(stage.train, step + 1, length, loss.item())
+        job.show(stage.train, step + 1, length, loss.item() if told else None)
         if last and mean:
             for m, p in zip(mean, trained, strict=True):
                 p.data.copy_(m)
         if last or step + 1 == until or (step + 1) % settings.save_every == 0:
-            log.expect_finite()
+            log.expect_finite(trained)
             if fabric.is_global_zero:
                 save(_file(job, stage), _facts(settings) | {
                     "step": step + 1, "done": last, "model": camera.state_dict(), "mean": mean,
@@ -121,34 +124,43 @@ def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: 
     """Gradients of every micro-step, then one move of the weights; gives the mean loss."""
     total = torch.zeros((), device=fabric.device)
     for micro in range(settings.accumulate):
-        batch = log.wait(lambda: fabric.to_device(next(batches)))
+        batch, turns = log.wait(lambda: fabric.to_device(next(batches)))
+        batch = data.arranged(batch, turns)
+        last = micro + 1 == settings.accumulate
         try:
-            with fabric.no_backward_sync(model, enabled=micro + 1 < settings.accumulate):
+            with fabric.no_backward_sync(model, enabled=not last):
                 loss = model(batch) / settings.accumulate
                 fabric.backward(loss)
+            total += loss.detach()
+            if last:
+                optimizer.step()
+            continue
         except torch.cuda.OutOfMemoryError:
-            fits = fitting_patch(model, batch, settings.patch)
-            raise TrainError(
-                f"a patch of {settings.patch} pixels does not fit into this GPU's memory; "
-                + (f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does")
-            ) from None
-        total += loss.detach()
-    optimizer.step()
+            pass  # what the error holds is free again behind this block
+        raise TrainError(_too_large(model.module, batch, settings, fabric))
     optimizer.zero_grad(set_to_none=True)
     log.add(total)
     return total
+
+
+def _too_large(task: Any, batch: dict[str, Tensor], settings: Settings, fabric: Any) -> str:
+    with fabric.autocast():
+        fits = fitting_patch(task, batch, settings.patch)
+    return f"a patch of {settings.patch} pixels does not fit into this GPU's memory; " + (
+        f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does"
+    )
 
 
 def _loader(
     task: Task, source: shards.Shards, steps: range, settings: Settings, job: Job, fabric: Any
 ) -> Any:
     cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
-    feed = data.Feed(
+    ahead = feed.Feed(
         settings.batch, job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
         fabric.world_size,
     )  # fmt: skip
     micro = settings.accumulate
-    return data.loader(cuts, range(steps.start * micro, steps.stop * micro), feed)
+    return feed.batches(cuts, range(steps.start * micro, steps.stop * micro), ahead)
 
 
 def _validated(
@@ -164,7 +176,7 @@ def _validated(
         return math.nan
     with source, torch.no_grad():
         cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
-        batches = data.loader(cuts, range(VALIDATION), data.Feed())
+        batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
         task.eval()
         total = 0.0
         for at, batch in enumerate(batches):
@@ -209,7 +221,7 @@ def _affine(camera: Camera, settings: Settings, source: shards.Shards) -> Any:
     size = min(settings.patch, 256)
     cuts = data.Cuts(source, size, settings.seed, ("enhancement",))
     pairs = []
-    for batch in data.loader(cuts, range(len(source)), data.Feed()):
+    for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = data.prepared(batch, camera.prepare, camera.noise)
         pairs.append((x[0].numpy(), data.truth(batch, "enhancement")[0].numpy()))
     return mean_affine(pairs)

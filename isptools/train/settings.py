@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vgg: str = ""
     color: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     variation: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    masks: bool = True  # pixels of fused truths that are not to be trusted stay out of the loss
     noise: bool = True
     pooled: Literal["scale-shift", "scale", "none"] = "scale-shift"
     display: Literal["paper", "code"] = "paper"

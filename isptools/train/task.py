@@ -67,9 +67,16 @@ class Task(nn.Module):
 
     def _loss(self, pictures: dict[str, Tensor], batch: Batch) -> Tensor:
         parts = {}
+        trusted = data.trusted(batch) if self.settings.masks else None
         for name, picture in pictures.items():
             kind = "restoration" if name == "restoration" else "enhancement"
-            parts[name] = self._part(kind, picture, data.truth(batch, kind))
+            truth = data.truth(batch, kind)
+            if trusted is None:
+                parts[name] = self._part(kind, picture, truth)
+            else:  # every loss is a mean: where both are 0, nothing is added and nothing pulls
+                both = (torch.where(trusted, x, torch.zeros_like(x)) for x in (picture, truth))
+                part = self._part(kind, *both)
+                parts[name] = part / trusted.float().mean().clamp(min=1e-3)
         if self.kind == "joint" and self.settings.joint == "paper":
             return losses.joint(parts, self.settings.share)
         return torch.stack(list(parts.values())).sum()

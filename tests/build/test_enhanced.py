@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from PIL import Image, ImageCms
 
 from isptools import shards
 from isptools.build import BuildError
+from isptools.develop import profile
+from isptools.sample.fivek import icc_profile
 from isptools.shards.check import check
 from tests.build import tiny as tinies
 from tests.build.tiny import SHAPE, SPLITS, Tiny, frame, write
@@ -70,6 +73,26 @@ def stored(tiny: Tiny, scene: str) -> tuple[NDArray[Any], Any]:
         truth = opened[i].enhancement
         assert truth is not None
         return truth.transpose(1, 2, 0), opened.truth_facts(i)
+
+
+def test_embedded_profiles_are_applied(tiny: Tiny, own: Path) -> None:
+    """ProPhoto is converted; sRGB's own profile changes nothing; one of tables is refused."""
+    first, second, third = list(SPLITS)[:3]
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    pictures = {}
+    for scene, data in ((first, icc_profile()), (second, srgb), (third, lab)):
+        pictures[scene] = cv2.imread(str(own / f"{scene}.png"))[..., ::-1]
+        Image.fromarray(pictures[scene]).save(own / f"{scene}.png", icc_profile=data)
+    tiny.build(recipe=sixteen(tiny), enhanced=own)
+    for scene, wanted in (
+        (first, profile.to_srgb(pictures[first], profile.parse(icc_profile())) / 65535),
+        (second, pictures[second] / 255),
+    ):
+        np.testing.assert_allclose(stored(tiny, scene)[0], wanted, atol=2e-5)
+    lines = [line for line in tinies.ledger(tiny.out) if line["scene"] == third]
+    assert {line["reason"] for line in lines} == {"unsupported"}
+    assert all(f"{third}.png: its ICC profile" in line["detail"] for line in lines)
 
 
 def test_16_bits_arrive_as_16_bits(tiny: Tiny, own: Path) -> None:

@@ -101,6 +101,48 @@ def test_flat_windows_follow_the_stated_rule():
     assert {(v.dx, v.dy) for v in kept} == {(0.0, 0.0)}
 
 
+def test_weak_texture_above_the_noise_is_decided_by_correlation(still, textured):
+    """A sky's few gray levels are no reason to refuse a window, other content of that kind is."""
+    rng = np.random.default_rng(3)
+
+    def weak(picture):
+        dim = (
+            100 + (picture - picture.mean()) * (6 / picture.std()) + rng.normal(0, 0.3, still.shape)
+        )
+        return np.clip(np.rint(dim), 0, 255).astype(np.uint8)
+
+    one = weak(still)
+    places = [(t, x) for t, x in textured if 2.5 < one[t : t + SIZE, x : x + SIZE].std() < 4]
+    assert len(places) > 5
+    here = accept(one, weak(moved(still, 1.3, -2.4)), places, SIZE, Search())
+    kept = [v for v in here if v.kept]
+    assert len(kept) >= 0.9 * len(here)
+    assert max(np.hypot(v.dx - 1.3, v.dy + 2.4) for v in kept) < 0.5
+    for other in (moved(still, 7, 2), np.roll(still, (300, 400), (0, 1))):
+        assert not any(v.kept for v in accept(one, weak(other), places, SIZE, Search()))
+    noise = [100 + rng.normal(0, 3, still.shape) for _ in "ab"]
+    sides = [np.rint(each).astype(np.uint8) for each in noise]
+    assert not any(v.kept for v in accept(*sides, places, SIZE, Search()))
+
+
+def test_an_edge_alone_is_flat_and_one_with_an_end_is_not():
+    """Along an edge every place is as good: a window is only as sure as its weakest direction."""
+    rng = np.random.default_rng(6)
+
+    def noisy(picture):
+        return np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+
+    edge = np.full((300, 300), 60.0)
+    edge[:, 150:] = 180
+    edge = cv2.GaussianBlur(edge, (0, 0), 1.5)
+    (verdict,) = accept(noisy(edge), noisy(edge), [(100, 100)], SIZE, Search())
+    assert verdict.reason == "flat"
+    edge[:145, 150:] = 60
+    (verdict,) = accept(noisy(edge), noisy(np.roll(edge, 2, 0)), [(100, 100)], SIZE, Search())
+    assert verdict.kept
+    assert (verdict.dx, verdict.dy) == pytest.approx((0, 2), abs=0.3)
+
+
 def test_the_correlation_is_that_of_numpy(still, textured):
     other = moved(still, 0, 0)
     off = Search(shift_px=0, least=-1)

@@ -212,5 +212,5 @@ def test_the_miniature_keeps_its_mapping_beside_it(tmp_path, monkeypatch):
     truth = json.loads((tmp_path / "a" / "truth.json").read_text())
     assert set(truth) == {f"iphone/phone/{i}.jpg" for i in range(8)}
     view = pairs.View(**truth["iphone/phone/0.jpg"])
-    middle = np.array([[439.5, 329.5]])
-    assert np.abs(view.to_dslr(middle) - (599.5, 449.5)).max() < 25
+    own, other = ((np.array(size[::-1]) - 1) / 2 for size in (pairs.PHONE, pairs.DSLR))
+    assert np.abs(view.to_dslr(own[None]) - other).max() < 25

@@ -1,12 +1,16 @@
 """What the loader may do to a picture, and what it may not."""
 
+import time
+from pathlib import Path
+
+import h5py
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from isptools import shards  # noqa: E402 - behind the skip
-from isptools.train import data  # noqa: E402 - behind the skip
+from isptools.train import data, feed  # noqa: E402 - behind the skip
 from tests.shards import made  # noqa: E402 - behind the skip
 
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
@@ -53,8 +57,8 @@ def test_xtrans_symmetries_keep_the_phase():
 def test_items_are_cuts_of_the_shard(shards_folder):
     source = data.open_shards(shards_folder, "train", "packed", ("restoration", "enhancement"))
     cuts = data.Cuts(source, 48, 5, ("restoration", "enhancement"))
-    for n in range(12):
-        item = cuts[n]
+    for n, batch in enumerate(feed.loader(cuts, range(12), feed.Feed())):
+        item = {name: value[0] for name, value in batch.items()}
         i, (top, left, side, _) = cuts.crops.window(n)
         whole = source.raw(i)[top : top + side, left : left + side]
         picture, scale = source.stored(i, "restoration", (top, left, side, side))
@@ -68,11 +72,90 @@ def test_items_are_cuts_of_the_shard(shards_folder):
         assert item["restoration_scale"].item() == pytest.approx(scale)
 
 
+@pytest.mark.parametrize("cfa", PHASES)
+@pytest.mark.parametrize("symmetry", range(8))
+def test_the_device_turns_batches_as_numpy_does(cfa, symmetry):
+    """Every picture of an item the same way, RGGB behind it; items of a batch each their own."""
+    letters, y, x = colors(cfa, (9, 9))
+    top, left, _ = data.phase(cfa, symmetry, 9)
+    number = (y * 9 + x).astype(np.uint16) + 40000
+    raw = torch.from_numpy(np.stack([number, number]))
+    both = torch.from_numpy(np.stack([np.stack([number % 251] * 3)] * 2).astype(np.uint8))
+    batch = {"raw": raw, "enhancement": both, "mask": both[:, 0], "black": torch.zeros(2, 4)}
+    out = data.arranged(batch, [(symmetry, top, left), (0, 1, 0)])
+    expected = data.turned(number, symmetry)[top : top + 8, left : left + 8]
+    np.testing.assert_array_equal(out["raw"][0].numpy(), expected)
+    np.testing.assert_array_equal(out["raw"][1].numpy(), number[1:, :8])
+    np.testing.assert_array_equal(out["enhancement"][0, 2].numpy(), expected % 251)
+    np.testing.assert_array_equal(out["mask"][0].numpy(), expected % 251)
+    seen = letters.ravel()[expected - 40000]
+    np.testing.assert_array_equal(seen, colors("RGGB", (8, 8))[0])
+
+
+def test_a_batch_stays_until_the_next_is_asked_for(shards_folder):
+    source = data.open_shards(shards_folder, "train", "packed", ("restoration",))
+    cuts = data.Cuts(source, 32, 1, ("restoration",))
+    for workers in (1, 2):
+        fresh = feed.loader(cuts, range(12), feed.Feed(batch=2))
+        for batch, turns in feed.batches(cuts, range(12), feed.Feed(2, workers)):
+            time.sleep(0.02)  # the others are well ahead by now
+            expected, ours = next(fresh), data.arranged(batch, turns)
+            assert all(torch.equal(ours[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_damaged_shard_is_one_line(workers, tmp_path):
+    path = made.shard(tmp_path)
+    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    cuts = data.Cuts(source, 32, 1, ("restoration",))
+    with h5py.File(path) as file:
+        places = [file["input"].id.get_chunk_info(n) for n in range(9)]
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[place.byte_offset : place.byte_offset + place.size] = b"\xff" * place.size
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.h5: can't be read: .*damaged") as caught:
+        list(feed.loader(cuts, range(8), feed.Feed(workers=workers)))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_fused_truths_are_masks(tmp_path):
+    from isptools.shards import write  # noqa: PLC0415 - for this shard
+    from isptools.shards.schema import FusionRow  # noqa: PLC0415 - for this shard
+
+    weight = np.ones((50, 70), np.float32)
+    weight[:, 20:30] = 0
+    weight[10:12] = 0.004
+    with write.shard(tmp_path, made.spec(weighted=True)) as writer:
+        truths = made.truth(0)
+        at = writer.truth(made.truth_row("s/long", "s"), truths, made.capture(), ())
+        row = FusionRow(key="s/long", frames=4, refused=0, effective_frames=3.5, trusted=0.0)
+        writer.fusion(row, weight)
+        facts = made.input_row("s/0", "s", **dict.fromkeys(made.spec().pictures, at))
+        writer.input(facts, made.mosaic(0), made.capture(), ())
+    made.shard(tmp_path, made.spec("b.h5"), ("s3",))  # one that was not fused
+    source = data.open_shards(tmp_path, "train", "packed", ("enhancement",))
+    cuts = data.Cuts(source, 40, 0, ("enhancement",))
+    masked, whole = [], 0
+    for n, batch in enumerate(feed.loader(cuts, range(12), feed.Feed())):
+        i, (top, left, side, _) = cuts.crops.window(n)
+        trusted = data.trusted(batch)
+        assert trusted.shape == (1, 1, 40, 40)
+        if source.facts(i).scene == "s":
+            expected = weight[top : top + side, left : left + side] > 0
+            masked.append((int((~trusted).sum()), int((~expected).sum())))
+        else:
+            whole += bool(trusted.all())
+    assert whole
+    assert all(abs(ours - theirs) <= 2 * 41 for ours, theirs in masked), "but for the margin"
+    assert any(ours for ours, _ in masked)
+
+
 def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
     source = data.open_shards(shards_folder, "train", "packed", ("enhancement",))
     cuts = data.Cuts(source, 32, 1, ("enhancement",))
     runs = [
-        list(data.loader(cuts, range(3, 7), data.Feed(batch=2, workers=workers)))
+        list(feed.loader(cuts, range(3, 7), feed.Feed(batch=2, workers=workers)))
         for workers in (0, 2)
     ]
     for one, two in zip(*runs, strict=True):
@@ -81,10 +164,9 @@ def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
 
 
 def test_processes_share_the_steps_of_one():
-    whole = list(data.Turns(range(2, 4), 4))
-    parts = [list(data.Turns(range(2, 4), 2, rank, 2)) for rank in (0, 1)]
-    assert [*parts[0][:2], *parts[1][:2]] == whole[:4]
-    assert [*parts[0][2:], *parts[1][2:]] == whole[4:]
+    whole = list(feed.Turns(range(2, 4), 4))
+    parts = [list(feed.Turns(range(2, 4), 2, rank, 2)) for rank in (0, 1)]
+    assert [[*one, *two] for one, two in zip(*parts, strict=True)] == whole
 
 
 def batch_of(mosaic, **changes):
@@ -132,7 +214,7 @@ def test_unequal_sensor_sizes_stand_in_one_run(tmp_path):
     made.shard(tmp_path, made.spec("b.h5", (64, 60)), ("s3", "s4"))
     source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
     cuts = data.Cuts(source, 16, 0, ("restoration",))
-    batches = list(data.loader(cuts, range(4), data.Feed(batch=2)))
+    batches = list(feed.loader(cuts, range(4), feed.Feed(batch=2)))
     assert all(batch["raw"].shape == (2, 16, 16) for batch in batches)
 
 
@@ -165,3 +247,27 @@ def test_the_input_is_cut_where_the_truth_is_saturated():
     x = data.prepared(batch_of(mosaic), "packed", noise=False)
     assert x.max() == 1
     assert data.prepared(batch_of(mosaic - 1000), "packed", noise=False).min() < -0.1
+
+
+def resident():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc on this system")
+def test_memory_does_not_grow_with_the_data_read(tmp_path):
+    """Cuts of ten times the memory that may be added: nothing read is kept."""
+    made.shard(tmp_path, made.spec(shape=(900, 1200), tile=252), ("s1",))
+    truths = ("restoration", "enhancement")
+    source = data.open_shards(tmp_path, "train", "packed", truths)
+    cuts = data.Cuts(source, 510, 0, truths)
+    fresh = feed.batches(cuts, range(110), feed.Feed())
+    for _ in range(10):
+        next(fresh)
+    before, read = resident(), 0
+    for batch, _ in fresh:
+        read += sum(batch[name].numel() * batch[name].element_size() for name in ("raw", *truths))
+    assert read > 280e6
+    assert resident() - before < 28

@@ -1,5 +1,6 @@
 """Counts of the papers, exactly; operations; what each loss says of known pictures."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -10,6 +11,8 @@ from isptools.train import losses  # noqa: E402 - behind the skip
 from isptools.train.cameranet import UNet, halve  # noqa: E402 - behind the skip
 from isptools.train.deepisp import DeepISP, mean_affine, monomials  # noqa: E402 - behind the skip
 from isptools.train.models import MODELS, Options, build, listing, shown  # noqa: E402 - behind the skip
+from isptools.train.settings import Settings  # noqa: E402 - behind the skip
+from isptools.train.task import Task  # noqa: E402 - behind the skip
 
 SMALL = Options(widths=(8, 16, 24), layers=3)
 
@@ -174,3 +177,30 @@ def test_w_starts_from_the_mean_affine_regression():
         ours = torch.einsum("ck,nkhw->nchw", w, monomials(x))[0, :, 1, 0]
     expected = mean[:, :3] @ x[0, :, 1, 0].numpy() + mean[:, 3]
     np.testing.assert_allclose(ours.numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["l1-log", "l2", "lab"])
+def test_untrusted_pixels_take_no_part_in_the_loss(loss):
+    torch.manual_seed(0)
+    values = {"title": "", "network": "cameranet", "loss": loss, "widths": [4, 6],
+              "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
+    settings = msgspec.convert(values, Settings)
+    task = Task(build("cameranet", settings.options()), settings, settings.stages[0])
+    batch = {
+        "restoration": torch.rand(1, 3, 32, 32), "restoration_scale": torch.ones(1),
+        "enhancement": torch.rand(1, 3, 32, 32), "enhancement_scale": torch.ones(1),
+        "raw": torch.randint(100, 4000, (1, 32, 32)).to(torch.uint16),
+        "black": torch.full((1, 4), 64.0), "white": torch.tensor([4095.0]),
+        "gain": torch.ones(1), "shot": torch.full((1, 4), 1e-4), "read": torch.full((1, 4), 1e-6),
+        "xyz_from_camera": torch.eye(3)[None], "mask": torch.full((1, 32, 32), 255).byte(),
+    }  # fmt: skip
+    plain = task({name: x for name, x in batch.items() if name != "mask"})
+    torch.testing.assert_close(task(batch), plain)
+    batch["mask"][:, 5:20] = 0
+    masked = task(batch)
+    assert masked != plain
+    for name in ("restoration", "enhancement"):
+        batch[name][:, :, 5:20] = 0.123  # what stands there does not matter
+    torch.testing.assert_close(task(batch), masked)
+    batch["mask"][:] = 0
+    assert task(batch) == 0

@@ -21,6 +21,7 @@ from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
+from tests.shards import made  # noqa: E402 - behind the skip
 
 ALL = ("restore", "enhance", "joint")
 CPU = Place("cpu")
@@ -147,6 +148,20 @@ def test_precision_and_memory_layout(shards_folder, tmp_path):
     assert all(value.isfinite().all() for value in weights(tmp_path).values())
 
 
+def test_a_truth_that_a_later_stage_needs_is_missed_at_once(tmp_path):
+    pictures = {"restoration": made.spec().pictures["restoration"]}
+    (tmp_path / "shards").mkdir()
+    made.shard(tmp_path / "shards", made.spec(pictures=pictures))
+    with pytest.raises(ValueError, match="no enhancement truth"):
+        train(quick(), Job(tmp_path / "shards", tmp_path / "run", CPU))
+    assert not (tmp_path / "run/restore.pt").exists()
+
+
+def test_half_precision_needs_a_gpu(shards_folder, tmp_path):
+    with pytest.raises(TrainError, match="fp16 needs a GPU"):
+        train(quick("restore", precision="fp16"), Job(shards_folder, tmp_path, CPU))
+
+
 def test_nan_is_refused_and_the_last_checkpoint_stays(shards_folder, tmp_path):
     settings = quick("restore", stages=[{"train": "restore", "steps": 40, "rate": 1e30}])
     with pytest.raises(TrainError, match="no longer a finite number"):
@@ -154,6 +169,29 @@ def test_nan_is_refused_and_the_last_checkpoint_stays(shards_folder, tmp_path):
     if (tmp_path / "restore.pt").exists():
         assert all(value.isfinite().all() for value in weights(tmp_path, "restore.pt").values())
     assert not (tmp_path / "model.pt").exists()
+    assert not (tmp_path / "log.csv").exists(), "seen before the first line at step 3"
+
+
+def test_weights_that_are_no_numbers_are_not_saved(shards_folder, tmp_path, monkeypatch):
+    """The loss of a step is computed before its move: a move to NaN has still a finite one."""
+    steps = []
+
+    def spoiled(self, *words, **more):
+        steps.append(0)
+        out = plain(self, *words, **more)
+        if len(steps) == 6:
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].fill_(math.nan)
+        return out
+
+    plain = torch.optim.Adam.step
+    monkeypatch.setattr(torch.optim.Adam, "step", spoiled)
+    settings = quick("restore", save_every=2, log_every=100)
+    with pytest.raises(TrainError, match="no longer a finite number"):
+        train(settings, Job(shards_folder, tmp_path, CPU))
+    state = checkpoint.load(tmp_path / "restore.pt")
+    assert state["step"] == 4
+    assert all(value.isfinite().all() for value in state["model"].values())
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(shards_folder, tmp_path, monkeypatch):

@@ -106,6 +106,23 @@ def run_folder(shards_folder, tmp_path_factory):
     return out
 
 
+def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkeypatch):
+    words = (
+        "train", "cameranet", "--shards", shards_folder, "--out", tmp_path, "--preset", "tiny",
+        "--device", "cpu", "--set", "widths=[4,6]", "--set", "patch=32", "--set", "log_every=2",
+        "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
+    )  # fmt: skip
+    lines = invoke(*words).stderr
+    assert lines.count("restore: ") == 2
+    assert "restore: 2/4, loss " in lines
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    (tmp_path / "restore.pt").unlink()
+    shown = invoke(*words).stderr
+    assert "4/4" in shown
+    assert "restore, loss " in shown
+    assert "restore: 2/4" not in shown
+
+
 def test_eval_writes_what_measure_says(run_folder, shards_folder, tmp_path):
     done = invoke("eval", run_folder, "--shards", shards_folder, "--out", tmp_path / "x.csv")
     assert done.exit_code == 0, done.output
@@ -132,6 +149,29 @@ def test_eval_writes_what_measure_says(run_folder, shards_folder, tmp_path):
     assert mean[-1] == pytest.approx(sum(mean[:-1]) / 2)
 
 
+def test_camera_jpegs_are_scored_where_they_lie_on_the_sensor(run_folder, shards_folder, tmp_path):
+    import imageio.v3 as imageio  # noqa: PLC0415 - for these pictures
+
+    from isptools.develop.orient import upright  # noqa: PLC0415 - for these pictures
+
+    with shards.open(shards_folder, "test") as source:
+        facts = [source.facts(i) for i in range(2)]
+        truth = (source[0].enhancement.transpose(1, 2, 0) * 255).round().astype(np.uint8)
+    shown = upright(np.ascontiguousarray(truth), facts[0].flip)
+    stem = facts[0].source.rpartition("/")[2].rpartition(".")[0]
+    imageio.imwrite(tmp_path / f"{stem.lower()}.JPG", shown, extension=".jpg", quality=98)
+    words = ("eval", run_folder, "--shards", shards_folder, "--out", tmp_path / "x.csv")
+    done = invoke(*words, "--camera", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert f"{facts[1].key}: no camera JPEG of that name; left out" in done.output
+    (row,) = [line.split() for line in done.output.splitlines() if line.startswith("camera JPEG,")]
+    assert row[2:5] == ["1", "of", "2"]
+    assert float(row[5]) > 30, "the truth itself, a JPEG later"
+    imageio.imwrite(tmp_path / f"{stem.lower()}.JPG", np.roll(shown, 9, 0), extension=".jpg")
+    done = invoke(*words, "--camera", tmp_path, "--no-baselines")
+    assert "does not line up" in done.output
+
+
 def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     raws = sample.write("sid", tmp_path / "raws")[:2]
     done = invoke("develop", run_folder, raws[0], "--out", tmp_path / "x.png", "--gain", "100")
@@ -142,6 +182,23 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     done = invoke("develop", run_folder / "model.pt", *raws, "--out", tmp_path / "many")
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "many").glob("*.png"))) == 2
+    (tmp_path / "bad.dng").write_bytes(b"no raw")
+    words = ("develop", run_folder, tmp_path / "bad.dng", raws[0], tmp_path / "none.dng")
+    done = invoke(*words, "--out", tmp_path / "some")
+    assert done.exit_code == 1
+    assert [line[:5] for line in done.stderr.splitlines()] == ["Error", "Error"]
+    assert "bad.dng" in done.stderr
+    assert "none.dng" in done.stderr
+    assert len(list((tmp_path / "some").glob("*.png"))) == 1, "the good one is there all the same"
+
+
+def test_a_tile_too_large_for_a_gpu_says_what_to_try(monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError
+
+    monkeypatch.setattr(infer, "_through", full)
+    with pytest.raises(ValueError, match="try --tile 512"):
+        infer.develop(trained("deepisp-low"), mosaic(), tile=1024)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +209,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
         (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
         (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
         (("train", "cameranet", "--shards", "s", "--out", "file/o", "--preset", "tiny"), "file"),
+        (("train", "cameranet", "--shards", "s", "--out", "o", "--device", "cuda:99"), "cuda:99"),
         (("eval", "none", "--shards", "none"), "no such checkpoint"),
         (("develop", "none", "a.dng", "--out", "x.jpg"), ".tif, .tiff or .png"),
         (("develop", "none", "a.dng", "--out", "x.png"), "no such checkpoint"),

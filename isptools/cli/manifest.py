@@ -1,0 +1,29 @@
+"""`isptools manifest`: the table of a folder's files."""
+
+from pathlib import Path
+
+import click
+
+from isptools.cli.init import KINDS, PATH
+
+
+@click.command(name="manifest")
+@click.argument("folder", type=PATH)
+@click.option("--out", type=PATH, default="files.tsv", show_default=True, help="File to write.")
+@click.option("--kind", type=click.Choice(KINDS), help="What it is, if you know better.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Processes that read files.")  # fmt: skip
+@click.option("--force", is_flag=True, help="Overwrite an earlier table.")
+def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -> None:
+    """Write files.tsv for FOLDER: scenes, roles, exposures, ISO, sha256, and splits.
+
+    Scenes come from names and capture times; the splits are of whole scenes, and near-duplicates
+    stay together. The same files give the same table.
+    """
+    from isptools.cli.init import left_out, proposed, save, summary, tsv
+
+    seen, found, table = proposed(folder, kind, jobs)
+    save({out: tsv(table)}, force)
+    for line in summary(table, left_out(seen, found, table)):
+        click.echo(line)
+    click.echo(f"wrote {out}: {len(table.entries)} lines; docs/guides/own-captures.md")

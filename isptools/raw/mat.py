@@ -1,0 +1,114 @@
+"""MATLAB's .MAT files: one variable in, one variable out.
+
+Version 7.3 is HDF5 behind a header of 512 bytes, and lies column by column: HDF5 shows every array
+transposed, and here it is turned back (a mosaic left transposed would have another phase: GRBG
+would become GBRG). Older versions are scipy's to read.
+"""
+
+import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+from numpy.typing import NDArray
+
+from isptools.raw.error import RawError
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+HEAD = 512  # bytes before HDF5 begins
+TEXT = 116  # bytes of a header that are free text
+REMEDY = "copy it again from its source, or leave it out"
+# how files made here introduce themselves; MATLAB writes the platform and the time there
+BANNER = b"MATLAB %s MAT-file, written by isptools"
+CLASSES = {"float32": b"single", "float64": b"double", "uint16": b"uint16"}
+
+
+def array(data: bytes, name: str, variable: str) -> NDArray[Any]:
+    """A variable of numbers as MATLAB has it, rows first. RawError in one line."""
+    with _read(name):
+        if _is_hdf5(data):
+            with h5py.File(io.BytesIO(data), "r") as file:
+                return np.asarray(_dataset(file, name, variable)[()]).T
+        found = scipy.io.loadmat(io.BytesIO(data), variable_names=[variable])
+        _expect(variable in found, name, variable, scipy.io.whosmat(io.BytesIO(data)))
+        return np.asarray(found[variable])
+
+
+def shape(path: Path, variable: str) -> tuple[int, ...]:
+    """The size of a variable without its numbers. RawError in one line."""
+    name = str(path)
+    with _read(name):
+        with path.open("rb") as file:
+            start = file.read(HEAD + len(SIGNATURE))
+        if _is_hdf5(start):
+            with h5py.File(path, "r") as opened:
+                return tuple(_dataset(opened, name, variable).shape[::-1])
+        known = scipy.io.whosmat(str(path))
+        _expect(variable in {each[0] for each in known}, name, variable, known)
+        return next(tuple(each[1]) for each in known if each[0] == variable)
+
+
+def record(data: bytes, name: str, variable: str) -> dict[str, Any]:
+    """A struct (of a file before version 7.3) as nested dictionaries. RawError in one line."""
+    with _read(name):
+        if _is_hdf5(data):
+            raise RawError(name, f"{variable} is kept in version 7.3", "save it with -v7")
+        found = scipy.io.loadmat(io.BytesIO(data), simplify_cells=True)
+        _expect(variable in found, name, variable, scipy.io.whosmat(io.BytesIO(data)))
+        value = found[variable]
+    if not isinstance(value, dict):
+        raise RawError(name, f"{variable} is no struct", REMEDY)
+    return value
+
+
+def of_array(values: NDArray[Any], variable: str) -> bytes:
+    """A version 7.3 file with one array; the same array gives the same bytes."""
+    memory = io.BytesIO()
+    with h5py.File(memory, "w", userblock_size=HEAD, libver=("earliest", "v108")) as file:
+        kept = file.create_dataset(variable, data=values.T, compression="gzip", shuffle=True)
+        kept.attrs["MATLAB_class"] = np.bytes_(CLASSES[values.dtype.name])
+    head = (BANNER % b"7.3").ljust(TEXT) + bytes(8) + struct.pack("<H", 0x0200) + b"IM"
+    return head.ljust(HEAD, b"\0") + memory.getvalue()[HEAD:]
+
+
+def of_record(values: dict[str, Any], variable: str) -> bytes:
+    """A version 5 file with one struct; the same struct gives the same bytes."""
+    memory = io.BytesIO()
+    scipy.io.savemat(memory, {variable: values})
+    return (BANNER % b"5.0").ljust(TEXT) + memory.getvalue()[TEXT:]
+
+
+def _is_hdf5(data: bytes) -> bool:
+    return data.startswith(SIGNATURE) or data[HEAD : HEAD + len(SIGNATURE)] == SIGNATURE
+
+
+def _dataset(file: h5py.File, name: str, variable: str) -> Any:
+    _expect(variable in file, name, variable, [(key,) for key in file])
+    kept = file[variable]
+    if not isinstance(kept, h5py.Dataset):
+        raise RawError(name, f"{variable} is no array", REMEDY)
+    return kept
+
+
+def _expect(there: bool, name: str, variable: str, known: Any) -> None:
+    if not there:
+        names = ", ".join(each[0] for each in known) or "nothing"
+        raise RawError(name, f"it has no variable {variable!r}; it holds {names}", REMEDY)
+
+
+@contextmanager
+def _read(name: str) -> Iterator[None]:
+    """Every way in which a file may be damaged, as one line."""
+    try:
+        yield
+    except RawError:
+        raise
+    except Exception as error:  # scipy and h5py raise a dozen types on damaged files
+        first = " ".join(str(error).split()) or type(error).__name__
+        what = f"it can't be read as a .MAT file ({first[:120]})"
+        raise RawError(name, what, REMEDY) from None

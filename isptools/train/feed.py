@@ -1,0 +1,106 @@
+"""Batches in the order of the steps, read ahead by other processes into memory they share."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+
+from isptools.train.data import Batch, Cuts, Turn, arranged
+
+AHEAD = 2  # batches a process reads before they are asked for
+Read = tuple[int, dict[str, NDArray[Any]], list[Turn], str]  # slot, facts, turns, what went wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How batches are fetched; nothing here changes what is in them."""
+
+    batch: int = 1
+    workers: int = 0
+    pin: bool = False
+    rank: int = 0
+    world: int = 1
+
+
+class Turns(Sampler[list[int]]):
+    """The items of one process, step by step: the same whole for any number of processes."""
+
+    def __init__(self, steps: range, batch: int, rank: int = 0, world: int = 1) -> None:
+        self.steps, self.batch, self.rank, self.world = steps, batch, rank, world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self.steps:
+            first = (step * self.world + self.rank) * self.batch
+            yield list(range(first, first + self.batch))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+class Slots(Dataset[Read]):
+    """Memory for a few batches, which is written again and again.
+
+    Fresh memory for every batch costs more than reading it: the system has to find and clear its
+    pages. Each process goes round its own slots, and has one more of them than batches ahead, so
+    that a batch stays until the next one is asked for.
+    """
+
+    def __init__(self, cuts: Cuts, batch: int, workers: int) -> None:
+        self.cuts, self.each, self.next = cuts, AHEAD + 1 if workers else 1, 0
+        count = self.each * max(workers, 1)
+        self.pixels = {
+            name: torch.from_numpy(np.empty((count, batch, *shape), dtype))
+            for name, (shape, dtype) in cuts.rooms().items()
+        }
+        if workers:
+            for pixels in self.pixels.values():
+                pixels.share_memory_()  # type: ignore[no-untyped-call] # torch's
+
+    def __getitem__(self, items: list[int]) -> Read:
+        worker = get_worker_info()
+        slot = (worker.id if worker else 0) * self.each + self.next
+        self.next = (self.next + 1) % self.each
+        known, turns = [], []
+        for place, n in enumerate(items):
+            rooms = {name: x[slot, place].numpy() for name, x in self.pixels.items()}
+            try:
+                facts, turn = self.cuts.fill(n, rooms)
+            except ValueError as error:
+                return slot, {}, [], str(error)
+            known.append(facts)
+            turns.append(turn)
+        return slot, {k: np.stack([one[k] for one in known]) for k in known[0]}, turns, ""
+
+
+def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[Turn]]]:
+    """Batches of the steps, in order, as read: `arranged` turns them, on the device they go to.
+
+    A batch lies in memory that is used again: take from it what you need before the next one.
+    ValueError in one line where a shard can't be read.
+    """
+    slots = Slots(cuts, feed.batch, feed.workers)
+    fetched: Any = DataLoader(
+        slots, batch_size=None, sampler=Turns(steps, feed.batch, feed.rank, feed.world),
+        num_workers=feed.workers, collate_fn=_as_it_is,
+        prefetch_factor=AHEAD if feed.workers else None,
+    )  # fmt: skip
+    for slot, facts, turns, wrong in fetched:
+        if wrong:
+            raise ValueError(wrong)
+        batch = {name: x[slot] for name, x in slots.pixels.items()}
+        batch |= {name: torch.from_numpy(value) for name, value in facts.items()}
+        yield ({name: x.pin_memory() for name, x in batch.items()} if feed.pin else batch), turns
+
+
+def loader(cuts: Cuts, steps: range, feed: Feed) -> Iterator[dict[str, Tensor]]:
+    """The same batches, turned here and in memory of their own."""
+    return (arranged(batch, turns) for batch, turns in batches(cuts, steps, feed))
+
+
+def _as_it_is(item: Any) -> Any:
+    return item
