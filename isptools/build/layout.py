@@ -143,9 +143,9 @@ def _results(burst: Burst, folder: Path, root: Path) -> str:
     base = folder.relative_to(root).as_posix()
     burst.truth = f"{base}/merged.dng"
     burst.final = f"{base}/final.jpg" if (folder / "final.jpg").is_file() else ""
-    own = PurePosixPath(burst.frames[burst.reference])
-    burst.shading = str(own.with_name(PAYLOAD.sub(r"lens_shading_map_N\1.tiff", own.name)))
-    matrix = own.with_name("rgb2rgb.txt")
+    frame = PurePosixPath(burst.frames[burst.reference])
+    burst.shading = str(frame.with_name(PAYLOAD.sub(r"lens_shading_map_N\1.tiff", frame.name)))
+    matrix = frame.with_name("rgb2rgb.txt")
     burst.matrix = str(matrix) if (root / matrix).is_file() else ""
     return ""
 

@@ -172,8 +172,8 @@ def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: b
         if work.recipe.published and sensor and file.entry.role == "truth":
             frame = reading.picture(data, file.entry, file.source.path, sensor)
         else:
-            beside = work.root / facts.source.path if facts else None
-            frame = reading.frame(data, file.entry, file.source.path, sensor, beside)
+            stated = work.root / facts.source.path if facts else None
+            frame = reading.frame(data, file.entry, file.source.path, sensor, stated)
     except (raw.RawError, UnsupportedError, OSError) as error:
         detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
         raise Refusal("unreadable", detail, file.source.size) from None

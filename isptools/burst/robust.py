@@ -19,7 +19,8 @@ from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
 
 CUT = 3.0  # power over noise, averaged over 36 samples (1 +- 0.24 for noise), that counts no more
-LENIENT = np.float32(0.5)  # so much higher is the cut for each unit of `texture`
+LENIENT = np.float32(0.5)  # so much higher is the cut for each unit of `texture` ...
+MOST = np.float32(2.0)  # ... up to so many: what errs by more than noise is worth nothing
 
 
 def robust(laid: Laid, total: F32, weight: float) -> float:
@@ -78,7 +79,7 @@ def _tolerance(texture, y, x, out):
     for r in range(SIDE):
         row = texture[y + r]
         for c in range(SIDE):
-            out[r * SIDE + c] = 1 / (np.float32(CUT) * (1 + LENIENT * row[x + c]))
+            out[r * SIDE + c] = 1 / (np.float32(CUT) * (1 + LENIENT * min(row[x + c], MOST)))
 
 
 @kernel

@@ -51,12 +51,12 @@ def robust(frames, offsets, gains, read):
 
 
 def tolerance(mosaic, read):
-    """Per cell: 3, and more by half for each unit of detail over twice the noise."""
+    """Per cell: 3, and more by half for each unit of detail over twice the noise; at most 6."""
     bend = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
     planes = [mosaic[y::2, x::2] for y, x in np.ndindex(2, 2)]
     power = [ndimage.convolve(plane, bend) ** 2 / (20 * read) for plane in planes]
     detail = ndimage.uniform_filter(np.mean(power, 0), 3)
-    return 3 * (1 + 0.5 * np.maximum(detail - 1, 0) / 2)
+    return 3 * (1 + 0.5 * np.clip((detail - 1) / 2, 0, 2))
 
 
 def tiles(reference, mosaic, offset, cfa, gains):
