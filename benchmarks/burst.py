@@ -4,7 +4,8 @@
 
 Bursts of 8 are made from photographs (hand-shake by whole and broken pixels, small turns, a moving
 disc, shot and read noise); without PHOTO from some of DIR and from the miniature of `isptools
-sample hdrplus`. Errors are in DN of a 10-bit sensor; `ideal` is the error of one frame / sqrt(8).
+sample hdrplus`. Errors are in DN of a 10-bit sensor; `ideal` is the error of one frame over the
+root of their number. `truth/ideal` counts only pixels whose weight is above 0.
 The last line is one burst of 8 x 12 MP: best of several runs after one warm-up, and the peak memory
 of a process that holds the burst and fuses it once.
 """
@@ -28,8 +29,8 @@ def main() -> None:
     if options.measure:
         print(*measured(options.measure, options.runs))
         return
-    head = ("scene", "one", "mean", "ours", "truth", "ours/ideal", "mov. one", "mov. mean",
-            "mov. ours", "frames", "dark bias", "shift px")  # fmt: skip
+    head = ("scene", "one", "mean", "ours", "truth", "ours/ideal", "truth/ideal", "mov. one",
+            "mov. mean", "mov. ours", "mov. truth", "frames", "dark bias", "shift px")  # fmt: skip
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for name, burst in bursts(options):
         print("| " + " | ".join(row(name, burst)) + " |", flush=True)
@@ -59,10 +60,11 @@ def bursts(options):
         yield "gopro, dim", burst(photograph(gopro, 2), photograph(kodak[2]), full=300)
         yield "gopro, bright", burst(photograph(gopro, 2), photograph(kodak[2]), shot=1e-3, read=3)
     for number in (0, 4, 7, 18):
-        light = {"blur": 1.0}
-        scene, thing = (photograph(kodak[n % 24], **light) for n in (number, number + 5))
-        yield f"kodim{number + 1:02d}, dim", burst(scene, thing, seed=number, full=300)
-        yield f"kodim{number + 1:02d}, bright", burst(scene, thing, seed=number)
+        for blur, mark in ((1.0, ""), (0.6, ", sharp")):
+            scene, thing = (photograph(kodak[n % 24], blur=blur) for n in (number, number + 5))
+            name = f"kodim{number + 1:02d}{mark}"
+            yield f"{name}, dim", burst(scene, thing, seed=number, full=300)
+            yield f"{name}, bright", burst(scene, thing, seed=number)
     yield from miniature()
 
 
@@ -106,8 +108,10 @@ def row(name, burst):
     dark = still & (burst.clean <= np.quantile(burst.clean, 0.1))
     bias = errors["ours"][dark].mean()
     shift = np.median([off(flow, burst, k) for k, flow in fused.flows.items()])
-    ideal = quiet["one"] / np.sqrt(len(burst.frames))
-    numbers = [*quiet.values(), quiet["ours"] / ideal, *(moved[s] for s in ("one", "mean", "ours")),
+    count = np.sqrt(len(burst.frames))
+    sure = still & (truth.weight > 0)
+    trusted = count * rmse(errors["truth"][sure]) / rmse(errors["one"][sure])
+    numbers = [*quiet.values(), count * quiet["ours"] / quiet["one"], trusted, *moved.values(),
                fused.effective_frames, bias, shift]  # fmt: skip
     return [name, *(f"{number:.2f}" for number in numbers)]
 

@@ -11,8 +11,9 @@ import msgspec
 from isptools import shipped
 
 # "frame": a raw that is fused into the truth; "final": a published picture of the scene; "facts": a
-# file that states what the scene's other files do not
-Role = Literal["input", "truth", "frame", "final", "facts"]
+# file that states what the scene's other files do not; "shading", "matrix": what stands beside a
+# burst's reference (see isptools.build.beside)
+Role = Literal["input", "truth", "frame", "final", "facts", "shading", "matrix"]
 # who lists the files: files.tsv, or their folders (beside them, scenes.tsv may tell of scenes)
 Layout = Literal["files", "hdrplus", "folders", "fivek", "s7-isp", "msr", "sidd"]
 ROLES = get_args(Role)
@@ -151,6 +152,8 @@ class Scene(msgspec.Struct, frozen=True):
     frames: tuple[Entry, ...] = ()  # what the truth is fused from, the truth among them
     final: Entry | None = None  # published picture
     facts: Entry | None = None  # states what truth and inputs do not
+    shading: Entry | None = None  # lens shading map of the truth
+    matrix: Entry | None = None  # color matrix for raws that state none
 
 
 def load(name: str, base: Path | None = None) -> Manifest:
@@ -170,7 +173,8 @@ def load(name: str, base: Path | None = None) -> Manifest:
         raise ValueError(f"{folder}: there is no files.tsv, the table of the data set's files")
     entries = tuple(_rows(folder / "files.tsv", Entry)) if listed else ()
     check(entries, folder)
-    _check_exclusions(data_set, entries, folder)
+    if listed:
+        _check_exclusions(data_set, entries, folder)
     citation = folder / "CITATION.bib"
     text = citation.read_text("utf-8") if citation.exists() else ""
     return Manifest(data_set, entries, text, _known(folder / "scenes.tsv"))
@@ -298,10 +302,9 @@ def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: 
         raise ValueError(f"{data_set}: scene {name} needs one truth and an input, has {found}")
     split = "train" if split == "val" and val == "train" else split
     frames = tuple(entry for entry in entries if entry.role == "frame")
-    finals = [entry for entry in entries if entry.role == "final"]
-    facts = [entry for entry in entries if entry.role == "facts"]
-    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames,
-                 finals[0] if finals else None, facts[0] if facts else None)  # fmt: skip
+    one = {entry.role: entry for entry in entries}
+    beside = (one.get(role) for role in ("final", "facts", "shading", "matrix"))
+    return Scene(name, split, truths[0], _chosen(inputs, protocol), frames, *beside)
 
 
 def _chosen(inputs: list[Entry], protocol: Protocol) -> tuple[Entry, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rawpy
+from PIL import Image
 
 from isptools import manifest, raw, sample, shards
 from isptools.build import BuildError, Options, build
@@ -102,12 +103,10 @@ def _weights_are_the_fusions(bucket, out):
 
 
 def test_strata_of_iso_are_split_alike(published):
-    splits = {
-        name: sorted({row.scene for row in _rows(published, name)}) for name in ("train", "test")
-    }
+    splits = {name: {row.scene for row in _rows(published, name)} for name in ("train", "test")}
     isos = {name: sorted(row.iso for row in _rows(published, name)) for name in ("train", "test")}
-    assert isos == {"train": [200, 200, 1600, 1600], "test": [200, 1600]}
-    assert not set(splits["train"]) & set(splits["test"])
+    assert isos == {"train": [200, 200, 400, 1600, 1600], "test": [200, 1600]}
+    assert not splits["train"] & splits["test"]
 
 
 def _rows(out: Path, split: str):
@@ -129,6 +128,39 @@ def test_the_users_split_wins(bucket, tmp_path):
     (root / "splits.tsv").write_text("one\ttrian\n")
     with pytest.raises(BuildError, match=r"splits.tsv:1: expected scene, tab"):
         made("hdrplus", root, tmp_path / "wrong")
+
+
+def test_finals_are_turned_and_put_onto_the_sensor(bucket, published):
+    """Decoded by Pillow, turned by NumPy: upright portraits, and cuts by DefaultCrop."""
+    turns = {1: 0, 6: 1, 8: -1}
+    seen = set()
+    for split in ("train", "test"):
+        with shards.open(published, split) as found:
+            for i in range(len(found)):
+                facts, truth = found.facts(i), found.truth_facts(i)
+                path = bucket / "results_20171023" / facts.scene / "final.jpg"
+                upright = np.asarray(Image.open(path))
+                final = np.rot90(upright, turns[facts.orientation])
+                top, left, high, wide = map(int, facts.default_crop or (0, 0, 384, 512))
+                stored = np.rint(found[i].enhancement * 255).transpose(1, 2, 0)
+                inside = stored[top : top + high, left : left + wide]
+                np.testing.assert_array_equal(inside, final)
+                assert truth.enhanced_turned == (facts.orientation != 1)
+                seen.add((facts.orientation, bool(facts.default_crop)))
+    assert {orientation for orientation, _ in seen} == {1, 6, 8}
+    assert (6, True) in seen
+
+
+def test_finals_of_another_size_are_refused(bucket, tmp_path):
+    """A digital zoom that was not brought back to the sensor's size."""
+    root, scene = tmp_path / "root", "m001_20160101_101500_100"
+    for folder in ("bursts", "results_20171023"):
+        shutil.copytree(bucket / folder / scene, root / folder / scene)
+    path = root / "results_20171023" / scene / "final.jpg"
+    Image.open(path).crop((100, 80, 400, 300)).save(path, quality=95)
+    made("hdrplus", root, tmp_path / "out")
+    assert [(line["reason"], "220 x 300" in line["detail"]) for line in ledger(tmp_path / "out")
+            if line["file"].endswith("merged.dng")] == [("wrong-size", True)]  # fmt: skip
 
 
 def test_truths_are_what_libraw_makes_of_merged(bucket, published):

@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -16,6 +16,7 @@ from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
 from isptools.build.splits import LISTED, own
 from isptools.burst.reference import FIRST, sharpness
+from isptools.develop.steps import Shading
 from isptools.frame import UnsupportedError
 from isptools.manifest import DataSet, Entry, Manifest, Split
 from isptools.recipe import Recipe
@@ -36,6 +37,8 @@ class Burst:
     reference: int = 0
     truth: str = ""  # published raw
     final: str = ""
+    shading: str = ""  # map of the reference
+    matrix: str = ""
     camera: str = ""
     iso: float | None = None
 
@@ -98,6 +101,10 @@ def _entries(burst: Burst, split: Split, recipe: Recipe) -> Iterator[Entry]:
     if recipe.truth == "fused":
         for frame in (own, *(frame for frame in burst.frames if frame != own)):
             yield Entry(split, burst.scene, "frame", frame)
+        if burst.shading and any(isinstance(step, Shading) for step in recipe.develop):
+            yield Entry(split, burst.scene, "shading", burst.shading)
+    if burst.matrix:
+        yield Entry(split, burst.scene, "matrix", burst.matrix)
     if burst.final:
         yield Entry(split, burst.scene, "final", burst.final)
 
@@ -136,6 +143,10 @@ def _results(burst: Burst, folder: Path, root: Path) -> str:
     base = folder.relative_to(root).as_posix()
     burst.truth = f"{base}/merged.dng"
     burst.final = f"{base}/final.jpg" if (folder / "final.jpg").is_file() else ""
+    frame = PurePosixPath(burst.frames[burst.reference])
+    burst.shading = str(frame.with_name(PAYLOAD.sub(r"lens_shading_map_N\1.tiff", frame.name)))
+    matrix = frame.with_name("rgb2rgb.txt")
+    burst.matrix = str(matrix) if (root / matrix).is_file() else ""
     return ""
 
 

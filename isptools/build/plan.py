@@ -40,6 +40,8 @@ class Task:
     enhanced: Source | None = None
     frames: tuple[File, ...] = ()  # what the truth is fused from
     facts: File | None = None  # states what the others do not
+    shading: Source | None = None  # lens shading map of the truth
+    matrix: Source | None = None  # color matrix for raws that state none
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Unit:
             files += [task.enhanced] if task.enhanced else []
             files += [file.source for file in task.frames]
             files += [task.facts.source] if task.facts else []
+            files += [one for one in (task.shading, task.matrix) if one]
         return tuple(files)
 
 
@@ -198,14 +201,26 @@ class _Look:
         found = self._picture(scene)
         if found and found.source is None:
             return self._drop(scene, found.reason, found.detail)
-        frames = tuple(File("", entry, one.source) for entry in scene.frames
-                       if (one := self.folder.find(entry)).source)  # fmt: skip
+        shading = self.folder.find(scene.shading) if scene.shading else None
+        if shading and shading.source is None:
+            why = f"the lens shading map of its reference can't be used ({shading.reason})"
+            return self._drop(scene, "shading-missing", why)
         inputs = [file for entry in scene.inputs if (file := self._input(scene, entry, header))]
         if not inputs:
             return []
-        picture = found.source if found else None
-        task = Task(scene.scene, truth, tuple(inputs), picture, frames, self.facts)
-        return [(scene, task, header)]
+        return [(scene, self._task(scene, truth, inputs, found), header)]
+
+    def _task(
+        self, scene: Scene, truth: File, inputs: list[File], picture: source.Found | None
+    ) -> Task:
+        frames = tuple(File("", entry, one.source) for entry in scene.frames
+                       if (one := self.folder.find(entry)).source)  # fmt: skip
+        shading, matrix = (
+            self.folder.find(entry).source if entry else None
+            for entry in (scene.shading, scene.matrix)
+        )
+        own = picture.source if picture else None
+        return Task(scene.scene, truth, tuple(inputs), own, frames, self.facts, shading, matrix)
 
     def _picture(self, scene: Scene) -> source.Found | None:
         """The enhanced picture, where the recipe or the user asks for one."""

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from isptools import raw
-from isptools.build import enhanced, folder, journal, lineup, phase, reading
+from isptools.build import beside, enhanced, folder, journal, lineup, phase, reading
 from isptools.build.fused import fused
 from isptools.build.journal import Made, Shard
 from isptools.build.ledger import Line
@@ -98,7 +98,12 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
         truth, lines = _merged(task, _read(task.truth, unit, work, task.facts), unit, work)
+        truth = _completed(truth, task, work)
         yield from lines
+        if told := beside.stated_by(truth.frame.capture):
+            detail = f"it states no color matrix; that of {told} was taken"
+            where = task.truth.source.path
+            yield Line(unit.split, task.scene, where, "noted", "no-matrix", detail)
     except Refusal as refusal:
         yield _line(task.truth, unit, refusal)
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
@@ -111,6 +116,7 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
             read = replace(truth, file=file) if same else _read(file, unit, work, task.facts)
             _expect_phase(read.frame, truth.frame)
             read = replace(read, frame=_prepared(read.frame, work.recipe))
+            read = _completed(read, replace(task, shading=None), work)
         except Refusal as refusal:
             yield _line(file, unit, refusal)
             continue
@@ -141,6 +147,19 @@ def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list
         raise Refusal("burst", one_line(error)) from None
 
 
+def _completed(read: Read, task: Task, work: Work) -> Read:
+    """With what stands beside the burst: a shading map for a fused truth, a matrix if it lacks."""
+    frame = read.frame
+    try:
+        if task.shading:
+            frame = beside.with_shading(frame, work.root / task.shading.path)
+        if task.matrix:
+            frame = beside.with_matrix(frame, work.root / task.matrix.path)
+    except beside.BesideError as error:
+        raise Refusal("beside", one_line(error), error.number) from None
+    return replace(read, frame=frame)
+
+
 def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: bool = True) -> Read:
     """Read a file once: its hash and its frame. Refusal if it is not what was planned.
 
@@ -153,8 +172,8 @@ def _read(file: File, unit: Unit, work: Work, facts: File | None = None, same: b
         if work.recipe.published and sensor and file.entry.role == "truth":
             frame = reading.picture(data, file.entry, file.source.path, sensor)
         else:
-            beside = work.root / facts.source.path if facts else None
-            frame = reading.frame(data, file.entry, file.source.path, sensor, beside)
+            stated = work.root / facts.source.path if facts else None
+            frame = reading.frame(data, file.entry, file.source.path, sensor, stated)
     except (raw.RawError, UnsupportedError, OSError) as error:
         detail = one_line(error).replace(str(path), file.source.path)  # no place in the ledger
         raise Refusal("unreadable", detail, file.source.size) from None

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.burst.hand import SMOOTHED, Known, hand
 from isptools.burst.planes import HOP, PAD, grid, pyramid
 from isptools.develop.rows import over_rows
 
@@ -66,15 +67,15 @@ def align(reference: Levels, other: Levels, noise: F32) -> Flow:
     one, two = reference.pictures[0][0], other.pictures[0][0]
     own = _track(one, two, start, start, 0.0, noise)
     energy = SLACK * GRADIENT_NOISE * 256 * noise
-    gyy, gyx, gxx = own[..., 3] - energy, own[..., 4], own[..., 5] - energy
-    least = 0.5 * (gyy + gxx - np.sqrt((gyy - gxx) ** 2 + 4 * gyx**2))
-    texture = np.asarray(np.maximum(least, 0) / np.maximum(own[..., 2], 1e-12), np.float32)
-    prior, spread = _hand(own[..., :2], texture)
+    known = Known.of(own[..., 3] - energy, own[..., 4], own[..., 5] - energy, own[..., 2])
+    prior, spread = hand(own[..., :2], known)
     calm = DOUBT * SMOOTH_NOISE * 256 * 2 * noise
     joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2, calm)
     offsets = np.rint(joined[..., :2] * FRACTIONS) / np.float32(FRACTIONS)
     unrest = joined[..., 2] / np.maximum(2 * SMOOTH_NOISE * noise, 1e-12)
-    return Flow(np.ascontiguousarray(offsets, np.float32), texture, np.asarray(unrest, np.float32))
+    return Flow(
+        np.ascontiguousarray(offsets, np.float32), known.least, np.asarray(unrest, np.float32)
+    )
 
 
 def _search(reference: Levels, other: Levels) -> F32:
@@ -168,7 +169,7 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
                     hold = np.float32(0)  # it moves by itself
             for _ in range(ROUNDS):
                 ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
-                pull = hold * left / np.float32(256)
+                pull = hold * SMOOTHED * left / np.float32(256)
                 ry += pull * (prior[i, j, 0] - down)
                 rx += pull * (prior[i, j, 1] - right)
                 a, c = yy + pull, xx + pull
@@ -222,36 +223,3 @@ def _residual(one, two, y, x, down, right, gy, gx):
             rx += bx[c] * d
             left += d * d
     return ry, rx, left
-
-
-def _hand(offsets: F32, texture: F32) -> tuple[F32, float]:
-    """The affine motion most textured tiles agree on, at every tile, and how far they stray.
-
-    Weighted least squares with Cauchy's weights, repeated; the scale is the median deviation.
-    """
-    rows, columns = texture.shape
-    y, x = np.mgrid[-1 : 1 : rows * 1j, -1 : 1 : columns * 1j]
-    terms = np.stack([np.ones_like(y), y, x], -1).reshape(-1, 3)
-    points = offsets.reshape(-1, 2).astype(np.float64)
-    base = np.minimum(texture.ravel(), np.quantile(texture, 0.9)).astype(np.float64)
-    if not base.any():
-        return np.broadcast_to(np.median(points, 0), offsets.shape).astype(np.float32), 0.0
-    used = base > np.quantile(base, 0.5)
-    used = used if used.sum() > 16 else base > 0
-    terms_used, points_used, base = terms[used], points[used], base[used]
-    # a few tiles can't tell a turn from noise
-    model = slice(0, 3) if used.sum() > 16 else slice(0, 1)
-    around = points_used - np.median(points_used, 0)
-    fit = np.zeros((3, 2))
-    for _ in range(8):
-        deviation = np.hypot(*around.T)
-        scale = max(float(np.median(deviation)), 0.02)
-        weight = base / (1 + (deviation / (2 * scale)) ** 2)
-        design = terms_used[:, model] * weight[:, None]
-        # einsum sums in one order; BLAS would by its number of threads
-        square = np.einsum("ni,nj->ij", design, terms_used[:, model])
-        fit[model] = np.linalg.lstsq(square, np.einsum("ni,nj->ij", design, points_used))[0]
-        around = points_used - np.einsum("ni,ij->nj", terms_used, fit)
-    excess = np.median(around**2 - 1 / np.maximum(base, 1e-12)[:, None]) / 0.455
-    prior = np.einsum("ni,ij->nj", terms, fit).reshape(offsets.shape).astype(np.float32)
-    return prior, float(np.sqrt(max(excess, 0.0)))

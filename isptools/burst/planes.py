@@ -99,6 +99,28 @@ def _gray(planes, out, top, bottom):
         row[0], row[columns - 1] = np.float32(0.125) * mean[0], np.float32(0.125) * mean[-1]
 
 
+def means(planes: F32, height: int, width: int) -> F32:
+    """(planes, tiles down, across): mean of every tile, from blocks of half a tile's side."""
+    rows, columns = grid(height, width)
+    blocks = np.empty((len(planes), rows + 1, columns + 1), np.float32)
+    over_rows(_blocks, rows + 1, planes, blocks)
+    pairs = blocks[:, 1:] + blocks[:, :-1]
+    return np.asarray((pairs[..., 1:] + pairs[..., :-1]) / 4, np.float32)
+
+
+@kernel
+def _blocks(planes, blocks, top, bottom):
+    """Means of HOP x HOP cells; the first one lies HOP before the picture."""
+    for p in range(len(planes)):
+        for y in range(top, bottom):
+            for x in range(blocks.shape[2]):
+                at, total = PAD - HOP + HOP * x, np.float32(0)
+                for r in range(PAD - HOP + HOP * y, PAD + HOP * y):
+                    for c in range(at, at + HOP):
+                        total += planes[p, r, c]
+                blocks[p, y, x] = total / np.float32(HOP * HOP)
+
+
 def pyramid(level: F32, height: int, width: int) -> list[tuple[F32, int, int]]:
     """Gray pictures from full to coarse with their size in cells, each padded.
 

@@ -2,33 +2,40 @@
 
 A weighted mean with Tukey's biweight: per cell the squared difference to the reference over its
 noise, averaged over the four planes and the 3 x 3 cells around, decides how much of the frame
-counts. Other than `merge` nothing is shared out by frequency, so every pixel has one weight per
+counts. Where the reference is finely textured more may differ, since sampling between pixels errs
+there (the tolerance of Wronski et al. 2019 grows with the local deviation as well).
+Other than `merge` nothing is shared out by frequency, so every pixel has one weight per
 frame: it is stored, and a trainer can mask by it.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isptools.burst.merge import F32, SHARE, SQUARES, Laid
 from isptools.burst.planes import HOP, PAD
 from isptools.burst.tiles import FRACTIONS, HIGH, WIDE, difference, gather
 from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel, over_rows
+from isptools.frame import empty
 
-CUT = 2.5  # power over noise, averaged over 36 samples (1 +- 0.24 for noise), that counts no more
+CUT = 3.0  # power over noise, averaged over 36 samples (1 +- 0.24 for noise), that counts no more
+LENIENT = np.float32(0.5)  # so much higher is the cut for each unit of `texture` ...
+MOST = np.float32(2.0)  # ... up to so many: what errs by more than noise is worth nothing
 
 
 def robust(laid: Laid, total: F32, weight: float) -> float:
     """As `merge`; pixels that reach white in the frame or the reference do not count."""
     blocks, columns = len(laid.offsets) - 1, int(laid.offsets.shape[1]) - 1
-    given = (*laid.tables(), np.float32(weight), laid.white)
+    given = (*laid.tables(), np.float32(weight), laid.white, laid.texture)
     taken: list[float] = over_rows(_robust, blocks, *given, total)
     return float(sum(taken)) / (blocks * columns)
 
 
 @kernel
 def _robust(
-    reference, frame, letters, parts, variance, taps, window, weight, white, total, top, bottom
-):
+    reference, frame, letters, parts, variance, taps, window,
+    weight, white, texture, total, top, bottom,
+):  # fmt: skip
     block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
     kept, d = np.empty(AREA, np.float32), np.empty((4, AREA), np.float32)
     power, smooth = np.empty(AREA, np.float32), np.empty(AREA, np.float32)
@@ -46,10 +53,12 @@ def _robust(
                 _power(d[p], np.float32(0.25) / variance[p, i, j], power)
                 _clipped(d[p], reference[p], y, x, white[p], power)
             _around(power, smooth)
+            _tolerance(texture, y, x, kept)
             share = np.float32(0)
             for k in range(AREA):
-                part = min(smooth[k] / np.float32(CUT), np.float32(1))
-                kept[k] = (1 - part * part) * (1 - part * part)
+                kept[k] *= smooth[k]
+                part = min(kept[k] * kept[k], np.float32(1))
+                kept[k] = (1 - part) * (1 - part)
                 share += kept[k]
             for p in range(4):
                 for k in range(AREA):
@@ -62,6 +71,15 @@ def _robust(
             if i < bottom and j:
                 taken += float(share / np.float32(AREA))
     return taken
+
+
+@kernel
+def _tolerance(texture, y, x, out):
+    """1 over the power that counts no more."""
+    for r in range(SIDE):
+        row = texture[y + r]
+        for c in range(SIDE):
+            out[r * SIDE + c] = 1 / (np.float32(CUT) * (1 + LENIENT * min(row[x + c], MOST)))
 
 
 @kernel
@@ -94,3 +112,45 @@ def _around(power, smooth):
                 + power[up + b] + power[r * SIDE + b] + power[down + b]
             )  # fmt: skip
             smooth[r * SIDE + c] = np.float32(1 / 9) * (middle + sides)
+
+
+def texture(planes: F32, noise: NDArray[np.float64]) -> F32:
+    """How much finer detail than noise the cells of a reference hold: padded cells, float32.
+
+    Squares of second differences in each plane over what noise gives them, averaged over the planes
+    and 3 x 3 cells; 0 is noise alone, 0.5 detail as strong as noise. `noise` (4, 2): the variance
+    is first * DN + second.
+    """
+    rows, columns = planes.shape[1:]
+    bends, out = (empty((rows, columns), np.float32) for _ in range(2))
+    bends[...], out[...] = 0, 0
+    over_rows(_bends, rows - 2, planes, np.asarray(noise, np.float32), bends)
+    over_rows(_detail, rows - 2, bends, out)
+    return out
+
+
+@kernel
+def _bends(planes, noise, out, top, bottom):
+    """Sum over the planes; noise alone gives 80."""
+    for y in range(top + 1, bottom + 1):
+        row = out[y]
+        for p in range(4):
+            up, own, down = planes[p, y - 1], planes[p, y], planes[p, y + 1]
+            shot, read = noise[p, 0], noise[p, 1]
+            for x in range(1, len(row) - 1):
+                around = (up[x] + down[x]) + (own[x - 1] + own[x + 1])
+                middle = np.float32(4) * own[x]
+                light = max(np.float32(0.125) * (middle + around), np.float32(0))
+                row[x] += (middle - around) * (middle - around) / (shot * light + read)
+
+
+@kernel
+def _detail(bends, out, top, bottom):
+    for y in range(top + 1, bottom + 1):
+        up, own, down = bends[y - 1], bends[y], bends[y + 1]
+        for x in range(1, out.shape[1] - 1):
+            total = (
+                (up[x - 1] + own[x - 1] + down[x - 1]) + (up[x] + own[x] + down[x])
+            ) + (up[x + 1] + own[x + 1] + down[x + 1])  # fmt: skip
+            excess = total * np.float32(1 / (9 * 80)) - np.float32(1)
+            out[y, x] = max(np.float32(0.5) * excess, np.float32(0))

@@ -11,9 +11,9 @@ from isptools.burst import reference as choice
 from isptools.burst.align import Flow, Levels, align
 from isptools.burst.colors import contrasts, interpolated
 from isptools.burst.merge import PLANES, Laid, merge
-from isptools.burst.planes import F32, HOP, PAD, cells, gray, grid, split
+from isptools.burst.planes import F32, HOP, cells, gray, means, split
 from isptools.burst.result import Fused, Refused, Walked, finish
-from isptools.burst.robust import robust
+from isptools.burst.robust import robust, texture
 from isptools.develop.noise import Noise, noise_of
 from isptools.frame import Frame, Space, empty
 
@@ -47,6 +47,7 @@ class _State:
     planes: F32
     levels: Levels
     means: F32  # (4, tiles down, across): light of every tile, DN
+    light: F32  # (tiles down, across): the same of the gray picture
     noise: NDArray[np.float64]  # (4, 2): variance = first * DN + second
     gains: F32  # (3,) of `contrasts`
     total: F32
@@ -54,6 +55,7 @@ class _State:
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
     buffer: F32 | None = None  # planes of the frame in hand
     colors: F32 | None = None
+    texture: F32 | None = None  # of the reference, for truths
 
 
 def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
@@ -73,7 +75,7 @@ def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
         raise BurstError(f"frame {number}, the reference: {reference.detail}")
     noise = options.noise or noise_of(reference)
     walked = Walked(number, count, {}, {number: 1.0}, refused)
-    state = _begin(_usable(reference, number), noise)
+    state = _begin(_usable(reference, number), noise, options.method)
     for done, index in enumerate(i for i in range(count) if i != number):
         options.progress(done, count - 1)
         if index not in refused:
@@ -140,26 +142,20 @@ def _usable(frame: Frame, number: int) -> Frame:
     return frame
 
 
-def _begin(frame: Frame, noise: Noise) -> _State:
+def _begin(frame: Frame, noise: Noise, method: str) -> _State:
     height, width = cells(frame.pixels.shape)
     planes = split(frame)
     total = empty((PLANES, *planes.shape[1:]), np.float32)
     total[...] = 0
-    levels = Levels.of(gray(planes), height, width)
-    means, in_dn = _means(planes, height, width), _dn(frame, noise, 1)
-    spread = _variance(in_dn, np.maximum(means, 0)).mean((1, 2), dtype=np.float64)
+    picture, in_dn = gray(planes), _dn(frame, noise, 1)
+    levels = Levels.of(picture, height, width)
+    of_planes, light = means(planes, height, width), means(picture[None], height, width)[0]
+    spread = _variance(in_dn, np.maximum(of_planes, 0)).mean((1, 2), dtype=np.float64)
     gains = contrasts(planes, frame.capture.cfa, spread)
-    return _State(frame, planes, levels, means, in_dn, gains, total, noise.origin)
-
-
-def _means(planes: F32, height: int, width: int) -> F32:
-    """Mean of every tile, from blocks of half a tile's side."""
-    rows, columns = grid(height, width)
-    start = PAD - HOP
-    area = planes[:, start : start + (rows + 1) * HOP, start : start + (columns + 1) * HOP]
-    blocks = area.reshape(len(planes), rows + 1, HOP, columns + 1, HOP).mean((2, 4))
-    pairs = blocks[:, 1:] + blocks[:, :-1]
-    return np.asarray((pairs[..., 1:] + pairs[..., :-1]) / 4, np.float32)
+    state = _State(frame, planes, levels, of_planes, light, in_dn, gains, total, noise.origin)
+    if method == "truth":
+        state.texture = texture(planes, in_dn)
+    return state
 
 
 def _dn(frame: Frame, noise: Noise, gain: float) -> NDArray[np.float64]:
@@ -227,10 +223,9 @@ def _brightness(state: _State, picture: F32) -> float:
     1 where too few tiles of the reference show any light.
     """
     height, width = cells(state.frame.pixels.shape)
-    means = _means(picture[None], height, width)[0]
-    its = _means(state.levels.pictures[0][0][None], height, width)[0]
-    lit = its > np.sqrt(state.noise[:, 1].mean())
-    return float(np.median(means[lit] / its[lit])) if lit.mean() > LIT else 1.0
+    its = means(picture[None], height, width)[0]
+    lit = state.light > np.sqrt(state.noise[:, 1].mean())
+    return float(np.median(its[lit] / state.light[lit])) if lit.mean() > LIT else 1.0
 
 
 def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid, Flow, float]:
@@ -248,7 +243,7 @@ def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid,
     assert state.buffer is not None
     state.colors = interpolated(state.buffer, frame.capture.cfa, state.gains, state.colors)
     laid = Laid(state.planes, state.colors, frame.capture.cfa, flow.offsets, one + two,
-                np.asarray(white, np.float32))  # fmt: skip
+                np.asarray(white, np.float32), state.texture)  # fmt: skip
     return laid, flow, float(one.mean() / two.mean())
 
 

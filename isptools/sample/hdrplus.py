@@ -65,17 +65,22 @@ class Shot:
     zoomed: bool = False  # the final picture shows the middle only, as with digital zoom
     tagged: bool = True  # make and model are stated
     black: float = 64.0
+    last: float = 1.0  # exposure of the last frame over that of the others
+    model: str = ""  # another one than the phone's; such files state no noise
+    damaged: bool = False  # shading maps of three planes, as once published
 
 
 SHOTS = {
     "m001_20160101_101500_100": Shot(200.0, cropped=True),
-    "m001_20160101_102210_311": Shot(200.0, frames=8, reference=1),
+    "m001_20160101_102210_313": Shot(200.0, frames=8, reference=1),
     "m001_20160102_183059_872": Shot(200.0, orientation=6, cropped=True),
     "m002_20160214_214500_023": Shot(1600.0, reference=2),
     "m002_20160214_214733_590": Shot(1600.0, black=63.75),
-    "m002_20160215_080122_414": Shot(1600.0, orientation=8),
+    "m002_20160215_080122_419": Shot(1600.0, orientation=8),
     "m003_19700101_000012_001": Shot(400.0, zoomed=True),
     "IMG_20160301_120000_777": Shot(400.0, frames=2, tagged=False),
+    "m004_20141105_090000_250": Shot(100.0, frames=4, last=4.0, model="Miniature Nexus 5"),
+    "m004_20150620_120000_400": Shot(400.0, frames=3, damaged=True),
 }
 
 
@@ -97,17 +102,21 @@ def _burst(folder: Path, result: Path, shot: Shot, rng: Generator) -> Iterator[P
     painted = scenes.paint(rng, *(side + 2 * AROUND for side in size)).astype(np.float64)
     if shot.orientation != 1:
         painted = np.rot90(painted, {6: 1, 8: -1}[shot.orientation])
-    exposure = Exposure(SECONDS, SECONDS / DIM, shot.iso, (2.125, 1.0, 1.75), shot.orientation)
+    gains = (2.125, 1.0, 1.75)
+    exposure = Exposure(SECONDS, SECONDS / DIM, shot.iso, gains, shot.orientation)
     views = [_view(painted, k, held, shot) for k in range(shot.frames)]
+    stated = []
     for k, view in enumerate(views):
-        frame = expose(view, phone, exposure, rng)
-        yield _dng(folder / f"payload_N{k:03d}.dng", _stated(frame, shot))
-        yield _shading(folder / f"lens_shading_map_N{k:03d}.tiff")
+        longer = shot.last if k == shot.frames - 1 else 1.0
+        frame = expose(view, phone, replace(exposure, seconds=SECONDS * longer), rng)
+        stated.append(_stated(frame, shot))
+        yield _dng(folder / f"payload_N{k:03d}.dng", stated[-1])
+        yield _shading(folder / f"lens_shading_map_N{k:03d}.tiff", 3 if shot.damaged else 4)
     clean = expected(views[shot.reference], phone, exposure)
     yield _known(folder / "clean.npz", clean, held, shot)
     yield _rgb2rgb(folder / "rgb2rgb.txt")
     noise = rng.standard_normal(clean.shape)
-    merged = _merged(clean, noise, _stated(Frame(frame.pixels, Space.SENSOR, frame.capture), shot))
+    merged = _merged(clean, noise, stated[shot.reference])
     yield _dng(result / "merged.dng", merged)
     yield _final(result / "final.jpg", merged, shot)
     path = result / "reference_frame.txt"
@@ -189,6 +198,8 @@ def _stated(frame: Frame, shot: Shot) -> Frame:
         facts = replace(facts, default_crop=crop, active_area=None)
     if not shot.tagged:
         facts = replace(facts, make="", model="")
+    if shot.model:
+        facts = replace(facts, model=shot.model, noise_profile=None)
     return replace(frame, capture=facts)
 
 
@@ -219,9 +230,9 @@ def _dng(path: Path, frame: Frame) -> Path:
     return path
 
 
-def _shading(path: Path) -> Path:
+def _shading(path: Path, planes: int) -> Path:
     """(h, w, 4) float32 gains in the order R, Gr, Gb, B."""
-    gains = np.repeat(_gains()[..., None], 4, axis=2)
+    gains = np.repeat(_gains()[..., None], planes, axis=2)
     imageio.imwrite(path, gains, plugin="tifffile", extension=".tiff")
     return path
 

@@ -10,6 +10,7 @@ ROW = np.array([[0, 0, 0.5, 0, 0], [0, -1, 0, -1, 0], [-1, 4, 5, 4, -1], [0, -1,
                 [0, 0, 0.5, 0, 0]]) / 8  # fmt: skip
 OTHER = np.array([[0, 0, -1.5, 0, 0], [0, 2, 0, 2, 0], [-1.5, 0, 6, 0, -1.5], [0, 2, 0, 2, 0],
                   [0, 0, -1.5, 0, 0]]) / 8  # fmt: skip
+WINDOW = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(16) + 0.5) / 16)] * 2)
 
 
 def fuse(frames, offsets, gains, read):
@@ -18,21 +19,62 @@ def fuse(frames, offsets, gains, read):
     `offsets` is a list of (down, across, 2); `read` is the variance of a pixel.
     """
     mosaics = [padded(frame) for frame in frames]
-    cfa = frames[0].capture.cfa
     out = mosaics[0].copy()
-    window = np.outer(*[0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(16) + 0.5) / 16)] * 2)
     for mosaic, offset in zip(mosaics[1:], offsets, strict=True):
-        colors = malvar(mosaic, cfa, gains)
-        for i, j in np.ndindex(offset.shape[:2]):
-            for p in range(4):
-                y, x = 2 * (PAD - 8 + 8 * i) + p // 2, 2 * (PAD - 8 + 8 * j) + p % 2
-                own = mosaics[0][y : y + 32 : 2, x : x + 32 : 2]
-                there = sampled(colors["RGB".index(cfa[p])], y, x, 2 * offset[i, j])
-                variance = 2 * read
-                kept = shrunk(there - own, variance)
-                out[y : y + 32 : 2, x : x + 32 : 2] += window * kept / len(mosaics)
-    height, width = frames[0].pixels.shape
-    return out[2 * PAD : 2 * PAD + height, 2 * PAD : 2 * PAD + width]
+        for _, _, places, d in tiles(mosaics[0], mosaic, offset, frames[0].capture.cfa, gains):
+            for place, difference in zip(places, d, strict=True):
+                out[place] += WINDOW * shrunk(difference, 2 * read) / len(mosaics)
+    return inside(out, frames[0].pixels.shape)
+
+
+def robust(frames, offsets, gains, read):
+    """The weighted mean of `method="truth"` as `fuse` gives it, and the weights' sum, 1 for one."""
+    mosaics = [padded(frame) for frame in frames]
+    total, weight = np.zeros(mosaics[0].shape), np.ones(mosaics[0].shape)
+    loose = tolerance(mosaics[0], read)
+    white = frames[0].capture.white - np.array(frames[0].capture.black).max()
+    for mosaic, offset in zip(mosaics[1:], offsets, strict=True):
+        for y, x, places, d in tiles(mosaics[0], mosaic, offset, frames[0].capture.cfa, gains):
+            power = np.mean([each**2 for each in d], 0) / (2 * read)
+            for place, each in zip(places, d, strict=True):
+                own = mosaics[0][place]
+                power[np.maximum(own, own + each) >= 0.99 * white] = np.inf
+            around = np.pad(power, 1, "edge")
+            mean = sum(around[r : r + 16, c : c + 16] for r in range(3) for c in range(3)) / 9
+            part = np.minimum(mean / loose[y : y + 16, x : x + 16], 1)
+            kept = WINDOW * (1 - part**2) ** 2
+            for place, each in zip(places, d, strict=True):
+                total[place] += kept * each
+                weight[place] += kept
+    shape = frames[0].pixels.shape
+    return inside(mosaics[0] + total / weight, shape), inside(weight, shape)
+
+
+def tolerance(mosaic, read):
+    """Per cell: 3, and more by half for each unit of detail over twice the noise; at most 6."""
+    bend = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
+    planes = [mosaic[y::2, x::2] for y, x in np.ndindex(2, 2)]
+    power = [ndimage.convolve(plane, bend) ** 2 / (20 * read) for plane in planes]
+    detail = ndimage.uniform_filter(np.mean(power, 0), 3)
+    return 3 * (1 + 0.5 * np.clip((detail - 1) / 2, 0, 2))
+
+
+def tiles(reference, mosaic, offset, cfa, gains):
+    """Each tile's first cell, its places in the four planes, and the differences there."""
+    colors = malvar(mosaic, cfa, gains)
+    for i, j in np.ndindex(offset.shape[:2]):
+        y, x = PAD - 8 + 8 * i, PAD - 8 + 8 * j
+        places, found = [], []
+        for p in range(4):
+            top, left = 2 * y + p // 2, 2 * x + p % 2
+            places.append((slice(top, top + 32, 2), slice(left, left + 32, 2)))
+            there = sampled(colors["RGB".index(cfa[p])], top, left, 2 * offset[i, j])
+            found.append(there - reference[places[-1]])
+        yield y, x, places, found
+
+
+def inside(picture, shape):
+    return picture[2 * PAD : 2 * PAD + shape[0], 2 * PAD : 2 * PAD + shape[1]]
 
 
 def padded(frame):

@@ -1,6 +1,7 @@
 """`isptools fuse`: files in, files out, one line for what can't be fused."""
 
 import json
+from dataclasses import replace
 
 import imageio.v3 as imageio
 import numpy as np
@@ -28,7 +29,10 @@ def files(tmp_path_factory):
         raw.write_dng(folder / f"payload_N{number:03d}.dng", frame)
     whole = (folder / "payload_N001.dng").read_bytes()
     (folder / "payload_N003.dng").write_bytes(whole[: len(whole) // 2])
-    return sorted(folder.glob("*.dng"))
+    for number, (name, value) in enumerate((("black", 64), ("white", 1023)) * 2):
+        pixels = np.full_like(frames[0].pixels, value)
+        raw.write_dng(folder / f"{name}_{number}.dng", replace(frames[0], pixels=pixels))
+    return sorted(folder.glob("payload*.dng"))
 
 
 def test_all_outputs(files, tmp_path):
@@ -66,11 +70,16 @@ def test_all_outputs(files, tmp_path):
         (["{0}", "{3}", "--out", "m.dng"], "no frame fits"),
         (["{0}", "{1}", "--out", "none/m.dng"], "could not be written"),
         (["{3}", "nothing.dng", "--out", "m.dng"], "none of the frames"),
+        (["{0}", "{black}", "--out", "m.dng", "--reference", "1"], "every pixel is 64"),
+        (["{black}", "{black2}", "--out", "m.dng"], "every pixel is 64"),
+        (["{white}", "{white3}", "--out", "m.dng"], "every pixel is 1023"),
     ],
 )
 def test_errors_are_one_line(files, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
-    done = run("fuse", *(word.format(*files) for word in words))
+    named = {"black": "black_0", "white": "white_1", "black2": "black_2", "white3": "white_3"}
+    paths = {name: files[0].with_name(f"{file}.dng") for name, file in named.items()}
+    done = run("fuse", *(word.format(*files, **paths) for word in words))
     assert done.exit_code == 1
     (line,) = [line for line in done.output.splitlines() if line.startswith("Error")]
     assert message in line
