@@ -4,7 +4,7 @@ Mosaics are made from photographs (folders `kodak24` and `mcm18` of PHOTOGRAPHS)
 RGGB, Gaussian noise whose deviation is drawn for every picture from 1.4 to 2.9 of 255, as in the
 MSR set. A network is trained on some photographs and scored on others. Needs colour-demosaicing.
 
-python benchmarks/demosaic.py PHOTOGRAPHS --out RUN [--steps 9000]
+python benchmarks/demosaic.py PHOTOGRAPHS --out RUN [--steps 5000]
 python benchmarks/demosaic.py REFERENCE --check     (results its authors publish; needs OpenEXR)
 """
 
@@ -165,33 +165,36 @@ def check(reference: Path) -> None:
         print(f"{name}: at most {np.abs(work(mosaic, 'RGGB') - published).max():.2e} away")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--patch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=5e-4)
-    chosen = parser.parse_args()
-    if chosen.check:
-        check(chosen.folder)
-        return
+def compare(photographs: Path, out: Path, steps: int = 5000, patch: int = 48) -> None:
+    """Train on one core, or go on with it, and print the table."""
     torch.set_num_threads(1)
-    made = chosen.out / "shards"
+    made = out / "shards"
     if not made.exists():
         made.mkdir(parents=True)
-        shards(chosen.folder, made)
-    start = time.process_time()
+        shards(photographs, made)
 
     def show(_: str, step: int, of: int, loss: float | None) -> None:
         if loss is not None:
             print(f"{step}/{of}: {loss:.6f}", flush=True)
 
-    train(settings(chosen.steps, chosen.patch, chosen.rate),
-          Job(made, chosen.out, Place("cpu"), show=show))  # fmt: skip
+    start = time.process_time()
+    train(settings(steps, patch, 5e-4), Job(made, out, Place("cpu"), show=show))
     print(f"{time.process_time() - start:.0f} s on one core")
-    table(made, chosen.out)
+    table(made, out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--patch", type=int, default=48)
+    chosen = parser.parse_args()
+    if chosen.check:
+        check(chosen.folder)
+    else:
+        compare(chosen.folder, chosen.out, chosen.steps, chosen.patch)
 
 
 if __name__ == "__main__":

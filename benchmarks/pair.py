@@ -30,6 +30,7 @@ from isptools.pair.align import align
 from isptools.pair.light import gray
 from isptools.pair.warp import Choice
 from isptools.sample import pairs as sample_pairs
+from isptools.sample import scenes
 
 DATA = Path(os.environ.get("ISPTOOLS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LARGE = (
@@ -41,7 +42,7 @@ SMALL = tuple(
     f"testsets/kodak24/kodim{i:02}.png" for i in (1, 4, 7, 8, 13, 19, 20, 22, 23)
 ) + tuple(f"registration/boofcv/{name}_01.jpg" for name in ("apartment_building", "cave", "kayak"))
 SECTIONS = (
-    "speed", "large", "small", "published", "wrong", "local", "miniature", "decisions",
+    "speed", "large", "small", "published", "wrong", "shared", "local", "miniature", "decisions",
 )  # fmt: skip
 
 
@@ -237,6 +238,59 @@ def wrong():
     rng = np.random.default_rng(7)
     tiled = [align(*_tiles(a, rng)).passed for a in pictures]
     print(f"| repeated texture, a period apart | {len(tiled)} | {sum(tiled)} |", flush=True)
+
+
+def shared():
+    """Different scenes that have one identical region: a part of the one pasted into the other."""
+    print("\n### Different scenes that share one identical region\n")
+    print(
+        "The region takes at most the given part of either frame; painted scenes, then photographs.\n"
+    )
+    print(
+        "| region | place | pairs | passed | passed without the rule | highest part of the frame found alike |\n|---|---|---|---|---|---|"
+    )
+    painted = [_painted(seed) for seed in range(6)]
+    photographs = [load(DATA / name) for name in (*SMALL[:6], *SMALL[9:])]
+    for number, share in enumerate((0.1, 0.15, 0.2, 0.3, 0.4)):
+        for same in (True, False):
+            found = []
+            for index in range(16):
+                rng = np.random.default_rng((23, number, same, index))
+                kind = photographs if index % 2 else painted
+                i, j = rng.choice(len(kind), 2, replace=False)
+                found.append(align(kind[i], _with_region(kind[i], kind[j], share, same, rng)))
+            passed = sum(one.passed for one in found)
+            content = [all(reason.startswith("other content") for reason in one.reasons)
+                       for one in found]  # fmt: skip
+            without = sum(content)
+            alike = max(one.numbers.get("frame", 0.0) for one in found)
+            place = "the same" if same else "elsewhere"
+            print(f"| {share:.0%} | {place} | {len(found)} | {passed} | {without} | {alike:.2f} |",
+                  flush=True)  # fmt: skip
+
+
+def _painted(seed):
+    """Painted scenes have one layout: turned and moved round they have none in common."""
+    rng = np.random.Generator(np.random.PCG64(500 + seed))
+    picture = np.clip(1.5 * scenes.paint(rng, 600, 800), 0, 1) ** (1 / 2.2)
+    picture = picture[:: -1 if seed & 1 else 1, :: -1 if seed & 2 else 1]
+    picture = np.roll(picture, (110 * seed, 170 * seed), (0, 1))
+    return np.ascontiguousarray(np.rint(picture * 255).astype(np.uint8))
+
+
+def _with_region(one, other, share, same, rng):
+    """The other scene, with a part of the one in it, by another camera."""
+    scale = rng.choice((1.0, 1.3, 0.77))
+    size = np.minimum(one.shape[:2], other.shape[:2]) * share**0.5
+    own, given = (size / max(1.0, scale)).astype(int), (size * min(1.0, scale)).astype(int)
+    top, left = (int(rng.integers(room)) for room in np.array(one.shape[:2]) - own)
+    part = cv2.resize(one[top : top + own[0], left : left + own[1]], given[::-1].tolist())
+    room = np.array(other.shape[:2]) - given
+    y, x = np.minimum((top, left), room) if same else rng.integers(room)
+    made = other.copy()
+    made[y : y + given[0], x : x + given[1]] = part
+    hard = Hard("", color=0.1, blur=0.6, noise=0.006)
+    return photographed(made, np.eye(3), made.shape[1::-1], 1, hard, rng)
 
 
 def _halves(picture):
@@ -473,6 +527,7 @@ def main():
         "small": lambda: accuracy("Corner error on small photographs as they are", small, None, 1),
         "published": published,
         "wrong": wrong,
+        "shared": shared,
         "local": lambda: local(LARGE[:2], 4000),
         "miniature": miniature,
         "decisions": lambda: decisions((*LARGE[:2], *SMALL)),

@@ -1,7 +1,8 @@
 """Tables of docs/train.md: quality at a small budget, overfitting, and speed.
 
 python benchmarks/train.py table SHARDS [--seeds 3] [--split test] [--share 0.9]
-python benchmarks/train.py overfit SHARDS   (of one scene: benchmarks/overfit.toml)
+python benchmarks/train.py overfit SHARDS   (of one scene: isptools build ... --limit 1)
+python benchmarks/train.py demosaic PHOTOGRAPHS --out RUN   (see demosaic.py)
 python benchmarks/train.py speed [--device cuda]
 """
 
@@ -75,18 +76,19 @@ def table(folder: Path, seeds: int, split: str, share: float) -> None:
         print(f"| {name} | {sizes.get(name, '')} | {' | '.join(cells)} |")
 
 
-HEART = (  # network, stage, steps, rate, what else: one scene learned by heart
-    ("cameranet", "restore", 12000, 2e-3, {"widths": (32, 32, 32)}),
-    ("cameranet", "enhance", 12000, 2e-3, {"widths": (32, 32, 32)}),
-    ("deepisp", "whole", 6000, 1e-3, {"layers": 5, "noise": False}),
-)
+HEART = {  # one scene learned by heart: network, steps, rate, what else
+    "restore": ("cameranet", 8000, 2e-3, {"widths": (32, 32, 32)}),
+    "enhance": ("cameranet", 8000, 2e-3, {"widths": (32, 32, 32)}),
+    "whole": ("deepisp", 6000, 1e-3, {"layers": 5, "noise": False, "patch": 64}),
+}
 
 
-def overfit(folder: Path) -> None:
+def overfit(folder: Path, stages: list[str]) -> None:
     """PSNR on the one training scene of a folder, a stage at a time, and the CPU time it took."""
     torch.set_num_threads(1)
     print("| stage | parameters | steps | CPU time, s | PSNR, dB |\n|---|---|---|---|---|")
-    for network, stage, steps, rate, more in HEART:
+    for stage in stages:
+        network, steps, rate, more = HEART[stage]
         chosen = settings(network, [(stage, steps, rate)], batch=1, loss="l2", **more)
         falling = msgspec.structs.replace(chosen.stages[0], decay="exponential")
         chosen = msgspec.structs.replace(chosen, stages=(falling,))
@@ -171,11 +173,13 @@ def best(work, device: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["table", "overfit", "speed"])
+    parser.add_argument("what", choices=["table", "overfit", "demosaic", "speed"])
     parser.add_argument("shards", type=Path, nargs="?")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--split", default="test")
     parser.add_argument("--share", type=float, default=0.9, help="Lambda: 0.9 SID, 0.5 HDR+.")
+    parser.add_argument("--stages", nargs="+", default=list(HEART), choices=list(HEART))
+    parser.add_argument("--out", type=Path, help="Of demosaic: the folder of its run.")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--small", action="store_true", help="A small frame, for a CPU.")
     chosen = parser.parse_args()
@@ -183,8 +187,12 @@ def main() -> None:
         speed(chosen.device, chosen.small)
     elif chosen.what == "table":
         table(chosen.shards, chosen.seeds, chosen.split, chosen.share)
+    elif chosen.what == "demosaic":
+        from demosaic import compare  # beside this file
+
+        compare(chosen.shards, chosen.out)
     else:
-        overfit(chosen.shards)
+        overfit(chosen.shards, chosen.stages)
 
 
 if __name__ == "__main__":

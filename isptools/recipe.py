@@ -61,6 +61,8 @@ class Pairing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("`mosaic` keeps the phone's raw as it was shot: leave out `size`")
         if self.white and not self.white > self.black:
             raise ValueError("`white` must be above `black`")
+        if self.white and sorted(self.cfa) != sorted("RGGB"):
+            raise ValueError("`cfa` is one of RGGB, BGGR, GRBG, GBRG, row by row")
 
 
 class Scenes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

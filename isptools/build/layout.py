@@ -1,6 +1,7 @@
 """Data sets whose files are listed by their folders: bursts, one folder each."""
 
 import hashlib
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ PAYLOAD = re.compile(r"payload_N(\d+)\.dng", re.IGNORECASE)
 RESULTS = ("results_20171023", "results_20161014")  # later ones first
 INDEXED = {"fivek": layout_fivek.listed, "s7-isp": layout_s7.listed}  # these take [scenes]
 OTHERS = {"msr": layout_msr.listed, "sidd": layout_sidd.listed}
+STOPS_FROM = 50.0  # ISO: strata of the split are octaves from here
 
 
 @dataclass(slots=True)
@@ -57,9 +59,9 @@ class Listing:
 def listed(recipe: Recipe, manifest: Manifest, place: Path) -> tuple[Manifest, list[Line]]:
     """The manifest with an entry for each file of the bursts below `place` that a recipe takes.
 
-    Splits come from the user's `splits.tsv` at the root; else a scene is a test scene if the hash
-    of its name, as a number from 0 to 1, is below the manifest's share. Other manifests pass as
-    they are.
+    Splits come from the user's `splits.tsv` at the root; else scenes are put in strata by octave
+    of their ISO, ordered in each by the hash of their name, and the first of them, as many as the
+    manifest's share says, are test scenes. Other manifests pass as they are.
     """
     data_set = manifest.data_set
     if data_set.layout in INDEXED:
@@ -211,9 +213,13 @@ def _wanted(listing: Listing, burst: Burst, recipe: Recipe) -> bool:
 def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Split]:
     if (root / LISTED).is_file():
         return own(root / LISTED)
-    return {burst.scene: "test" if _place(burst.scene) < share else "train" for burst in bursts}
-
-
-def _place(scene: str) -> float:
-    """Where a name's hash lies between 0 and 1."""
-    return int.from_bytes(hashlib.sha256(scene.encode()).digest()[:8]) / 2**64
+    strata: dict[int, list[str]] = {}
+    for burst in bursts:
+        stop = math.floor(math.log2(burst.iso / STOPS_FROM) + 0.5) if burst.iso else -99
+        strata.setdefault(stop, []).append(burst.scene)
+    splits: dict[str, Split] = {burst.scene: "train" for burst in bursts}
+    for scenes in strata.values():
+        ordered = sorted(scenes, key=lambda scene: hashlib.sha256(scene.encode()).hexdigest())
+        for scene in ordered[: round(len(scenes) * share)]:
+            splits[scene] = "test"
+    return splits

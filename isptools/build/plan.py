@@ -117,11 +117,13 @@ def plan_units(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
     choice.progress(len(wanted), len(wanted))
     lines = look.lines + _excluded(recipe, manifest, choice.splits)
     lines += left_out + folder.unlisted(manifest.entries, manifest.data_set.input_name)
-    ledger = {
-        split: tuple(line for line in lines if line.split == split)
-        for split in ("", *choice.splits)
-    }
-    return Plan(folder.root, tuple(_units(recipe, tasks)), ledger)
+    return Plan(folder.root, tuple(_units(recipe, tasks)), by_split(lines, choice.splits))
+
+
+def by_split(lines: Iterable[Line], splits: Iterable[Split]) -> dict[str, tuple[Line, ...]]:
+    """The lines of the splits that are asked for, and of files that belong to none."""
+    lines = tuple(lines)
+    return {split: tuple(line for line in lines if line.split == split) for split in ("", *splits)}
 
 
 def _pictures(choice: Choice) -> list[Source] | None:
@@ -159,16 +161,19 @@ def _units(recipe: Recipe, tasks: Iterable[tuple[Scene, Task, raw.Header]]) -> I
         groups.setdefault((scene.split, header.kind, (header.height, header.width)), []).append(
             task
         )
-    for (split, kind, (height, width)), members in groups.items():
-        mosaic = "" if kind == "bayer" else f"{kind}-"
-        for number, start in enumerate(range(0, len(members), recipe.scenes_per_shard)):
-            yield Unit(
-                f"{recipe.name}-{split}-{mosaic}{height}x{width}-{number:04d}.h5",
-                split,
-                (height, width),
-                kind,
-                tuple(members[start : start + recipe.scenes_per_shard]),
-            )
+    for (split, kind, shape), members in groups.items():
+        yield from cut(recipe, split, shape, kind, members)
+
+
+def cut(
+    recipe: Recipe, split: Split, shape: tuple[int, int], kind: Kind, tasks: Sequence[Task]
+) -> Iterator[Unit]:
+    """Tasks of one split, shape and kind as shards, in their order."""
+    mosaic = "xtrans-" if kind == "xtrans" else ""
+    stem = f"{recipe.name}-{split}-{mosaic}{shape[0]}x{shape[1]}"
+    for number, start in enumerate(range(0, len(tasks), recipe.scenes_per_shard)):
+        members = tuple(tasks[start : start + recipe.scenes_per_shard])
+        yield Unit(f"{stem}-{number:04d}.h5", split, shape, kind, members)
 
 
 class _Look:

@@ -12,7 +12,7 @@ from isptools.build.folder import BuildError
 from isptools.build.journal import Source
 from isptools.build.ledger import Kind as LineKind
 from isptools.build.ledger import Line
-from isptools.build.plan import Choice, File, Plan, Task, Unit
+from isptools.build.plan import SPLITS, Choice, File, Plan, Task, Unit, by_split, cut
 from isptools.build.source import RAW
 from isptools.build.splits import hashed
 from isptools.frame import Kind
@@ -57,11 +57,7 @@ def plan_pairs(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
         if couple.split in choice.splits
     ]
     units = tuple(_units(recipe, pair, [task for task in tasks if task[0]]))  # type: ignore[misc]  # every split is known now
-    ledger = {
-        split: tuple(line for line in lines if line.split == split)
-        for split in ("", *choice.splits)
-    }
-    return Plan(root, units, ledger)
+    return Plan(root, units, by_split(lines, choice.splits))
 
 
 def _rules(data_set: DataSet, pair: Pairing) -> tuple[Rule, ...]:
@@ -267,15 +263,9 @@ def _task(couple: Couple, data_set: DataSet) -> Task:
 
 
 def _units(recipe: Recipe, pair: Pairing, tasks: Sequence[tuple[Split, Task]]) -> Iterator[Unit]:
-    side = pair.patch
+    shape = pair.patch, pair.patch
     kind: Kind = "bayer" if pair.mosaic or pair.white else "rgb"
-    for split in ("train", "val", "test"):
-        of_split = [task for where, task in tasks if where == split]
-        for number, start in enumerate(range(0, len(of_split), recipe.scenes_per_shard)):
-            yield Unit(
-                f"{recipe.name}-{split}-{side}x{side}-{number:04d}.h5",
-                split,
-                (side, side),
-                kind,
-                tuple(of_split[start : start + recipe.scenes_per_shard]),
-            )
+    for split in SPLITS:
+        yield from cut(
+            recipe, split, shape, kind, [task for where, task in tasks if where == split]
+        )

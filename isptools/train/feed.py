@@ -1,7 +1,9 @@
 """Batches in the order of the steps, read ahead by other processes into memory they share."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from isptools.train.data import Batch, Cuts, Turn, arranged
 
+SHARED = Path("/dev/shm")  # where shared memory lies on Linux
 AHEAD = 2  # batches a process reads before they are asked for
 Read = tuple[int, dict[str, NDArray[Any]], list[Turn], str]  # slot, facts, turns, what went wrong
 
@@ -58,6 +61,7 @@ class Slots(Dataset[Read]):
             for name, (shape, dtype) in cuts.rooms().items()
         }
         if workers:
+            _expect_shared(sum(x.numel() * x.element_size() for x in self.pixels.values()))
             for pixels in self.pixels.values():
                 pixels.share_memory_()  # type: ignore[no-untyped-call] # torch's
 
@@ -100,6 +104,15 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
 def loader(cuts: Cuts, steps: range, feed: Feed) -> Iterator[dict[str, Tensor]]:
     """The same batches, turned here and in memory of their own."""
     return (arranged(batch, turns) for batch, turns in batches(cuts, steps, feed))
+
+
+def _expect_shared(needed: int) -> None:
+    """ValueError where so many bytes are not free: the system would end a process that writes."""
+    if SHARED.is_dir() and (free := shutil.disk_usage(SHARED).free) < needed:
+        raise ValueError(
+            f"{SHARED}: {free >> 20} MB are free, reading ahead takes {-(-needed >> 20)} MB: take "
+            "fewer --workers or a smaller patch, or give the container more (--shm-size)"
+        )
 
 
 def _as_it_is(item: Any) -> Any:

@@ -119,6 +119,18 @@ def test_a_damaged_shard_is_one_line(workers, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_too_little_shared_memory_is_one_line(tmp_path, monkeypatch):
+    made.shard(tmp_path)
+    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    cuts = data.Cuts(source, 32, 1, ("restoration",))
+    small = feed.shutil._ntuple_diskusage(64 << 20, 64 << 20, 1000)
+    monkeypatch.setattr(feed.shutil, "disk_usage", lambda _: small)
+    monkeypatch.setattr(feed, "SHARED", tmp_path)
+    with pytest.raises(ValueError, match="take fewer --workers"):
+        next(feed.batches(cuts, range(2), feed.Feed(workers=1)))
+    next(feed.batches(cuts, range(2), feed.Feed()))
+
+
 def test_weights_of_fused_truths_are_masks(tmp_path):
     from isptools.shards import write  # noqa: PLC0415 - for this shard
     from isptools.shards.schema import FusionRow  # noqa: PLC0415 - for this shard

@@ -18,6 +18,7 @@ import msgspec  # noqa: E402 - behind the skip
 from isptools import shipped  # noqa: E402 - behind the skip
 from isptools.train import checkpoint, memory, run  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
+from isptools.train.models import build  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
@@ -125,6 +126,25 @@ def test_accumulated_steps_are_larger_batches(shards_folder, tmp_path):
         settings = quick("restore", batch=batch, accumulate=accumulate)
         train(settings, Job(shards_folder, tmp_path / name, CPU))
     same(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=1e-3, atol=1e-5)
+
+
+def test_the_mean_of_weights_is_their_exponential_mean(shards_folder, tmp_path):
+    steps = {"stages": [{"train": "restore", "steps": 3, "rate": 1e-2}], "save_every": 1}
+    plain, mean = quick("restore", **steps), quick("restore", ema=0.6, **steps)
+    torch.manual_seed(plain.seed)
+    expected = build(plain.network, plain.options()).state_dict()
+    for done in range(3):
+        if done < 2:
+            with pytest.raises(TrainError, match="go on"):
+                train(plain, Job(shards_folder, tmp_path / "plain", CPU, stop_after=1))
+        else:
+            train(plain, Job(shards_folder, tmp_path / "plain", CPU))
+        now = weights(tmp_path / "plain", "restore.pt")
+        expected = {name: 0.6 * value + 0.4 * now[name] for name, value in expected.items()}
+    train(mean, Job(shards_folder, tmp_path / "mean", CPU))
+    ours = weights(tmp_path / "mean", "restore.pt")
+    trained = [name for name in ours if name.startswith("nets.0.")]
+    same({n: ours[n] for n in trained}, {n: expected[n] for n in trained}, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("stage", ["restore", "enhance"])
