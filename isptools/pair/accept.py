@@ -23,18 +23,21 @@ class Search:
 
     Shifts are looked for every 2 pixels at half size up to `shift_px`, then to a fraction of a
     pixel together with the turn. With `shift_px` 0 nothing is adjusted, but a window that would
-    have to move by more than half a pixel is still refused. A window is flat where a side's
-    standard deviation is below `flat` (gray levels of 255 after stretching the picture's range) or
-    where shifting it by a pixel in its weakest direction costs less correlation than `placed`, or
-    where a place 10 pixels away and more correlates by more than `alone` and the best one is not
-    clearly better, by what noise takes off it: there correlation means nothing. Flat windows are
-    refused, or kept as they are if `keep_flat`.
+    have to move by more than half a pixel is still refused.
+
+    A window is flat where correlation says nothing about its place: where a side's standard
+    deviation is below `flat` (gray levels of 255 after stretching the picture's range), or below
+    `weak` and the correlation is not above `least`, as in a sky's noise; where shifting it by a
+    pixel in its weakest direction costs less correlation than `placed`; or where a place 10 pixels
+    away and more correlates by more than `alone` and the best one is not clearly better, by what
+    noise takes off it. Flat windows are refused, or kept as they are if `keep_flat`.
     """
 
     shift_px: int = 4
     turn_deg: float = 1.0
     least: float = 0.9
     flat: float = 2.0
+    weak: float = 4.0
     placed: float = 5e-4
     alone: float = 0.985
     keep_flat: bool = False
@@ -77,7 +80,7 @@ def accept(
     tops, lefts = (np.ascontiguousarray(column) for column in places.T)
     over_rows(
         _strip, len(places), np.ascontiguousarray(still), padded, tops, lefts, size, margin, reach,
-        search.flat, search.placed, search.alone, not search.shift_px, found,
+        search.weak, search.placed, search.alone, not search.shift_px, found,
     )  # fmt: skip
     return [_verdict(place, row, size, search) for place, row in zip(places, found, strict=True)]
 
@@ -133,5 +136,7 @@ def _reason(row: NDArray[np.float64], size: int, search: Search, correlation: fl
 
 
 def _flat(row: NDArray[np.float64], search: Search) -> bool:
+    correlation = row[adjust.CORRELATION if search.shift_px else adjust.ASIS]
+    weak = row[adjust.CONTRAST] < search.weak and correlation <= search.least
     undecided = adjust.undecided(row, search.placed, search.alone)  # type: ignore[no-untyped-call]  # a kernel
-    return bool(undecided or row[adjust.CONTRAST] < search.flat)
+    return bool(undecided or weak or row[adjust.CONTRAST] < search.flat)
