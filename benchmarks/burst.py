@@ -1,6 +1,6 @@
 """Burst fusion against the plain mean and one frame: error to a known clean scene, speed, memory.
 
-    python benchmarks/burst.py [PHOTO ...] [--data DIR] [--runs 3]
+    python benchmarks/burst.py [PHOTO ...] [--data DIR] [--runs 3] [--hdrplus DIR]
 
 Bursts of 8 are made from photographs (hand-shake by whole and broken pixels, small turns, a moving
 disc, shot and read noise); without PHOTO from some of DIR and from the miniature of `isptools
@@ -27,13 +27,14 @@ INSIDE = 16  # pixels at the border that count nowhere: the hand has moved them 
 def main() -> None:
     options = arguments()
     if options.measure:
-        print(*measured(options.measure, options.runs))
+        print(*measured(options.measure, options.runs, options.hdrplus))
         return
     head = ("scene", "one", "mean", "ours", "truth", "ours/ideal", "truth/ideal", "mov. one",
             "mov. mean", "mov. ours", "mov. truth", "frames", "dark bias", "shift px")  # fmt: skip
+    head += ("HDR+", "mov. HDR+") if options.hdrplus else ()
     print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
     for name, burst in bursts(options):
-        print("| " + " | ".join(row(name, burst)) + " |", flush=True)
+        print("| " + " | ".join(row(name, burst, options.hdrplus)) + " |", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         speed(Path(folder), options)
 
@@ -43,6 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("photos", nargs="*", type=Path)
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--hdrplus", type=Path, help="a checkout of amonod/hdrplus-python")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -87,7 +89,7 @@ def miniature():
             yield truth.parent.name, made
 
 
-def row(name, burst):
+def row(name, burst, hdrplus):
     from isptools.burst import Options, fuse
 
     black = np.array(burst.frames[0].capture.black)[0]
@@ -113,6 +115,11 @@ def row(name, burst):
     trusted = count * rmse(errors["truth"][sure]) / rmse(errors["one"][sure])
     numbers = [*quiet.values(), count * quiet["ours"] / quiet["one"], trusted, *moved.values(),
                fused.effective_frames, bias, shift]  # fmt: skip
+    if hdrplus:
+        from benchmarks.peer_hdrplus import merge
+
+        error = merge(hdrplus, burst.frames) + 0.5 - black - burst.clean  # it cuts fractions off
+        numbers += [rmse(error[still]), rmse(error[burst.moving])]
     return [name, *(f"{number:.2f}" for number in numbers)]
 
 
@@ -148,21 +155,30 @@ def speed(folder: Path, options) -> None:
     scene = np.pad(photograph(gopro), ((40, 40), (40, 40), (0, 0)), "reflect")
     made = burst(scene, None, exact=False, full=300)
     np.save(folder / "burst.npy", np.stack([frame.pixels for frame in made.frames]))
-    again = [sys.executable, __file__, "--measure", str(folder / "burst.npy"), "--runs"]
-    fast = subprocess.run([*again, str(options.runs)], check=True, capture_output=True, text=True)
-    lean = subprocess.run([*again, "0"], check=True, capture_output=True, text=True)
     height, width = made.clean.shape
+    report(f"8 x {width} x {height}", folder, options.runs, [])
+    if options.hdrplus:
+        report("the same, HDR+", folder, options.runs, ["--hdrplus", str(options.hdrplus)])
+
+
+def report(what: str, folder: Path, runs: int, peer: list[str]) -> None:
+    again = [sys.executable, __file__, *peer, "--measure", str(folder / "burst.npy"), "--runs"]
+    fast = subprocess.run([*again, str(runs)], check=True, capture_output=True, text=True)
+    lean = subprocess.run([*again, "0"], check=True, capture_output=True, text=True)
     seconds, worked, _ = fast.stdout.split()
     peak = lean.stdout.split()[2]
-    print(f"\n8 x {width} x {height}: {seconds} s ({worked} s of processor time), {peak} MB peak")
+    print(f"\n{what}: {seconds} s ({worked} s of processor time), {peak} MB peak", flush=True)
 
 
-def measured(path: str, runs: int) -> tuple[str, str, str]:
+def measured(path: str, runs: int, hdrplus: Path | None) -> tuple[str, str, str]:
     """Seconds and processor seconds of the best of several runs, and the peak memory in MB."""
     from benchmarks.scenes import BLACK, GAINS, WHITE
-    from isptools.burst import fuse
     from isptools.frame import Capture, Frame, Space
 
+    if hdrplus:
+        from benchmarks.peer_hdrplus import merge
+    else:
+        from isptools.burst import fuse
     profile = ((4e-3, (36 + 1 / 12) / (WHITE - BLACK) ** 2),)
     capture = Capture("bayer", "RGGB", (float(BLACK),) * 4, (BLACK,) * 4, WHITE, (*GAINS, 0.0),
                       (*GAINS, 0.0), noise_profile=profile)  # fmt: skip
@@ -170,7 +186,7 @@ def measured(path: str, runs: int) -> tuple[str, str, str]:
     times, worked = [], []
     for _ in range(runs + 1):
         start, begun = time.perf_counter(), time.process_time()
-        fuse(frames)
+        merge(hdrplus, frames) if hdrplus else fuse(frames)
         times.append(time.perf_counter() - start)
         worked.append(time.process_time() - begun)
     status = Path("/proc/self/status").read_text()

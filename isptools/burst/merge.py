@@ -44,7 +44,7 @@ class Laid:
     offsets: F32  # (tiles down, across, 2) cells, as `align` gives them
     variance: F32  # (4, down, across): noise of the difference in each tile, DN squared
     white: F32  # (4,): DN above black at which one of the two may be saturated
-    texture: F32 | None = None  # padded cells: of `robust.texture`
+    tolerance: F32 | None = None  # padded cells: of `robust.tolerance`, for truths
 
     def tables(self) -> tuple[Array, ...]:
         """What a kernel takes: planes, offsets in parts of a cell, noise, taps and window."""

@@ -19,14 +19,14 @@ from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
 
 CUT = 3.0  # power over noise, averaged over 36 samples (1 +- 0.24 for noise), that counts no more
-LENIENT = np.float32(0.5)  # so much higher is the cut for each unit of `texture` ...
+LENIENT = np.float32(0.5)  # so much higher is the cut for each unit of detail ...
 MOST = np.float32(2.0)  # ... up to so many: what errs by more than noise is worth nothing
 
 
 def robust(laid: Laid, total: F32, weight: float) -> float:
     """As `merge`; pixels that reach white in the frame or the reference do not count."""
     blocks, columns = len(laid.offsets) - 1, int(laid.offsets.shape[1]) - 1
-    given = (*laid.tables(), np.float32(weight), laid.white, laid.texture)
+    given = (*laid.tables(), np.float32(weight), laid.white, laid.tolerance)
     taken: list[float] = over_rows(_robust, blocks, *given, total)
     return float(sum(taken)) / (blocks * columns)
 
@@ -34,7 +34,7 @@ def robust(laid: Laid, total: F32, weight: float) -> float:
 @kernel
 def _robust(
     reference, frame, letters, parts, variance, taps, window,
-    weight, white, texture, total, top, bottom,
+    weight, white, tolerance, total, top, bottom,
 ):  # fmt: skip
     block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
     kept, d = np.empty(AREA, np.float32), np.empty((4, AREA), np.float32)
@@ -53,7 +53,9 @@ def _robust(
                 _power(d[p], np.float32(0.25) / variance[p, i, j], power)
                 _clipped(d[p], reference[p], y, x, white[p], power)
             _around(power, smooth)
-            _tolerance(texture, y, x, kept)
+            for r in range(SIDE):
+                for c in range(SIDE):
+                    kept[r * SIDE + c] = tolerance[y + r, x + c]
             share = np.float32(0)
             for k in range(AREA):
                 kept[k] *= smooth[k]
@@ -71,15 +73,6 @@ def _robust(
             if i < bottom and j:
                 taken += float(share / np.float32(AREA))
     return taken
-
-
-@kernel
-def _tolerance(texture, y, x, out):
-    """1 over the power that counts no more."""
-    for r in range(SIDE):
-        row = texture[y + r]
-        for c in range(SIDE):
-            out[r * SIDE + c] = 1 / (np.float32(CUT) * (1 + LENIENT * min(row[x + c], MOST)))
 
 
 @kernel
@@ -114,18 +107,18 @@ def _around(power, smooth):
             smooth[r * SIDE + c] = np.float32(1 / 9) * (middle + sides)
 
 
-def texture(planes: F32, noise: NDArray[np.float64]) -> F32:
-    """How much finer detail than noise the cells of a reference hold: padded cells, float32.
+def tolerance(planes: F32, noise: NDArray[np.float64]) -> F32:
+    """1 over the power that counts no more, for the cells of a reference: padded, float32.
 
-    Squares of second differences in each plane over what noise gives them, averaged over the planes
-    and 3 x 3 cells; 0 is noise alone, 0.5 detail as strong as noise. `noise` (4, 2): the variance
-    is first * DN + second.
+    Finer detail than noise: squares of second differences in each plane over what noise gives
+    them, averaged over the planes and 3 x 3 cells; 0 is noise alone, 0.5 detail as strong as
+    noise. `noise` (4, 2): the variance is first * DN + second.
     """
     rows, columns = planes.shape[1:]
     bends, out = (empty((rows, columns), np.float32) for _ in range(2))
-    bends[...], out[...] = 0, 0
+    bends[...], out[...] = 0, 1 / CUT
     over_rows(_bends, rows - 2, planes, np.asarray(noise, np.float32), bends)
-    over_rows(_detail, rows - 2, bends, out)
+    over_rows(_tolerated, rows - 2, bends, out)
     return out
 
 
@@ -145,7 +138,7 @@ def _bends(planes, noise, out, top, bottom):
 
 
 @kernel
-def _detail(bends, out, top, bottom):
+def _tolerated(bends, out, top, bottom):
     for y in range(top + 1, bottom + 1):
         up, own, down = bends[y - 1], bends[y], bends[y + 1]
         for x in range(1, out.shape[1] - 1):
@@ -153,4 +146,5 @@ def _detail(bends, out, top, bottom):
                 (up[x - 1] + own[x - 1] + down[x - 1]) + (up[x] + own[x] + down[x])
             ) + (up[x + 1] + own[x + 1] + down[x + 1])  # fmt: skip
             excess = total * np.float32(1 / (9 * 80)) - np.float32(1)
-            out[y, x] = max(np.float32(0.5) * excess, np.float32(0))
+            detail = min(max(np.float32(0.5) * excess, np.float32(0)), MOST)
+            out[y, x] = 1 / (np.float32(CUT) * (1 + LENIENT * detail))

@@ -13,7 +13,7 @@ from isptools.burst.colors import contrasts, interpolated
 from isptools.burst.merge import PLANES, Laid, merge
 from isptools.burst.planes import F32, HOP, cells, gray, means, split
 from isptools.burst.result import Fused, Refused, Walked, finish
-from isptools.burst.robust import robust, texture
+from isptools.burst.robust import robust, tolerance
 from isptools.develop.noise import Noise, noise_of
 from isptools.frame import Frame, Space, empty
 
@@ -55,7 +55,7 @@ class _State:
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
     buffer: F32 | None = None  # planes of the frame in hand
     colors: F32 | None = None
-    texture: F32 | None = None  # of the reference, for truths
+    tolerance: F32 | None = None  # for truths
 
 
 def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
@@ -154,7 +154,7 @@ def _begin(frame: Frame, noise: Noise, method: str) -> _State:
     gains = contrasts(planes, frame.capture.cfa, spread)
     state = _State(frame, planes, levels, of_planes, light, in_dn, gains, total, noise.origin)
     if method == "truth":
-        state.texture = texture(planes, in_dn)
+        state.tolerance = tolerance(planes, in_dn)
     return state
 
 
@@ -243,7 +243,7 @@ def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid,
     assert state.buffer is not None
     state.colors = interpolated(state.buffer, frame.capture.cfa, state.gains, state.colors)
     laid = Laid(state.planes, state.colors, frame.capture.cfa, flow.offsets, one + two,
-                np.asarray(white, np.float32), state.texture)  # fmt: skip
+                np.asarray(white, np.float32), state.tolerance)  # fmt: skip
     return laid, flow, float(one.mean() / two.mean())
 
 

@@ -24,7 +24,10 @@ from isptools.sample.camera import Exposure, expose
 from isptools.sample.sid import Miniature, miniature
 
 RAW_NAMES = ("sid", "sid-fuji")  # of raw files that `frames` gives
-BURSTS = ("hdrplus",)
+BURSTS = {
+    "hdrplus": (hdrplus.write, hdrplus.SIZE),
+    "bursts": (hdrplus.write_own, hdrplus.OWN_SIZE),
+}
 INDEXED = {"fivek": fivek, "s7-isp": s7}
 MOSAICS = {"msr": (msr.write, msr.SIZE), "sidd": (sidd.write, sidd.SIZE)}
 NAMES = (*RAW_NAMES, *BURSTS, *INDEXED, *pairs.NAMES, *MOSAICS)
@@ -40,7 +43,7 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     ValueError for an unknown name, OSError where `out` can't be written.
     """
     if name in BURSTS:
-        return list(hdrplus.write(out, seed))
+        return list(BURSTS[name][0](out, seed))
     if name in INDEXED:
         return list(INDEXED[name].write(out, seed))
     if name in pairs.NAMES:
@@ -48,7 +51,7 @@ def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     if name in MOSAICS:
         return MOSAICS[name][0](out, seed)
     if name not in NAMES:
-        raise ValueError(f"there is no miniature of {name!r}; there is: {', '.join(NAMES)}")
+        raise ValueError(_unknown(name))
     written = []
     for entry, frame in frames(name, seed):
         target = out / entry.path
@@ -101,7 +104,7 @@ def scene(name: str, scene_id: str, seed: int = 0) -> NDArray[np.float32]:
 def manifest(name: str, official: Manifest) -> Manifest:
     """The official manifest with only the miniature's files, and the miniature's own facts."""
     if name in BURSTS:
-        return msgspec.structs.replace(official, data_set=_of_code(official, hdrplus.SIZE))
+        return msgspec.structs.replace(official, data_set=_of_code(official, BURSTS[name][1]))
     if name in INDEXED:
         known = tuple(row for row in official.known if row.scene in INDEXED[name].SHOTS)
         facts = _of_code(official, INDEXED[name].SIZE)
@@ -110,6 +113,8 @@ def manifest(name: str, official: Manifest) -> Manifest:
         facts = _of_code(official, MOSAICS[name][1] if name in MOSAICS else "some pictures")
         facts = msgspec.structs.replace(facts, rules=tuple(map(_rule_of_code, facts.rules)))
         return msgspec.structs.replace(official, data_set=facts)
+    if name not in NAMES:
+        raise ValueError(_unknown(name))
     small = miniature(name)
     names = _paths(small)
     facts = _of_code(official, f"{len(names)} files of {small.width} x {small.height} pixels")
@@ -117,6 +122,10 @@ def manifest(name: str, official: Manifest) -> Manifest:
     data_set = msgspec.structs.replace(facts, cameras=(camera,))
     entries = tuple(entry for entry in official.entries if entry.path in names)
     return msgspec.structs.replace(official, data_set=data_set, entries=entries)
+
+
+def _unknown(name: str) -> str:
+    return f"there is no miniature of {name!r}; there is: {', '.join(NAMES)}"
 
 
 def _of_code(official: Manifest, size: str) -> DataSet:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import imageio.v3 as imageio
@@ -84,7 +85,9 @@ SHOTS = {
 }
 
 
+OWN = tuple(SHOTS)[:4]  # of a user's folder
 SIZE = f"{len(SHOTS)} bursts of {WIDTH} x {HEIGHT} pixels"
+OWN_SIZE = f"{len(OWN)} bursts of {WIDTH} x {HEIGHT} pixels"
 
 
 def write(out: Path, seed: int = 0) -> Iterator[Path]:
@@ -94,6 +97,19 @@ def write(out: Path, seed: int = 0) -> Iterator[Path]:
         for place in (folder, result):
             place.mkdir(parents=True, exist_ok=True)
         yield from _burst(folder, result, shot, _generator(seed, CODE, number))
+
+
+def write_own(out: Path, seed: int = 0) -> Iterator[Path]:
+    """Some of the bursts as a user keeps them: a sub-folder each, nothing published beside it."""
+    for number, name in enumerate(OWN):
+        (out / name).mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory() as result:
+            rng = _generator(seed, CODE, number)
+            for path in _burst(out / name, Path(result), SHOTS[name], rng):
+                if path.suffix == ".dng" and path.parent == out / name:
+                    yield path
+                elif path.name != "clean.npz":
+                    path.unlink()
 
 
 def _burst(folder: Path, result: Path, shot: Shot, rng: Generator) -> Iterator[Path]:
