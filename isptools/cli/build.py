@@ -1,10 +1,9 @@
 """`isptools build`: raw files in, shards out."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -48,9 +47,10 @@ def command(
     chosen, manifest = _chosen(recipe, sample, limit)
 
     from isptools.build import BuildError, Options, build
+    from isptools.cli.progress import shown, stoppable
 
     try:
-        with _terminable(), _files(manifest, source, sample) as place, _progress() as show:
+        with stoppable(), _files(manifest, source, sample) as place, shown() as show:
             summary = build(chosen, place, out, Options(jobs, splits, enhanced, manifest, show))
     except BuildError as error:
         raise click.ClickException(str(error)) from None
@@ -111,32 +111,6 @@ def _files(manifest: "Manifest", source: Path | None, sample: bool) -> Iterator[
             message = f"cannot write the miniature to {folder}: {error.strerror or error}"
             raise click.ClickException(message) from None
         yield Path(folder)
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM stop the build as Ctrl-C does."""
-
-    def stop(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A bar with rate and time left; on something that is no terminal a line at times."""
-    from rich.console import Console
-
-    from isptools.cli.progress import Bar, Lines
-
-    console = Console(stderr=True)
-    with Bar(console) if console.is_terminal else Lines(console) as shown:
-        yield shown.show
 
 
 def _tell(summary: "Summary") -> None:

@@ -24,15 +24,12 @@ def command(folder: Path) -> None:
     Lists every problem and exits with 1, or prints what is there, its licence and whether it may be
     passed on, and exits with 0.
     """
-    from rich.console import Console
-
-    from isptools.cli.progress import Bar, Lines
+    from isptools.cli.progress import shown
     from isptools.shards.check import check
 
-    console = Console(stderr=True)
     try:
-        with Bar(console) if console.is_terminal else Lines(console) as shown:
-            problems = check(folder, lambda done, total: shown.show("shards", done, total))
+        with shown() as show:
+            problems = check(folder, lambda done, total: show("shards", done, total))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     wrong = [problem for problem in problems if problem.sure]

@@ -1,15 +1,13 @@
 """`isptools fuse`."""
 
 from collections.abc import Sequence
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from isptools.burst import Fused
     from isptools.develop.noise import Noise
     from isptools.frame import Array, Frame
@@ -34,11 +32,13 @@ def command(
     """Align the raw FRAMES of a burst and fuse them into one raw."""
     _expect_suffixes({".dng": out, ".tif": weights, ".json": report, ".png": image})
     from isptools.burst import BurstError, Options, fuse
+    from isptools.cli.progress import shown
     from isptools.raw import write_dng
 
     try:
-        with _progress() as show:
-            options = Options(reference, "truth" if truth else "view", progress=show)
+        with shown() as show:
+            step = partial(show, "frames")
+            options = Options(reference, "truth" if truth else "view", progress=step)
             fused = fuse(Files(frames), options)
         write_dng(out, fused.frame)
     except BurstError as error:
@@ -76,17 +76,6 @@ def _expect_suffixes(files: dict[str, Path | None]) -> None:
     for suffix, path in files.items():
         if path is not None and path.suffix.lower() not in {suffix, suffix.replace("tif", "tiff")}:
             raise click.ClickException(f"{path}: give a name that ends in {suffix}")
-
-
-@contextmanager
-def _progress() -> "Iterator[Any]":
-    from rich.console import Console
-
-    from isptools.cli.progress import Bar, Lines
-
-    console = Console(stderr=True)
-    with Bar(console) if console.is_terminal else Lines(console) as shown:
-        yield lambda done, total: shown.show("frames", done, total)
 
 
 def _replaced(path: Path, write: Any, fused: "Fused", frames: Sequence[Path]) -> None:

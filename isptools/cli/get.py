@@ -1,11 +1,9 @@
 """`isptools get`: where a data set is to be had, and the download of what needs no form."""
 
 import shutil
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -151,12 +149,13 @@ def _expect_room(out: Path, files: "Sequence[Wanted]", size: "Estimate") -> None
 def _download(
     files: "Sequence[Wanted]", out: Path, web: "Web", connections: int, size: "Estimate"
 ) -> None:
+    from isptools.cli.progress import shown, stoppable
     from isptools.get.download import download
 
     todo = [one for one in files if not _there(one, out)]
     total = max(1, round(size.bytes / 1e6))
     try:
-        with _terminable(), _progress() as show:
+        with stoppable(), shown() as show:
             show("megabytes", 0, total)
             failed = download(
                 todo, out, web, connections,
@@ -188,28 +187,3 @@ def _told_what_next(data_set: "DataSet", parts: "Sequence[Part]", out: Path) -> 
     click.echo(
         f"next: isptools build RECIPE --source {out} --out DIR (isptools recipes lists them)"
     )
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM stop the download as Ctrl-C does."""
-
-    def stop(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    from rich.console import Console
-
-    from isptools.cli.progress import Bar, Lines
-
-    console = Console(stderr=True)
-    with Bar(console) if console.is_terminal else Lines(console) as shown:
-        yield shown.show

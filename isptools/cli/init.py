@@ -3,9 +3,8 @@
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -59,6 +58,7 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
 
 def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen], Proposal, Table]":
     """What lies there, what it is, and its table; says it, and ends here if it can't be told."""
+    from isptools.cli.progress import shown
     from isptools.own.kinds import proposals
     from isptools.own.look import look
     from isptools.own.table import table
@@ -66,7 +66,7 @@ def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen]
     if not folder.is_dir():
         raise click.ClickException(f"{folder}: no such folder")
     try:
-        with progress() as show:
+        with shown() as show:
             seen = look(folder, lambda done, total: show("headers", done, total))
             for line in told(folder, seen):
                 click.echo(line)
@@ -192,15 +192,3 @@ def save(files: dict[Path, str], force: bool) -> None:
     except OSError as error:
         place = error.filename or path
         raise click.ClickException(f"{place}: it can't be written ({error.strerror})") from None
-
-
-@contextmanager
-def progress() -> Iterator[Any]:
-    """A bar on a terminal, lines elsewhere."""
-    from rich.console import Console
-
-    from isptools.cli.progress import Bar, Lines
-
-    console = Console(stderr=True)
-    with Bar(console) if console.is_terminal else Lines(console) as shown:
-        yield shown.show

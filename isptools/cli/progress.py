@@ -1,6 +1,9 @@
 """How far a long command is: a bar on a terminal, a line now and then elsewhere."""
 
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from rich.console import Console
@@ -90,3 +93,25 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         pass
+
+
+@contextmanager
+def shown() -> Iterator[Any]:
+    """`show(stage, done, total)`: a bar on a terminal, lines elsewhere; on the error channel."""
+    console = Console(stderr=True)
+    with Bar(console) if console.is_terminal else Lines(console) as display:
+        yield display.show
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM stop the command as Ctrl-C does."""
+
+    def stop(_number: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

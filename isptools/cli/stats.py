@@ -23,19 +23,13 @@ def command(shards: Path, as_json: bool) -> None:
     shares, colors, and whether the splits are alike. Every pixel is read once, a strip at a time.
     Neither times nor places are printed, so that two outputs can be compared with diff.
     """
-    from rich.console import Console
-
     from isptools import shards as files
-    from isptools.cli.progress import Bar, Lines
+    from isptools.cli.progress import shown
     from isptools.shards.stats import stats
 
-    console = Console(stderr=True)
     try:
-        with (
-            files.open(shards) as opened,
-            Bar(console) if console.is_terminal else Lines(console) as shown,
-        ):
-            found = stats(opened, lambda done, total: shown.show("rows", done, total))
+        with files.open(shards) as opened, shown() as show:
+            found = stats(opened, lambda done, total: show("rows", done, total))
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
     if as_json:

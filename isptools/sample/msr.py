@@ -14,6 +14,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 from isptools.sample import scenes
+from isptools.sample.files import written
 
 CODE = 21  # part of every seed
 HEIGHT, WIDTH = 132, 220
@@ -52,13 +53,7 @@ SIZE = f"14 pictures of {WIDTH} x {HEIGHT} pixels, with and without noise"
 
 def write(out: Path, seed: int = 0) -> list[Path]:
     """Write every mosaic, truth and list below `out`; returns the files."""
-    written = []
-    for path, data in _files(seed):
-        target = out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        written.append(target)
-    return written
+    return written(_files(seed), out)
 
 
 def truth(name: str, number: int, seed: int = 0) -> U16:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from isptools.frame import Array
 from isptools.sample import scenes
+from isptools.sample.files import written
 
 NAMES = ("dped", "dped-originals", "zurich")
 CODES = {"dped": 11, "dped-originals": 12, "zurich": 13}
@@ -49,16 +50,11 @@ class View:
 
 def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """Write the miniature `name` below `out` and return its files, pictures first."""
-    written = []
     truth: dict[str, object] = {}
-    for path, data in _files(name, seed, truth):
-        target = out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        written.append(target)
+    pictures = written(_files(name, seed, truth), out)
     target = out / "truth.json"
     target.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
-    return [*written, target]
+    return [*pictures, target]
 
 
 def _files(name: str, seed: int, truth: dict[str, object]) -> Iterator[tuple[str, bytes]]:

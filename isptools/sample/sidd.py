@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from isptools.raw import mat
 from isptools.sample import scenes
 from isptools.sample.camera import Camera, Exposure, expected, expose
+from isptools.sample.files import written
 
 CODE = 22  # part of every seed
 HEIGHT, WIDTH = 240, 320
@@ -62,13 +63,7 @@ SIZE = f"{len(INSTANCES)} instances of {WIDTH} x {HEIGHT} pixels"
 
 def write(out: Path, seed: int = 0) -> list[Path]:
     """Write every instance and the list of them below `out`; returns the files."""
-    written = []
-    for path, data in _files(seed):
-        target = out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
-        written.append(target)
-    return written
+    return written(_files(seed), out)
 
 
 def _files(seed: int) -> Iterator[tuple[str, bytes]]:
