@@ -20,14 +20,8 @@ class LowLevel(nn.Module):
     def __init__(self, layers: int = 15, maps: int = 64) -> None:
         super().__init__()
         ins = (3, *[maps] * (layers - 1))
-        self.convs = nn.ModuleList(
-            nn.Conv2d(i, maps, 3, padding=1, padding_mode="reflect") for i in ins
-        )
+        self.convs = nn.ModuleList(_begun(i, maps) for i in ins)
         self.reach = layers
-        for convolution in self.convs:  # features that reach the last block, a picture that stays
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            nn.init.zeros_(convolution.bias)
-            convolution.weight.data[-3:] *= 0.01
 
     def both(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """The corrected picture, and the features of the last block."""
@@ -41,6 +35,17 @@ class LowLevel(nn.Module):
 
     def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
         return self.both(x)[0]
+
+
+def _begun(inputs: int, maps: int) -> nn.Conv2d:
+    """A block's convolution: features that reach the last block, a picture that stays."""
+    out = nn.Conv2d(inputs, maps, 3, padding=1, padding_mode="reflect")
+    with torch.no_grad():
+        nn.init.kaiming_normal_(out.weight, nonlinearity="relu")
+        out.weight[-3:] *= 0.01
+        if out.bias is not None:
+            out.bias.zero_()
+    return out
 
 
 class DeepISP(nn.Module):
