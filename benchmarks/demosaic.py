@@ -178,7 +178,7 @@ def compare(photographs: Path, out: Path, steps: int = 5000, patch: int = 48) ->
             print(f"{step}/{of}: {loss:.6f}", flush=True)
 
     start = time.process_time()
-    train(settings(steps, patch, 5e-4), Job(made, out, Place("cpu"), show=show))
+    train(settings(steps, patch, 2e-4), Job(made, out, Place("cpu"), show=show))
     print(f"{time.process_time() - start:.0f} s on one core")
     table(made, out)
 

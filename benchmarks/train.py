@@ -1,7 +1,7 @@
 """Tables of docs/train.md: quality at a small budget, overfitting, and speed.
 
 python benchmarks/train.py table SHARDS [--seeds 3] [--split test] [--share 0.9]
-python benchmarks/train.py overfit SHARDS   (of one scene: isptools build ... --limit 1)
+python benchmarks/train.py overfit SHARDS   (of benchmarks/overfit.toml)
 python benchmarks/train.py demosaic PHOTOGRAPHS --out RUN   (see demosaic.py)
 python benchmarks/train.py speed [--device cuda]
 """
@@ -77,8 +77,8 @@ def table(folder: Path, seeds: int, split: str, share: float) -> None:
 
 
 HEART = {  # one scene learned by heart: network, steps, rate, what else
-    "restore": ("cameranet", 8000, 2e-3, {"widths": (32, 32, 32)}),
-    "enhance": ("cameranet", 8000, 2e-3, {"widths": (32, 32, 32)}),
+    "restore": ("cameranet", 14000, 2e-3, {"widths": (32, 32, 32)}),
+    "enhance": ("cameranet", 12000, 2e-3, {"widths": (32, 32, 32)}),
     "whole": ("deepisp", 6000, 1e-3, {"layers": 5, "noise": False, "patch": 64}),
 }
 

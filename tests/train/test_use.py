@@ -36,6 +36,8 @@ def trained(name, options=SMALL):
         for key, parameter in camera.named_parameters():
             if "rise" in key:
                 parameter.normal_(std=0.2)
+            if "convs" in key and key.endswith("weight"):  # of DeepISP: residuals begin near 0
+                parameter.add_(torch.randn_like(parameter) * 0.03)
             if key.endswith("mix"):
                 parameter.fill_(0.5)
     return camera.eval()
