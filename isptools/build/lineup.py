@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.build.enhanced import Colors, Enhanced, picture_of
+from isptools.build.shift import shift
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, Capture
 
@@ -154,14 +155,13 @@ def shifts_between(one: Array, other: Array) -> NDArray[np.float64]:
     """
     a, b = (_gray(each) for each in (one, other))
     side = min(TILE, min(a.shape) // 3)
-    window = cv2.createHanningWindow((side, side), cv2.CV_32F)
     found = []
     for y in range(0, a.shape[0] - side + 1, side):
         for x in range(0, a.shape[1] - side + 1, side):
             tiles = [each[y : y + side, x : x + side].astype(np.float32) for each in (b, a)]
-            shift, peak = cv2.phaseCorrelate(tiles[0], tiles[1], window)
+            by, peak = shift(tiles[0], tiles[1])
             if peak > CLEAR:
-                found.append(shift)
+                found.append(by)
     return np.array(found, np.float64).reshape(-1, 2)
 
 

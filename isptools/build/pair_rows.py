@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from isptools.build.plan import File
+from isptools.build.shift import shift
 from isptools.develop.noise import Noise
 from isptools.frame import Array, Capture
 from isptools.pair.accept import Verdict
@@ -94,9 +95,8 @@ def residual(one: Array, other: Array) -> float | None:
     if one.shape != other.shape:
         factor = 2
         other = cv2.resize(other, one.shape[::-1], interpolation=cv2.INTER_AREA)
-    window = cv2.createHanningWindow(one.shape[::-1], cv2.CV_32F)
-    pair: list[Array] = [(each - each.mean()).astype(np.float32) for each in (one, other)]
+    pair = [(each - each.mean()).astype(np.float32) for each in (one, other)]
     if min(float(each.std()) for each in pair) < 1e-4:
         return None
-    shift, response = cv2.phaseCorrelate(pair[0], pair[1], window)
-    return float(factor * np.hypot(shift[0], shift[1])) if response > SURE else None
+    found, response = shift(pair[0], pair[1])
+    return factor * float(np.hypot(*found)) if response > SURE else None

@@ -8,8 +8,9 @@ interpolation and JPEG encoder: the same bytes every time on one machine with on
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,13 +18,18 @@ from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 from isptools.frame import Array
+from isptools.raw import write_dng
 from isptools.sample import scenes
+from isptools.sample.camera import Exposure, expose
 from isptools.sample.files import written
+from isptools.sample.hdrplus import PHONE as PHONE_CAMERA
 
-NAMES = ("dped", "dped-originals", "zurich")
-CODES = {"dped": 11, "dped-originals": 12, "zurich": 13}
+NAMES = ("dped", "dped-originals", "zurich", "pairs")
+CODES = {"dped": 11, "dped-originals": 12, "zurich": 13, "pairs": 14}
 DSLR = (1125, 1500)  # height, width
 PHONE = (825, 1100)  # more than the 1080 x 800 that a recipe brings it to, as DPED's are
+OWN = ("IMG_0012", "IMG_0015", "IMG_0019")  # of a user's folder
+OWN_PHONE = replace(PHONE_CAMERA, model="Miniature phone", cfa="GRBG")
 Light = NDArray[np.float32]
 Points = NDArray[np.float64]
 
@@ -51,7 +57,9 @@ class View:
 def write(name: str, out: Path, seed: int = 0) -> list[Path]:
     """Write the miniature `name` below `out` and return its files, pictures first."""
     truth: dict[str, object] = {}
-    pictures = written(_files(name, seed, truth), out)
+    pictures = (
+        _own(out, seed, truth) if name == "pairs" else written(_files(name, seed, truth), out)
+    )
     target = out / "truth.json"
     target.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return [*pictures, target]
@@ -64,6 +72,23 @@ def _files(name: str, seed: int, truth: dict[str, object]) -> Iterator[tuple[str
         yield from _dped(seed)
     else:
         yield from _zurich(seed)
+
+
+def _own(out: Path, seed: int, truth: dict[str, object]) -> list[Path]:
+    """A raw file of the phone and the DSLR's picture of each scene, as a user lays them out."""
+    files = []
+    for number, name in enumerate(OWN):
+        rng = _rng(seed, "pairs", number)
+        picture = _turned(scenes.paint(_rng(seed, "pairs", 100 + number), *DSLR), number)
+        view, path = _view(rng), f"phone/{name}.dng"
+        truth[path] = asdict(view)
+        files += written([(f"dslr/{name}.jpg", _jpeg(_toned(picture), 95))], out)
+        light = _shaded(_light(picture, view))[: PHONE[0] & ~1]
+        exposure = Exposure(0.01, 0.01, 100.0, (1.9, 1.0, 1.6))
+        files.append(out / path)
+        files[-1].parent.mkdir(exist_ok=True)
+        write_dng(files[-1], expose(light, OWN_PHONE, exposure, rng))
+    return files
 
 
 def _photographs(seed: int, truth: dict[str, object]) -> Iterator[tuple[str, bytes]]:
@@ -156,7 +181,12 @@ def _view(rng: Generator) -> View:
 
 
 def seen(picture: Light, view: View, rng: Generator) -> Light:
-    """The scene as the phone took it, encoded, (*PHONE, 3) float32 in [0, 1]."""
+    """The scene as the phone shows it, encoded, (*PHONE, 3) float32 in [0, 1]."""
+    return _phone_look(_light(picture, view), rng)
+
+
+def _light(picture: Light, view: View) -> Light:
+    """What falls on the phone's sensor, (*PHONE, 3) linear."""
     moved = picture.copy()
     left, top, right, bottom = view.layer
     dx, dy = view.parallax
@@ -170,20 +200,25 @@ def seen(picture: Light, view: View, rng: Generator) -> Light:
     light = cv2.remap(
         soft, places[..., 0], places[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
     )
-    return _phone_look(np.asarray(light, np.float32), rng)
+    return np.asarray(light, np.float32)
 
 
 def _phone_look(light: Light, rng: Generator) -> Light:
     """Softer, darker to the corners, other colors, more contrast, noisy."""
-    height, width = light.shape[:2]
-    y, x = np.mgrid[:height, :width]
-    square = ((x - width / 2) ** 2 + (y - height / 2) ** 2) / (width / 2) ** 2
-    light = cv2.GaussianBlur(light, (0, 0), 0.5) * (1 - 0.18 * square)[..., None]
+    light = _shaded(light)
     matrix = np.array([[0.92, 0.1, -0.02], [0.05, 0.85, 0.1], [0.0, 0.12, 0.95]])
     light = np.clip(light @ matrix.T * 1.2, 0, 1)
     noise = rng.standard_normal(light.shape) * 0.008
     shown = (light + noise * np.sqrt(np.maximum(light, 0.02))).clip(0, 1) ** (1 / 2.2)
     return np.asarray(shown + 0.08 * np.sin(2 * np.pi * shown) * -0.5, np.float32).clip(0, 1)
+
+
+def _shaded(light: Light) -> NDArray[Any]:
+    """Softer, and darker to the corners."""
+    height, width = light.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    square = ((x - width / 2) ** 2 + (y - height / 2) ** 2) / (width / 2) ** 2
+    return np.asarray(cv2.GaussianBlur(light, (0, 0), 0.5) * (1 - 0.18 * square)[..., None])
 
 
 def _toned(light: Light) -> Light:
