@@ -100,7 +100,7 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
         truth, lines = _merged(task, _read(task.truth, unit, work, task.facts), unit, work)
         truth = _completed(truth, task, work)
         yield from lines
-        if told := beside.stated_by(truth.frame.capture):
+        if task.matrix and (told := beside.stated_by(truth.frame.capture)):
             detail = f"it states no color matrix; that of {told} was taken"
             where = task.truth.source.path
             yield Line(unit.split, task.scene, where, "noted", "no-matrix", detail)

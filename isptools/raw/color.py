@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Matrix
+from isptools.raw.decimal import shortest
 
 F64 = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def xyz_to_camera_of(camera_to_srgb: Matrix, daylight: tuple[float, ...]) -> Mat
     """
     if min(daylight[:3]) <= 0:
         return None
-    decimals = [[float(str(np.float32(value))) for value in row] for row in camera_to_srgb]
+    decimals = [[shortest(value) for value in row] for row in camera_to_srgb]
     camera_from_srgb = _inverse(np.array(decimals))
     if camera_from_srgb is None:
         return None

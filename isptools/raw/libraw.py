@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from isptools.frame import Capture, Frame, Kind, Matrix, Space, UnsupportedError, empty
 from isptools.raw import capi, dng_write
 from isptools.raw.color import XYZ_FROM_SRGB, as_matrix
+from isptools.raw.decimal import shortest
 
 __all__ = ["XYZ_FROM_SRGB", "cfa_of", "demosaic", "frame_of", "kind_of", "version"]
 
@@ -137,7 +138,7 @@ def _four(values: Any) -> tuple[float, float, float, float]:
 
 def _stated(value: float) -> float | None:
     """LibRaw's float32 as the shortest decimal that is the same float32; 0 is "not stated"."""
-    return float(str(np.float32(value))) if np.isfinite(value) and value > 0 else None
+    return shortest(value) if np.isfinite(value) and value > 0 else None
 
 
 def demosaic(
