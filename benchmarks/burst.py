@@ -115,7 +115,7 @@ def row(name, burst, hdrplus):
     trusted = count * rmse(errors["truth"][sure]) / rmse(errors["one"][sure])
     numbers = [*quiet.values(), count * quiet["ours"] / quiet["one"], trusted, *moved.values(),
                fused.effective_frames, bias, shift]  # fmt: skip
-    if hdrplus:
+    if hdrplus and burst.frames[0].capture.noise_profile:  # it is told nothing else of the noise
         from benchmarks.peer_hdrplus import merge
 
         error = merge(hdrplus, burst.frames) + 0.5 - black - burst.clean  # it cuts fractions off
