@@ -4,7 +4,7 @@ Mosaics are made from photographs (folders `kodak24` and `mcm18` of PHOTOGRAPHS)
 RGGB, Gaussian noise whose deviation is drawn for every picture from 1.4 to 2.9 of 255, as in the
 MSR set. A network is trained on some photographs and scored on others. Needs colour-demosaicing.
 
-python benchmarks/demosaic.py PHOTOGRAPHS --out RUN [--steps 5000]
+python benchmarks/demosaic.py PHOTOGRAPHS --out RUN [--steps 12000]
 python benchmarks/demosaic.py REFERENCE --check     (results its authors publish; needs OpenEXR)
 """
 
@@ -165,7 +165,7 @@ def check(reference: Path) -> None:
         print(f"{name}: at most {np.abs(work(mosaic, 'RGGB') - published).max():.2e} away")
 
 
-def compare(photographs: Path, out: Path, steps: int = 5000, patch: int = 48) -> None:
+def compare(photographs: Path, out: Path, steps: int = 12000, patch: int = 48) -> None:
     """Train on one core, or go on with it, and print the table."""
     torch.set_num_threads(1)
     made = out / "shards"
@@ -188,7 +188,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=12000)
     parser.add_argument("--patch", type=int, default=48)
     chosen = parser.parse_args()
     if chosen.check:
