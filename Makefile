@@ -1,11 +1,13 @@
 # These set up everything on a fresh machine with Python and a network to PyPI.
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
-#   make train  a tiny network from those shards, scored, and used (installs PyTorch first)
+#   make train  a tiny network from those shards, scored, and used
 #   make test   linters, types and all tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
+# what is installed beside the builder: the trainer with PyTorch; `make demo EXTRAS=` leaves it out
+EXTRAS ?= train
 
 .PHONY: demo train test clean
 
@@ -14,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/isptools check $(OUT)
 	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
 
-train: demo $(VENV)/.installed-train
+train: demo
 	$(BIN)/isptools train cameranet --shards $(OUT) --out $(OUT)/run --preset tiny
 	$(BIN)/isptools eval $(OUT)/run --shards $(OUT)
 	$(BIN)/isptools sample sid --out $(OUT)/raws
@@ -31,11 +33,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	touch $@
-
-$(VENV)/.installed-train: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
