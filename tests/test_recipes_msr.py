@@ -228,7 +228,7 @@ def test_what_is_not_there(copy, tmp_path):
     with pytest.raises(BuildError, match="MSR-LA: non-commercial"):
         made("msr", tmp_path / "out", tmp_path / "other")
     wrong = msgspec.structs.replace(Recipe.load("msr"), parts=("nikon",))
-    with pytest.raises(BuildError, match="no part 'nikon'; it has: panasonic, canon"):
+    with pytest.raises(BuildError, match="no rule 'nikon'; it has: panasonic, canon"):
         build(wrong, copy, tmp_path / "third")
 
 

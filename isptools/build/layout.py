@@ -1,6 +1,5 @@
 """Data sets whose files are listed by their folders: bursts, one folder each."""
 
-import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from isptools.build import layout_fivek, layout_msr, layout_s7, layout_sidd
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
 from isptools.build.source import RAW, missing
-from isptools.build.splits import LISTED, own
+from isptools.build.splits import LISTED, by_hash, own
 from isptools.burst.reference import FIRST, sharpness
 from isptools.develop.steps import Shading
 from isptools.frame import UnsupportedError
@@ -219,7 +218,6 @@ def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Spli
         strata.setdefault(stop, []).append(burst.scene)
     splits: dict[str, Split] = {burst.scene: "train" for burst in bursts}
     for scenes in strata.values():
-        ordered = sorted(scenes, key=lambda scene: hashlib.sha256(scene.encode()).hexdigest())
-        for scene in ordered[: round(len(scenes) * share)]:
+        for scene in by_hash(scenes)[: round(len(scenes) * share)]:
             splits[scene] = "test"
     return splits

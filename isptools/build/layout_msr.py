@@ -10,7 +10,7 @@ from isptools import manifest as manifests
 from isptools.build import phase, reading
 from isptools.build.folder import BuildError
 from isptools.build.ledger import Line
-from isptools.build.source import missing
+from isptools.build.source import missing, rules
 from isptools.frame import Array, UnsupportedError
 from isptools.manifest import DataSet, Entry, Rule, Sensor, Split
 from isptools.raw import RawError
@@ -29,14 +29,15 @@ def listed(data_set: DataSet, recipe: Recipe, place: Path) -> tuple[tuple[Entry,
     from its first pairs, and the ledger says so. BuildError if the parts are not at `place`, their
     lists contradict each other, or the filters can't be told.
     """
-    rules = _rules(data_set, recipe)
-    root = next((place / name for name in data_set.roots
-                 if any((place / name / rule.input).is_dir() for rule in rules)), None)  # fmt: skip
-    if root is None:
+    chosen = rules(data_set, recipe.parts)
+    roots = [place / name for name in data_set.roots]
+    here = [root for root in roots if any((root / rule.input).is_dir() for rule in chosen)]
+    if not here:
         raise BuildError(missing(data_set, place))
+    root = here[0]
     entries: list[Entry] = []
     lines: list[Line] = []
-    for rule in rules:
+    for rule in chosen:
         ids = _ids(root / rule.input)
         sensor = rule.sensor or data_set.sensor or Sensor()
         if not sensor.cfa:
@@ -49,14 +50,6 @@ def listed(data_set: DataSet, recipe: Recipe, place: Path) -> tuple[tuple[Entry,
     except ValueError as error:
         raise BuildError(str(error)) from None
     return tuple(entries), lines
-
-
-def _rules(data_set: DataSet, recipe: Recipe) -> tuple[Rule, ...]:
-    known = {rule.name: rule for rule in data_set.rules}
-    unknown = [name for name in recipe.parts if name not in known]
-    if unknown:
-        raise BuildError(f"{data_set.name} has no part {unknown[0]!r}; it has: {', '.join(known)}")
-    return tuple(known[name] for name in recipe.parts or known)
 
 
 def _ids(folder: Path) -> dict[str, Split]:

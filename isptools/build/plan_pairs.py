@@ -60,18 +60,12 @@ def plan_pairs(recipe: Recipe, manifest: Manifest, place: Path, choice: Choice) 
     return Plan(root, units, by_split(lines, choice.splits))
 
 
-def _rules(data_set: DataSet, pair: Pairing) -> tuple[Rule, ...]:
-    known = {rule.name: rule for rule in data_set.rules}
-    unknown = [name for name in pair.rules if name not in known]
-    if unknown:
-        raise BuildError(f"{data_set.name} has no rule {unknown[0]!r}; it has: {', '.join(known)}")
-    return tuple(known[name] for name in pair.rules or known)
-
-
 def _root(manifest: Manifest, place: Path, pair: Pairing) -> Path:
     for each in manifest.data_set.roots:
         folder = place / each
-        here = [(folder / rule.input).is_dir() for rule in _rules(manifest.data_set, pair)]
+        here = [
+            (folder / rule.input).is_dir() for rule in source.rules(manifest.data_set, pair.rules)
+        ]
         if any(here) or (folder / TABLE).is_file():
             return folder
     raise BuildError(source.missing(manifest.data_set, place))
@@ -81,7 +75,7 @@ def _couples(data_set: DataSet, root: Path, pair: Pairing, lines: list[Line]) ->
     if (root / TABLE).is_file():
         yield from _listed(root, lines)
         return
-    for rule in _rules(data_set, pair):
+    for rule in source.rules(data_set, pair.rules):
         inputs, truths = _stems(root, rule.input, lines), _stems(root, rule.truth, lines)
         lines.extend(_published(rule, inputs, truths))
         for stem in sorted(inputs | truths, key=_natural):

@@ -1,7 +1,7 @@
 """Which files of a data set are there, and under which names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +9,7 @@ from isptools import sample
 from isptools.build.folder import BuildError
 from isptools.build.journal import Source
 from isptools.build.ledger import Line
-from isptools.manifest import DataSet, Entry
+from isptools.manifest import DataSet, Entry, Rule
 
 # A file beside the listed one with the same stem is a second file for one key if it is a raw file;
 # sidecars and previews (.xmp, .jpg) are not.
@@ -137,3 +137,12 @@ def _extension(name: str) -> str:
 
 def _named(pattern: str, name: str) -> bool:
     return bool(pattern) and re.fullmatch(pattern, name, re.IGNORECASE) is not None
+
+
+def rules(data_set: DataSet, names: Sequence[str]) -> tuple[Rule, ...]:
+    """The manifest's rules of these names; all for none. BuildError for an unknown name."""
+    known = {rule.name: rule for rule in data_set.rules}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BuildError(f"{data_set.name} has no rule {unknown[0]!r}; it has: {', '.join(known)}")
+    return tuple(known[name] for name in names or known)
