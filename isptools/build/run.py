@@ -1,6 +1,7 @@
 """Run units: in this process, in spawned workers, or where joblib was told to."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -40,6 +41,7 @@ def _made(unit: Unit, work: Work) -> Made:
 
 
 def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:
+    work = _anywhere(work)
     try:
         yield from workers(delayed(_made)(unit, work) for unit in units)
     except TerminatedWorkerError:
@@ -47,6 +49,15 @@ def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[
             "a worker process was killed, most likely because memory ran out; run the same "
             "command with fewer --jobs, what is finished is kept"
         ) from None
+
+
+def _anywhere(work: Work) -> Work:
+    """The same with absolute paths: a worker stays in the folder where it was started.
+
+    loky keeps workers for the next call, and this process may have changed its folder meanwhile.
+    """
+    pictures = work.pictures.absolute() if work.pictures else None
+    return replace(work, root=work.root.absolute(), out=work.out.absolute(), pictures=pictures)
 
 
 def _chosen_by_caller() -> bool:

@@ -63,7 +63,8 @@ def table(
         shots = [_with_reference(root, shot) for shot in shots]
     truths = {shot.truth.path for shot in shots}
     paths = list(dict.fromkeys(one.path for shot in shots for one in files_of(shot)))
-    todo = (delayed(_read)(root / path, path in truths) for path in paths)
+    place = root.absolute()  # loky's workers may have been started in another folder
+    todo = (delayed(_read)(place / path, path in truths) for path in paths)
     known: dict[str, _Read] = {}
     for path, read in zip(paths, Parallel(jobs, return_as="generator")(todo), strict=True):
         progress(len(known), len(paths))

@@ -1,6 +1,7 @@
 """What a build makes: the right pixels and facts in the right rows, beside rawpy and plain h5py."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -227,6 +228,17 @@ def test_a_backend_chosen_by_the_caller_gives_the_same_bytes(tiny: Tiny, backend
     with parallel_config(backend=backend, n_jobs=2):
         tiny.build(tiny.folder / "again")
     assert tinies.listing(tiny.folder / "again") == tinies.listing(tiny.out)
+
+
+def test_workers_started_in_another_folder_write_into_this_one(tiny: Tiny, monkeypatch) -> None:
+    (elsewhere := tiny.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(elsewhere)
+    tiny.build(Path("one"), jobs=2)
+    monkeypatch.chdir(tiny.folder)
+    tiny = replace(tiny, folder=Path())
+    tiny.build(Path("again"), jobs=2)
+    assert tinies.listing(Path("again")) == tinies.listing(elsewhere / "one")
+    assert [path.name for path in elsewhere.iterdir()] == ["one"]
 
 
 def test_a_dask_cluster_makes_the_same_bytes(tiny: Tiny) -> None:

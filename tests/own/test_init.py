@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
 from isptools import raw, shards
@@ -195,8 +197,18 @@ def test_nothing_is_overwritten_unasked(photos):
     assert recipe.read_text() != "mine"
 
 
+@pytest.fixture
+def workers_elsewhere(tmp_path_factory, monkeypatch) -> None:
+    """What an earlier call in this process leaves behind: workers that stay in their folder."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    get_reusable_executor().shutdown()
+    Parallel(2)(delayed(Path.cwd)() for _ in range(2))
+
+
+@pytest.mark.usefixtures("workers_elsewhere")
 def test_the_table_is_the_same_for_two_jobs_and_its_hashes_are_the_files(photos):
     assert run("manifest", photos).exit_code == 0
+    assert Path.cwd() not in Parallel(2)(delayed(Path.cwd)() for _ in range(2))
     assert run("manifest", photos, "--jobs", "2", "--out", "two.tsv").exit_code == 0
     text = Path("files.tsv").read_text()
     assert text == Path("two.tsv").read_text()
