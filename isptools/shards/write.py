@@ -1,7 +1,6 @@
 """Write one shard, row by row: whole under its name, or not at all."""
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,8 +32,6 @@ from isptools.shards.schema import (
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
-# Two threads that write at once now and then change the order in which HDF5 lays a file out.
-ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +56,12 @@ def versions() -> dict[str, str]:
 
 
 class Writer:
-    """An open shard. Truths and inputs come one at a time; nothing but the tables is kept."""
+    """An open shard. Truths and inputs come one at a time; nothing but the tables is kept.
+
+    HDF5 writes a tile when its data set is closed or flushed. Data sets stay open here and are
+    flushed row by row, so that the order of tiles does not hang on when Python frees an object,
+    which a debugger, or the sampling profiler of a Dask worker, puts off.
+    """
 
     def __init__(self, sink: disk.Sink, spec: Spec) -> None:
         self.sink, self.spec = sink, spec
@@ -71,6 +73,7 @@ class Writer:
         self.texts: dict[str, list[str]] = {
             name: [] for name in ("facts", "history", "truth_facts", "truth_history")
         }
+        self.datasets: dict[str, h5py.Dataset] = {}
         with disk.held_signals():
             self.file = h5py.File(sink, "w", libver=LIBVER)
 
@@ -84,7 +87,7 @@ class Writer:
         rgb = spec.positions == RGB
         self._create("input", spec.dtype, (3,) if rgb else ())
         what = "an upright picture" if rgb else "the visible area in the sensor's own orientation"
-        self._attrs(self.file["input"], {
+        self._attrs(self.datasets["input"], {
             "axes": AXES["picture" if rgb else "input"],
             "space": "srgb" if rgb else "sensor",
             "meaning": f"digital numbers of {what}; "
@@ -92,7 +95,7 @@ class Writer:
         })  # fmt: skip
         for name, picture in spec.pictures.items():
             self._create(name, picture.dtype, (3,))
-            self._attrs(self.file[name], {
+            self._attrs(self.datasets[name], {
                 "axes": AXES["picture"],
                 "space": picture.space,
                 "full_scale": picture.full_scale,
@@ -102,7 +105,7 @@ class Writer:
             })  # fmt: skip
         if spec.weighted:
             self._create("weight", "uint8", ())
-            self._attrs(self.file["weight"], {
+            self._attrs(self.datasets["weight"], {
                 "axes": AXES["weight"],
                 "full_scale": 1.0,
                 "meaning": f"share of the burst that went into a pixel of the truth = stored / "
@@ -124,14 +127,11 @@ class Writer:
         counts: dict[str, int] = {}
         for name, picture in self.spec.pictures.items():
             counts |= {f"{name}_low": 0, f"{name}_high": 0}
-            with self._guarded():
-                self.file[name].resize(number + 1, axis=0)
             for channel in range(3):
                 plane, low, high = encode(pictures[name][..., channel], picture)
                 counts[f"{name}_low"] += low
                 counts[f"{name}_high"] += high
-                with self._guarded():
-                    self.file[name][number, channel] = plane
+                self._store(name, plane, number, channel)
         self.truths.append(replace(row, **counts))  # type: ignore[arg-type] # only integers
         self._texts("truth_", capture, history)
         return number
@@ -141,9 +141,7 @@ class Writer:
     ) -> None:
         """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input."""
         number = len(self.inputs)
-        with self._guarded():
-            self.file["input"].resize(number + 1, axis=0)
-            self.file["input"][number] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        self._store("input", pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1), number)
         self.inputs.append(row)
         self._texts("", capture, history)
 
@@ -157,9 +155,7 @@ class Writer:
         What of `row` is counted in them is set here.
         """
         stored = trust(weight)
-        with self._guarded():
-            self.file["weight"].resize(len(self.truths), axis=0)
-            self.file["weight"][len(self.truths) - 1] = stored
+        self._store("weight", stored, len(self.truths) - 1)
         self.fusions.append(replace(row, trusted=float((stored > 0).mean())))
 
     def finish(self) -> None:
@@ -184,11 +180,20 @@ class Writer:
         self.texts[f"{prefix}facts"].append(msgspec.json.encode(capture).decode())
         self.texts[f"{prefix}history"].append(msgspec.json.encode(history).decode())
 
+    def _store(self, name: str, pixels: Array, *place: int) -> None:
+        """Write the row `place[0]`, or a channel of it, and have it laid out now."""
+        dataset = self.datasets[name]
+        with self._guarded():
+            if len(dataset) <= place[0]:
+                dataset.resize(place[0] + 1, axis=0)
+            dataset[place] = pixels
+            dataset.flush()
+
     def _create(self, name: str, dtype: str, channels: tuple[int, ...]) -> None:
         height, width = self.spec.shape
         tile = (min(self.spec.tile, height), min(self.spec.tile, width))
         packed = self.spec.compression == "bitshuffle-lz4"
-        self.file.create_dataset(
+        self.datasets[name] = self.file.create_dataset(
             name,
             shape=(0, *channels, height, width),
             maxshape=(None, *channels, height, width),
@@ -217,11 +222,6 @@ def shard(folder: Path, spec: Spec) -> Iterator[Writer]:
     renamed, and `Writer.written` says so; otherwise nothing stays on the disk. OSError with the
     system's reason if the disk takes no more.
     """
-    with ONE_AT_A_TIME:
-        yield from _shard(folder, spec)
-
-
-def _shard(folder: Path, spec: Spec) -> Iterator[Writer]:
     temp = disk.temporary(folder / spec.name)
     sink = disk.Sink(temp)
     try:
