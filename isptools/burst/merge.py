@@ -17,10 +17,11 @@ from isptools.burst.tiles import (
     FRACTIONS,
     HIGH,
     WIDE,
-    difference,
     gather,
     gather_flat,
-    sinc_taps,
+    less,
+    sampled,
+    taps_between,
     window,
 )
 from isptools.burst.transform import AREA, SIDE, backward, forward, turn
@@ -39,18 +40,22 @@ class Laid:
     """A frame laid onto the reference, both in the reference's DN above black."""
 
     reference: F32  # of `planes.split`
-    frame: F32  # of `colors.interpolated`
+    frame: F32  # of `colors.interpolated`; with `differs` its difference to the reference
     cfa: str
     offsets: F32  # (tiles down, across, 2) cells, as `align` gives them
     variance: F32  # (4, down, across): noise of the difference in each tile, DN squared
     white: F32  # (4,): DN above black at which one of the two may be saturated
     tolerance: F32 | None = None  # padded cells: of `robust.tolerance`, for truths
+    active: NDArray[np.bool_] | None = None  # (tiles down, across) that are laid; None: all
+    differs: bool = False
 
-    def tables(self) -> tuple[Array, ...]:
-        """What a kernel takes: planes, offsets in parts of a cell, noise, taps and window."""
+    def tables(self) -> tuple[Array | bool, ...]:
+        """What a kernel takes: planes, offsets in parts of a pixel, which tiles, noise, taps ..."""
         letters = np.array(["RGB".index(letter) for letter in self.cfa], np.int64)
         parts = np.rint(2 * self.offsets * FRACTIONS).astype(np.int64)
-        return self.reference, self.frame, letters, parts, self.variance, sinc_taps(), window()
+        active = np.ones(parts.shape[:2], np.bool_) if self.active is None else self.active
+        return (self.reference, self.frame, self.differs, letters, parts, active, self.variance,
+                taps_between(), window())  # fmt: skip
 
 
 def merge(laid: Laid, total: F32, weight: float) -> float:
@@ -66,20 +71,27 @@ def merge(laid: Laid, total: F32, weight: float) -> float:
 
 
 @kernel
-def _merge(reference, frame, letters, parts, variance, taps, window, weight, total, top, bottom):
+def _merge(
+    reference, frame, differs, letters, parts, active, variance, taps, window,
+    weight, total, top, bottom,
+):  # fmt: skip
     block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
     a, b, power = np.empty(AREA, np.float32), np.empty(AREA, np.float32), np.empty(64, np.float32)
     taken = 0.0
     first, last = PAD + HOP * top, PAD + HOP * bottom
     for i in range(top, bottom + 1):
         for j in range(parts.shape[1]):
+            if not active[i, j]:
+                continue
             y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
             share, squares = np.float32(0), np.float32(0)
             for p in range(4):
                 down = parts[i, j, 0] + p // 2 * FRACTIONS
                 right = parts[i, j, 1] + p % 2 * FRACTIONS
                 color = frame[letters[p]]
-                difference(reference[p], color, y, x, down, right, taps, block, wide, a)
+                sampled(color, y, x, down, right, taps, block, wide, a)
+                if not differs:
+                    less(reference[p], y, x, a)
                 forward(a, b)
                 turn(b, a)
                 forward(a, b)
@@ -104,19 +116,35 @@ def shrink(b, variance, power):
 
     `power` is scratch for the 64 frequency pairs.
     """
-    scale = np.float32(0.25) / variance
-    for r in range(8):
-        at = 16 * r
-        for c in range(8):
-            k = at + c
-            power[8 * r + c] = scale * (
-                (b[k] * b[k] + b[k + 8] * b[k + 8])
-                + (b[k + 128] * b[k + 128] + b[k + 136] * b[k + 136])
-            )
+    power[:] = 0
+    pooled(b, np.float32(0.25) / variance, power)
     c = limit(mean(power))
     squared = c * c
     for k in range(64):
         power[k] = squared / (power[k] * power[k] + squared)
+    scaled(b, power)
+    share = mean(power)
+    for k in range(64):
+        power[k] *= power[k]
+    return share, mean(power)
+
+
+@kernel
+def pooled(b, scale, power):
+    """Add the power of a tile times `scale` to 64 sums: both signs of a frequency make one."""
+    for r in range(8):
+        at = 16 * r
+        for c in range(8):
+            k = at + c
+            power[8 * r + c] += scale * (
+                (b[k] * b[k] + b[k + 8] * b[k + 8])
+                + (b[k + 128] * b[k + 128] + b[k + 136] * b[k + 136])
+            )
+
+
+@kernel
+def scaled(b, power):
+    """Multiply a tile's coefficients by a number for each of the 64 frequency pairs."""
     for r in range(8):
         at = 16 * r
         for c in range(8):
@@ -125,10 +153,6 @@ def shrink(b, variance, power):
             b[at + c + 8] *= keep
             b[at + c + 128] *= keep
             b[at + c + 136] *= keep
-    share = mean(power)
-    for k in range(64):
-        power[k] *= power[k]
-    return share, mean(power)
 
 
 @kernel

@@ -42,7 +42,7 @@ def split(frame: Frame, gain: float = 1.0, out: Array | None = None) -> F32:
     planes = empty((4, *padded(height, width)), np.float32) if out is None else out
     black = np.asarray(frame.capture.black, np.float32)
     over_rows(_split, height, frame.pixels, black, np.float32(gain), planes)
-    _border(planes, height, width)
+    border(planes, height, width)
     return planes
 
 
@@ -61,7 +61,8 @@ def _split(mosaic, black, gain, planes, top, bottom):
                 out[PAD + columns // 2] = (np.float32(row[last]) - level) * gain
 
 
-def _border(planes: Any, height: int, width: int) -> None:
+def border(planes: Any, height: int, width: int) -> None:
+    """Repeat the outermost cells outwards."""
     planes[:, PAD : PAD + height, :PAD] = planes[:, PAD : PAD + height, PAD : PAD + 1]
     edge = planes[:, PAD : PAD + height, PAD + width - 1 : PAD + width]
     planes[:, PAD : PAD + height, PAD + width :] = edge
@@ -131,7 +132,7 @@ def pyramid(level: F32, height: int, width: int) -> list[tuple[F32, int, int]]:
         height, width = (height + 1) // 2, (width + 1) // 2
         small = empty(padded(height, width), np.float32)
         over_rows(_halve, height, levels[-1][0], small)
-        _border(small[None], height, width)
+        border(small[None], height, width)
         levels.append((small, height, width))
     return levels
 

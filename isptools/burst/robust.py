@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isptools.burst.merge import F32, SHARE, SQUARES, Laid
 from isptools.burst.planes import HOP, PAD
-from isptools.burst.tiles import FRACTIONS, HIGH, WIDE, difference, gather
+from isptools.burst.tiles import FRACTIONS, HIGH, WIDE, gather, less, sampled
 from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
@@ -33,7 +33,7 @@ def robust(laid: Laid, total: F32, weight: float) -> float:
 
 @kernel
 def _robust(
-    reference, frame, letters, parts, variance, taps, window,
+    reference, frame, differs, letters, parts, active, variance, taps, window,
     weight, white, tolerance, total, top, bottom,
 ):  # fmt: skip
     block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
@@ -43,13 +43,17 @@ def _robust(
     first, last = PAD + HOP * top, PAD + HOP * bottom
     for i in range(top, bottom + 1):
         for j in range(parts.shape[1]):
+            if not active[i, j]:
+                continue
             y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
             power[:] = 0
             for p in range(4):
                 down = parts[i, j, 0] + p // 2 * FRACTIONS
                 right = parts[i, j, 1] + p % 2 * FRACTIONS
                 color = frame[letters[p]]
-                difference(reference[p], color, y, x, down, right, taps, block, wide, d[p])
+                sampled(color, y, x, down, right, taps, block, wide, d[p])
+                if not differs:
+                    less(reference[p], y, x, d[p])
                 _power(d[p], np.float32(0.25) / variance[p, i, j], power)
                 _clipped(d[p], reference[p], y, x, white[p], power)
             _around(power, smooth)
@@ -114,17 +118,24 @@ def tolerance(planes: F32, noise: NDArray[np.float64]) -> F32:
     them, averaged over the planes and 3 x 3 cells; 0 is noise alone, 0.5 detail as strong as
     noise. `noise` (4, 2): the variance is first * DN + second.
     """
-    rows, columns = planes.shape[1:]
-    bends, out = (empty((rows, columns), np.float32) for _ in range(2))
-    bends[...], out[...] = 0, 1 / CUT
-    over_rows(_bends, rows - 2, planes, np.asarray(noise, np.float32), bends)
-    over_rows(_tolerated, rows - 2, bends, out)
+    bent = bends(planes, noise)
+    out = empty(bent.shape, np.float32)
+    out[...] = 1 / CUT
+    over_rows(_tolerated, len(bent) - 2, bent, out)
+    return out
+
+
+def bends(planes: F32, noise: NDArray[np.float64]) -> F32:
+    """Squares of second differences over what noise gives them, by cell: 1 for noise alone."""
+    out = empty(planes.shape[1:], np.float32)
+    out[...] = 0
+    over_rows(_bends, len(out) - 2, planes, np.asarray(noise, np.float32), out)
     return out
 
 
 @kernel
 def _bends(planes, noise, out, top, bottom):
-    """Sum over the planes; noise alone gives 80."""
+    """The four corners of a second difference and its middle give noise 20 times over."""
     for y in range(top + 1, bottom + 1):
         row = out[y]
         for p in range(4):
@@ -134,7 +145,8 @@ def _bends(planes, noise, out, top, bottom):
                 around = (up[x] + down[x]) + (own[x - 1] + own[x + 1])
                 middle = np.float32(4) * own[x]
                 light = max(np.float32(0.125) * (middle + around), np.float32(0))
-                row[x] += (middle - around) * (middle - around) / (shot * light + read)
+                bend = (middle - around) * (middle - around)
+                row[x] += np.float32(1 / 80) * bend / (shot * light + read)
 
 
 @kernel
@@ -145,6 +157,6 @@ def _tolerated(bends, out, top, bottom):
             total = (
                 (up[x - 1] + own[x - 1] + down[x - 1]) + (up[x] + own[x] + down[x])
             ) + (up[x + 1] + own[x + 1] + down[x + 1])  # fmt: skip
-            excess = total * np.float32(1 / (9 * 80)) - np.float32(1)
+            excess = total * np.float32(1 / 9) - np.float32(1)
             detail = min(max(np.float32(0.5) * excess, np.float32(0)), MOST)
             out[y, x] = 1 / (np.float32(CUT) * (1 + LENIENT * detail))

@@ -1,8 +1,9 @@
-"""The part of a frame that belongs to a tile of the reference, minus that tile."""
+"""The part of a frame that belongs to a tile of the reference."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.burst.prior import between
 from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel
 
@@ -15,17 +16,9 @@ WIDE = 2 * HALF
 EDGE = 2 * 2  # pixels at the border of `colors.interpolated` that hold nothing
 
 
-def sinc_taps() -> NDArray[np.float32]:
-    """(FRACTIONS, TAPS): interpolation at k / FRACTIONS of a pixel, rows that add up to 1.
-
-    The ideal low pass under a Kaiser window; beta = 2 leaves contrast as it is on photographs
-    (more dulls it, which brightens dark spots; less sharpens it).
-    """
-    place = np.arange(TAPS) - BEFORE
-    distance = place[None, :] - np.arange(FRACTIONS)[:, None] / FRACTIONS
-    inside = np.clip(1 - (distance / (TAPS / 2)) ** 2, 0, None)
-    taps = np.sinc(distance) * np.i0(2.0 * np.sqrt(inside))
-    return np.asarray(taps / taps.sum(1, keepdims=True), np.float32)
+def taps_between() -> NDArray[np.float32]:
+    """(FRACTIONS, TAPS): interpolation at k / FRACTIONS of a pixel, rows that add up to 1."""
+    return between(TAPS, FRACTIONS).astype(np.float32)
 
 
 def window() -> NDArray[np.float32]:
@@ -35,13 +28,13 @@ def window() -> NDArray[np.float32]:
 
 
 @kernel
-def difference(one, two, y, x, down, right, taps, block, wide, out):
-    """Frame minus reference for the tile at cell (y, x) of a padded plane, flat (256,) in `out`.
+def sampled(two, y, x, down, right, taps, block, wide, out):
+    """A frame's part for the tile at cell (y, x) of a padded plane, flat (256,) in `out`.
 
-    `one` is the reference's plane, `two` the frame's color of that plane at all pixels. `down` and
-    `right` say where the tile's first pixel lies: the plane's place in the cell plus the offset,
-    in parts of a pixel. `block` and `wide` are scratch: with flat arrays and fixed steps the
-    compiler sees that nothing overlaps.
+    `two` is the frame's color of that plane at all pixels. `down` and `right` say where the tile's
+    first pixel lies: the plane's place in the cell plus the offset, in parts of a pixel. `block`
+    and `wide` are scratch: with flat arrays and fixed steps the compiler sees that nothing
+    overlaps.
     """
     width = two.shape[1] // 2
     v = min(max(2 * y + down // FRACTIONS - BEFORE, EDGE), two.shape[0] - HIGH - EDGE)
@@ -56,6 +49,11 @@ def difference(one, two, y, x, down, right, taps, block, wide, out):
             block[r * WIDE + HALF + k] = next_row[k]
     _down(block, taps[down % FRACTIONS], wide)
     _across(wide, taps[right % FRACTIONS], out)
+
+
+@kernel
+def less(one, y, x, out):
+    """Take the tile at cell (y, x) of a padded plane out of a flat tile."""
     for r in range(SIDE):
         own = one[y + r, x : x + SIDE]
         for k in range(SIDE):

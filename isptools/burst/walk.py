@@ -1,17 +1,18 @@
 """The walk of a burst: reference, then frame by frame align and merge, then one frame out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isptools.burst import reference as choice
+from isptools.burst.again import Mask, detailed, kept, unexplained
 from isptools.burst.align import Flow, Levels, align
 from isptools.burst.colors import contrasts, interpolated
-from isptools.burst.merge import PLANES, Laid, merge
-from isptools.burst.planes import F32, HOP, cells, gray, means, split
+from isptools.burst.merge import PLANES, SHARE, Laid, merge
+from isptools.burst.planes import F32, HOP, border, cells, gray, means, split
 from isptools.burst.result import Fused, Refused, Walked, finish
 from isptools.burst.robust import robust, tolerance
 from isptools.develop.noise import Noise, noise_of
@@ -23,6 +24,8 @@ CALM_TILES = 0.3  # share of tiles taken to differ by nothing but noise
 LIT = 0.05  # share of tiles above the noise of reading that brightness can be told from
 CLEARLY = 0.03  # logarithm of two brightnesses from which they count as two exposures
 CLIPPED = 0.99  # share of pixels at white from which a reference shows nothing
+FEW = 1e-3  # share of finely detailed tiles below which no second look is worth its time
+_LAY = {"view": merge, "truth": robust}
 
 
 class BurstError(ValueError):
@@ -56,14 +59,16 @@ class _State:
     buffer: F32 | None = None  # planes of the frame in hand
     colors: F32 | None = None
     tolerance: F32 | None = None  # for truths
+    taken: dict[int, tuple[float, float, Laid]] = field(default_factory=dict)  # gain, weight
 
 
 def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
     """Fuse a burst of Bayer frames at SENSOR into one frame of finer digital numbers.
 
     `frames` may read its items when they are asked for (a ValueError or OSError then refuses the
-    frame); each is asked for once, the first few twice. Frames may differ in exposure. BurstError
-    where there are fewer than two frames, the reference can't be used, or no other fits it.
+    frame); each is asked for up to twice, the first few thrice. Frames may differ in exposure.
+    BurstError where there are fewer than two frames, the reference can't be used, or no other
+    fits it.
     """
     options = options or Options()
     count = len(frames)
@@ -80,10 +85,11 @@ def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
         options.progress(done, count - 1)
         if index not in refused:
             _note(walked, index, _add(state, frames, index, options.method))
-    options.progress(count - 1, count - 1)
     if not walked.flows:
         reasons = "; ".join(f"frame {each.frame} {each.detail}" for each in refused.values())
         raise BurstError(f"no frame fits the reference, frame {number}: {reasons}")
+    _look_again(state, frames, options.method)
+    options.progress(count - 1, count - 1)
     weight = None if options.method == "truth" else state.weight
     return finish(state.frame, (state.planes, state.total, weight, state.weight), noise, walked)
 
@@ -189,14 +195,64 @@ def _add(
         detail = f"{brightness:.2f} times as bright as its exposure promises"
         return Refused(index, "brightness", detail, brightness)
     laid, flow, weight = _laid(state, frame, gain, picture)
-    lay = robust if method == "truth" else merge
+    lay = _LAY[method]
     share = lay(laid, state.total, weight)
     if share < LEAST_SHARE:
         lay(laid, state.total, -weight)
         detail = f"shows something else: {share:.1%} of it fits the reference"
         return Refused(index, "unlike", detail, share)
     state.weight += weight
+    state.taken[index] = gain, weight, laid
     return flow, share
+
+
+def _look_again(state: _State, frames: Sequence[Frame], method: str) -> None:
+    """Add to the total what the merged picture does not explain of its frames."""
+    height, width = cells(state.frame.pixels.shape)
+    own = 1 + state.total[SHARE] if method == "truth" else np.float32(state.weight)
+    merged = state.total[:4] / own
+    merged += state.planes
+    border(merged, height, width)
+    active = detailed(merged, state.noise / state.weight, height, width)
+    if active.mean() < FEW:
+        return
+    total = np.zeros_like(state.total)
+    weight = _laid_again(state, frames, (merged, active, total), method)
+    missing = state.planes - merged
+    missing += total[:4]
+    missing /= 1 + total[SHARE] if method == "truth" else np.float32(weight)
+    border(missing, height, width)
+    worth = 1 + state.total[None, SHARE]
+    border(worth, height, width)
+    variance = _variance(state.noise, np.maximum(state.means, 0)) / means(worth, height, width)
+    total[:4] = 0
+    kept(missing, variance, active, total[:4])
+    total[:4] *= own
+    state.total[:4] += total[:4]
+
+
+def _laid_again(
+    state: _State, frames: Sequence[Frame], onto: tuple[F32, Mask, F32], method: str
+) -> float:
+    """Lay what `merged` leaves unexplained of each frame into a total; all frames' weight."""
+    merged, active, total = onto
+    colors = interpolated(merged, state.frame.capture.cfa, state.gains)
+    light = np.maximum(state.means, 0)
+    cleaner = _variance(state.noise, light) * np.float32(1 - 1 / state.weight)
+    missing, lay, count = np.empty_like(merged), _LAY[method], 1.0
+    for index, (gain, weight, laid) in state.taken.items():
+        frame = _read(frames, index)
+        if isinstance(frame, Refused):  # it could be read before, and counts as it did
+            continue
+        state.buffer = split(frame, gain, state.buffer)
+        unexplained(replace(laid, frame=state.buffer), colors, active, missing)
+        border(missing, *cells(frame.pixels.shape))
+        state.colors = interpolated(missing, laid.cfa, state.gains, state.colors)
+        again = replace(laid, reference=merged, frame=state.colors, differs=True, active=active,
+                        variance=laid.variance - cleaner)  # fmt: skip
+        lay(again, total, weight)
+        count += weight
+    return count
 
 
 def _matched(state: _State, frame: Frame, stated: float | None) -> tuple[float, F32]:
