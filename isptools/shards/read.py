@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from isptools.shards.schema import (
 from isptools.shards.tiles import Tiles
 
 Floats = NDArray[np.float32]
+HANDLES = 400  # files that are open at once: systems allow a process some hundreds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,18 +68,25 @@ class Table:
         return str(self.attrs["split"])
 
 
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A file that is open, and those of its datasets that were read."""
+
+    file: h5py.File
+    tiles: dict[str, Tiles] = field(default_factory=dict)
+
+
 class Shards:
     """All samples of a folder of shards, in the order of their files.
 
     Handles are opened when they are needed, one set a process, so that an object may be pickled
-    and may cross a fork.
+    and may cross a fork. At most 400 files are open, a megabyte each: those used last.
     """
 
     def __init__(self, tables: tuple[Table, ...]) -> None:
         self.tables = tables
         self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
-        self._files: dict[Path, h5py.File] = {}
-        self._tiles: dict[tuple[Path, str], Tiles] = {}
+        self._open: dict[Path, _Open] = {}  # the longest unused first
         self._pid = os.getpid()
 
     def __len__(self) -> int:
@@ -159,7 +167,7 @@ class Shards:
     def capture(self, i: int) -> Capture:
         """Everything the file of input i states."""
         table, row = self._place(i)
-        return msgspec.json.decode(self._file(table)["facts"][row], type=Capture)
+        return msgspec.json.decode(self._opened(table).file["facts"][row], type=Capture)
 
     def path(self, i: int) -> Path:
         """The shard that holds sample i."""
@@ -175,9 +183,9 @@ class Shards:
 
     def close(self) -> None:
         """Close the files; the next read opens them again."""
-        files, self._files, self._tiles = self._files, {}, {}
-        for file in files.values():
-            file.close()
+        opened, self._open = self._open, {}
+        for each in opened.values():
+            each.file.close()
 
     def __enter__(self) -> "Shards":
         return self
@@ -192,12 +200,14 @@ class Shards:
         table, row = self._places[i]
         return self.tables[table], row
 
-    def _file(self, table: Table) -> h5py.File:
+    def _opened(self, table: Table) -> "_Open":
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
-            self._files, self._tiles, self._pid = {}, {}, os.getpid()
-        if table.path not in self._files:
-            self._files[table.path] = h5py.File(table.path, "r")
-        return self._files[table.path]
+            self._open, self._pid = {}, os.getpid()
+        found = self._open.pop(table.path, None) or _Open(h5py.File(table.path, "r"))
+        if len(self._open) >= HANDLES:
+            self._open.pop(next(iter(self._open))).file.close()
+        self._open[table.path] = found
+        return found
 
     def _picture(self, table: Table, name: str, row: int, window: patches.Window) -> Floats | None:
         if row < 0 or name not in table.pictures:
@@ -209,10 +219,10 @@ class Shards:
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:  # fmt: skip
         area = _slices(window or (0, 0, *table.shape), table.shape)
-        file = self._file(table)
-        if (table.path, name) not in self._tiles:
-            self._tiles[table.path, name] = Tiles(file[name])
-        return self._tiles[table.path, name].read(place, area, out)
+        opened = self._opened(table)
+        if name not in opened.tiles:
+            opened.tiles[name] = Tiles(opened.file[name])
+        return opened.tiles[name].read(place, area, out)
 
 
 def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open

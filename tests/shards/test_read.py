@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from isptools import shards
+from isptools.shards import read as reader
 from tests.shards import made
 
 
@@ -79,6 +80,21 @@ def test_xtrans_black_follows_its_36_positions(tmp_path: Path) -> None:
         y, x = 13, 9
         black = 60 + (y % 6) * 6 + x % 6
         assert sample.input[y, x] == np.float32((raw[y, x] - black) / (4095 - black))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
+def test_more_shards_than_a_process_may_open(tmp_path: Path, monkeypatch) -> None:
+    for k in range(12):
+        made.shard(tmp_path, made.spec(f"{k:02d}.h5"), scenes=(f"s{k}",))
+    with shards.open(tmp_path) as opened:
+        expected = [sample.input for sample in opened]
+    monkeypatch.setattr(reader, "HANDLES", 3)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with shards.open(tmp_path) as opened:
+        for i in (0, 23, 5, 11, 0, 7, 15, 19, 0, 2):
+            assert np.array_equal(opened[i].input, expected[i])
+            assert len(list(Path("/proc/self/fd").iterdir())) <= before + 3
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 3
 
 
 def test_pickled_before_and_after_reading(folder: Path) -> None:
