@@ -19,12 +19,19 @@ from isptools.shards.check import check
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny, frame, write
 
+MAIN = """
+import signal
+from isptools.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+main()
+"""
 posix = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
 
 
 def command(tiny: Tiny, out: Path, *more: str) -> list[str]:
     return [
-        *(sys.executable, "-c", "from isptools.cli import main; main()"),
+        *(sys.executable, "-c", MAIN),
         *("build", str(tiny.folder / "recipe.toml")),
         *("--source", str(tiny.source), "--out", str(out), *more),
     ]
