@@ -177,6 +177,7 @@ from pathlib import Path
 import h5py
 from isptools.shards import disk, write
 from tests.shards import made
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 real = disk.Sink.write
 def write_and_signal(self, data):
     os.kill(os.getpid(), signal.SIGINT)  # arrives while HDF5 calls into Python
