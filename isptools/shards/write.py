@@ -58,9 +58,9 @@ def versions() -> dict[str, str]:
 class Writer:
     """An open shard. Truths and inputs come one at a time; nothing but the tables is kept.
 
-    HDF5 writes a tile when its data set is closed or flushed. Data sets stay open here and are
-    flushed row by row, so that the order of tiles does not hang on when Python frees an object,
-    which a debugger, or the sampling profiler of a Dask worker, puts off.
+    HDF5 lays out what is left of a dataset's tiles when it is closed. Datasets stay open here to
+    the end, so that the order of tiles does not hang on when Python frees an object, which a
+    debugger, or the sampling profiler of a Dask worker, puts off.
     """
 
     def __init__(self, sink: disk.Sink, spec: Spec) -> None:
@@ -163,6 +163,8 @@ class Writer:
         if not self.inputs:
             return
         with self._guarded():
+            for dataset in self.datasets.values():
+                dataset.flush()
             self.file["meta"] = table(self.inputs, self.spec.positions)
             self.file["truth_meta"] = table(self.truths, self.spec.positions)
             if self.pairs:
@@ -181,13 +183,12 @@ class Writer:
         self.texts[f"{prefix}history"].append(msgspec.json.encode(history).decode())
 
     def _store(self, name: str, pixels: Array, *place: int) -> None:
-        """Write the row `place[0]`, or a channel of it, and have it laid out now."""
+        """Write the row `place[0]`, or a channel of it."""
         dataset = self.datasets[name]
         with self._guarded():
             if len(dataset) <= place[0]:
                 dataset.resize(place[0] + 1, axis=0)
             dataset[place] = pixels
-            dataset.flush()
 
     def _create(self, name: str, dtype: str, channels: tuple[int, ...]) -> None:
         height, width = self.spec.shape
