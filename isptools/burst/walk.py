@@ -242,8 +242,8 @@ def _laid_again(
     missing, lay, count = np.empty_like(merged), _LAY[method], 1.0
     for index, (gain, weight, laid) in state.taken.items():
         frame = _read(frames, index)
-        if isinstance(frame, Refused):  # it could be read before, and counts as it did
-            continue
+        if isinstance(frame, Refused) or choice.difference(frame, state.frame)[0]:
+            continue  # its file has changed; it counts as it did before
         state.buffer = split(frame, gain, state.buffer)
         unexplained(replace(laid, frame=state.buffer), colors, active, missing)
         border(missing, *cells(frame.pixels.shape))

@@ -304,6 +304,36 @@ def test_a_hundred_frames_are_taken_one_at_a_time(still):
     assert [(each.frame, each.reason) for each in found.refused] == [(5, "unreadable")]
 
 
+class Changing(list):
+    """Frames of which one is another, or gone, when it is asked for again."""
+
+    def __init__(self, frames, then):
+        super().__init__(frames)
+        self.then, self.asked = then, 0
+
+    def __getitem__(self, index):
+        self.asked += index == 3
+        if index == 3 and self.asked > 1:
+            return self.then(super().__getitem__(index))
+        return super().__getitem__(index)
+
+
+def _gone(_frame):
+    raise OSError("no such file")
+
+
+@pytest.mark.parametrize("then", [_gone, lambda frame: replace(frame, pixels=frame.pixels[:64])])
+def test_a_frame_that_changes_before_the_second_look(then):
+    frames, clean = made.burst(SHIFTS[:5], read=2.0)
+    changing = Changing(frames, then)
+    found = fuse(changing, FIRST)
+    assert changing.asked == 2
+    assert found.refused == ()
+    both = [made.rmse((made.light(each) - clean)[24:-24, 24:-24]) for each in
+            (found, fuse(frames, FIRST))]  # fmt: skip
+    assert both[0] == pytest.approx(both[1], rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
