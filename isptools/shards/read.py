@@ -255,7 +255,7 @@ def _table(path: Path, file: h5py.File) -> Table:
         raise ValueError(f"format {attrs.get('format')}, this version reads {FORMAT}")
     height, width = file["input"].shape[-2:]
     return Table(
-        path=path,
+        path=path.absolute(),  # files are opened later, maybe from another folder
         shape=(int(height), int(width)),
         attrs=attrs,
         rows=tuple(facts(InputRow, record) for record in file["meta"][:]),

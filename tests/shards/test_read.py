@@ -97,6 +97,14 @@ def test_more_shards_than_a_process_may_open(tmp_path: Path, monkeypatch) -> Non
         assert len(list(Path("/proc/self/fd").iterdir())) == before + 3
 
 
+def test_read_from_another_folder(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    with shards.open(".") as opened:
+        (elsewhere := tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(elsewhere)
+        assert opened[0].input.shape == (50, 70)
+
+
 def test_pickled_before_and_after_reading(folder: Path) -> None:
     with shards.open(folder) as opened:
         first = opened[0].input
