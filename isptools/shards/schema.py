@@ -1,7 +1,10 @@
 """What stands in a shard: the columns of its tables, and what a stored number means."""
 
+import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -258,14 +261,19 @@ def facts(kind: type[R], record: Any) -> R:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
-        return value.decode()
-    array = np.asarray(value)
-    if array.dtype.kind == "f" and np.isnan(array).all():
-        return None
-    if array.ndim and array.dtype.kind == "i" and (array == -1).all():
-        return None
-    plain = array.tolist()
-    return _tuples(plain) if array.ndim else plain
+        return sys.intern(value.decode())
+    if np.ndim(value):
+        return _shared(value.tobytes(), value.dtype.str, value.shape)
+    plain = value.item()
+    return None if isinstance(plain, float) and math.isnan(plain) else plain
+
+
+@lru_cache(4096)
+def _shared(data: bytes, code: str, shape: tuple[int, ...]) -> Any:
+    """Nested tuples of an array; rows of one camera state the same ones, and hold one copy."""
+    array = np.frombuffer(data, code).reshape(shape)
+    nothing = np.isnan(array) if array.dtype.kind == "f" else array == -1
+    return None if array.dtype.kind in "fi" and nothing.all() else _tuples(array.tolist())
 
 
 def _tuples(value: Any) -> Any:
