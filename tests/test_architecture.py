@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1] / "isptools"
 BELOW_BUILD = {
     "frame": set(),
     "shipped": set(),
+    "children": set(),
     "manifest": {"shipped"},
     "raw": {"frame"},
     "develop": {"frame", "raw"},  # raw runs LibRaw's own demosaicking, see docs/decisions
@@ -25,7 +26,7 @@ MAY_SEE = BELOW_BUILD | {
     "own": {*BELOW_BUILD, "build"},
     "get": {"manifest", "shipped"},
     "report": {"shards", "measure"},
-    "train": {"shards", "measure", "frame"},
+    "train": {"shards", "measure", "frame", "children"},
 }
 MAY_SEE |= {"cli": set(MAY_SEE)}
 OWNERS = {

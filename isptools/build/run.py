@@ -12,6 +12,7 @@ from isptools.build.journal import Made
 from isptools.build.pairs import make_pairs
 from isptools.build.plan import Unit
 from isptools.build.unit import Work, make
+from isptools.children import safe_path
 
 
 def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
@@ -43,7 +44,8 @@ def _made(unit: Unit, work: Work) -> Made:
 def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:
     work = _anywhere(work)
     try:
-        yield from workers(delayed(_made)(unit, work) for unit in units)
+        with safe_path():
+            yield from workers(delayed(_made)(unit, work) for unit in units)
     except TerminatedWorkerError:
         raise BuildError(
             "a worker process was killed, most likely because memory ran out; run the same "

@@ -15,6 +15,7 @@ from isptools.build.alike import bits_of, fingerprint, grouped
 from isptools.build.layout import sharpest
 from isptools.build.source import RAW
 from isptools.build.splits import by_hash
+from isptools.children import safe_path
 from isptools.manifest import Entry, Split
 from isptools.own.kinds import Kind, Shot
 from isptools.own.look import Seen
@@ -66,9 +67,10 @@ def table(
     place = root.absolute()  # loky's workers may have been started in another folder
     todo = (delayed(_read)(place / path, path in truths) for path in paths)
     known: dict[str, _Read] = {}
-    for path, read in zip(paths, Parallel(jobs, return_as="generator")(todo), strict=True):
-        progress(len(known), len(paths))
-        known[path] = read
+    with safe_path():
+        for path, read in zip(paths, Parallel(jobs, return_as="generator")(todo), strict=True):
+            progress(len(known), len(paths))
+            known[path] = read
     progress(len(paths), len(paths))
     bad = [shot.truth for shot in shots if known[shot.truth.path].wrong]
     shots = [shot for shot in shots if shot.truth not in bad]

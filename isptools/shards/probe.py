@@ -10,7 +10,7 @@ import hdf5plugin  # noqa: F401 - registers the decompression filter with HDF5
 
 def survives(path: Path) -> bool:
     """Whether every number of the file can be read without an error or a crash."""
-    command = [sys.executable, "-m", "isptools.shards.probe", str(path)]
+    command = [sys.executable, "-P", "-m", "isptools.shards.probe", str(path)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
+from isptools.children import safe_path
 from isptools.train.data import Batch, Cuts, Turn, arranged
 
 SHARED = Path("/dev/shm")  # where shared memory lies on Linux
@@ -93,7 +94,9 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
         num_workers=feed.workers, collate_fn=_as_it_is,
         prefetch_factor=AHEAD if feed.workers else None,
     )  # fmt: skip
-    for slot, facts, turns, wrong in fetched:
+    with safe_path():
+        reading = iter(fetched)
+    for slot, facts, turns, wrong in reading:
         if wrong:
             raise ValueError(wrong)
         batch = {name: x[slot] for name, x in slots.pixels.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.fabric import Fabric
 
+from isptools.children import safe_path
 from isptools.train.checkpoint import TrainError
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -45,5 +46,6 @@ def launched(place: Place, precision: str) -> Any:
         except Exception as error:  # Lightning has types of its own for a device that is not there
             said = " ".join(str(error).split())[:150]
             raise TrainError(f"--device {place.device}: can't be used here ({said})") from None
-        fabric.launch()
+        with safe_path():
+            fabric.launch()
     return fabric
