@@ -26,6 +26,7 @@ EXIF_NAMES = {
 EXIF_IFD, PHOTOMETRIC, SUBFILE, DNG_VERSION = 34665, 262, 254, 50706
 RAW_PHOTOMETRICS = {32803, 34892}  # color filter array, LinearRaw
 RATIONALS = {5, 10}
+MOST = 64  # directories of one file; cameras write up to a dozen
 _one_at_a_time = threading.Lock()
 
 
@@ -52,7 +53,7 @@ def read_tags(file: BinaryIO) -> Tags | None:
     """
     try:
         with _quiet_tifffile(), tifffile.TiffFile(file) as tiff:
-            directories = [_values(page) for page in _pages(tiff.pages)]
+            directories = [_values(page) for page in _pages(tiff.pages, set())]
     except Exception:  # tifffile raises a dozen types on a damaged directory
         return None
     if not directories:
@@ -74,11 +75,18 @@ def _quiet_tifffile() -> Iterator[None]:
             logger.disabled = before
 
 
-def _pages(pages: Any) -> Iterator[Any]:
-    for page in pages or ():
-        if isinstance(page, tifffile.TiffPage):
-            yield page
-            yield from _pages(page.pages)
+def _pages(pages: Any, seen: set[int]) -> Iterator[Any]:
+    """Directories in the order of the file, the first MOST; a chain ends where it meets itself."""
+    for index in range(MOST):
+        try:
+            page = pages[index] if pages else None
+        except IndexError:
+            return
+        if not isinstance(page, tifffile.TiffPage) or page.offset in seen or len(seen) >= MOST:
+            return
+        seen.add(page.offset)
+        yield page
+        yield from _pages(page.pages, seen)
 
 
 def _values(page: Any) -> dict[int, Any]:
