@@ -133,6 +133,8 @@ class DataSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rotated: tuple[str, ...] = ()  # "Make Model" of sensors at 45 degrees, which have no grid here
     sensor: Sensor | None = None  # of mosaics that are no camera raws
     unpaired: tuple[Unpaired, ...] = ()  # beside the rules
+    # what the authors' exposure ratio counts: time, ISO and aperture, or time alone
+    ratio: Literal["light", "time"] = "light"
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -281,16 +283,6 @@ def excluded(data_set: DataSet, names: Iterable[str]) -> dict[str, Exclusion]:
             raise ValueError(f"{data_set.name} has no exclusion list {name!r}; it has: {known}")
         dropped.update(dict.fromkeys(lists[name].scenes, lists[name]))
     return dropped
-
-
-def ratio(input_s: float, truth_s: float, max_ratio: float) -> float:
-    """How much longer the truth was exposed than the input, at most `max_ratio` (as SID does).
-
-    Both in seconds; ValueError if one of them is not positive.
-    """
-    if not (input_s > 0 and truth_s > 0):
-        raise ValueError(f"exposure times must be positive: input {input_s} s, truth {truth_s} s")
-    return min(truth_s / input_s, max_ratio)
 
 
 def _scene(entries: list[Entry], protocol: Protocol, val: Validation, data_set: str) -> Scene:

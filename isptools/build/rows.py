@@ -6,7 +6,7 @@ from isptools.build.plan import File
 from isptools.burst import Fused
 from isptools.develop.noise import Noise
 from isptools.frame import Frame
-from isptools.manifest import ratio
+from isptools.measure.exposure import Law, Shot, ratio
 from isptools.shards.schema import FusionRow, InputRow, TruthRow
 
 
@@ -20,10 +20,10 @@ class Read:
     fused: Fused | None = None  # where its pixels come from a burst
 
 
-def input_row(read: Read, noise: Noise, truth: Read, limit: float) -> InputRow:
+def input_row(read: Read, noise: Noise, truth: Read, law: Law, limit: float) -> InputRow:
     """The facts of an input; its row numbers of the truths are still to be set."""
     capture = read.frame.capture
-    exposure_ratio, origin = _ratio(read, truth, limit)
+    exposure_ratio, origin = _ratio(read, truth, law, limit)
     return InputRow(
         key=read.file.key,
         scene=read.file.entry.scene,
@@ -94,11 +94,18 @@ def fusion_row(key: str, fused: Fused) -> FusionRow:
     )
 
 
-def _ratio(read: Read, truth: Read, limit: float) -> tuple[float | None, str]:
+def _ratio(read: Read, truth: Read, law: Law, limit: float) -> tuple[float | None, str]:
     """From the nominal exposures of the manifest, else from those the two files state."""
-    nominal = (read.file.entry.exposure_s, truth.file.entry.exposure_s)
-    stated = (read.frame.capture.exposure_s, truth.frame.capture.exposure_s)
-    for (short, long), origin in ((nominal, "manifest"), (stated, "exif")):
-        if short and long and short > 0 and long > 0:
-            return ratio(short, long, limit), origin
+    for origin in ("manifest", "exif"):
+        found = ratio(_shot(read, origin), _shot(truth, origin), law)
+        if found is not None:
+            return min(found, limit), origin
     return None, ""
+
+
+def _shot(read: Read, origin: str) -> Shot:
+    """Time from one place; ISO from the manifest where it states one, aperture from the file."""
+    entry, capture = read.file.entry, read.frame.capture
+    if origin == "manifest":
+        return Shot(entry.exposure_s, entry.iso or capture.iso, capture.aperture)
+    return Shot(capture.exposure_s, capture.iso, capture.aperture)

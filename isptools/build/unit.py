@@ -127,7 +127,7 @@ def _task(shard: write.Writer, task: Task, unit: Unit, work: Work) -> Iterator[L
                 yield _line(task.truth, unit, refusal)
                 yield from _drop(task, unit, refusal.reason, refusal.detail)
                 return
-        _input(shard, read, truth, number, work.recipe)
+        _input(shard, read, truth, number, work)
 
 
 def _merged(task: Task, truth: Read, unit: Unit, work: Work) -> tuple[Read, list[Line]]:
@@ -218,9 +218,10 @@ def _prepared(frame: Frame, recipe: Recipe) -> Frame:
         raise Refusal("unsupported", one_line(error)) from None
 
 
-def _input(shard: write.Writer, read: Read, truth: Read, number: int, recipe: Recipe) -> None:
+def _input(shard: write.Writer, read: Read, truth: Read, number: int, work: Work) -> None:
     frame = read.frame
-    row = input_row(read, noise_of(frame), truth, recipe.max_ratio)
+    law, limit = work.data_set.ratio, work.recipe.max_ratio
+    row = input_row(read, noise_of(frame), truth, law, limit)
     pointers = dict.fromkeys(shard.spec.pictures, number)
     shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)  # type: ignore[arg-type] # only integers
 
