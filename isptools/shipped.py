@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+DISTRIBUTION = "isptools-raw"  # what pip calls it; `isptools` on PyPI is another project
 HERE = Path(__file__).parent
 
 

@@ -20,6 +20,7 @@ from isptools.build.warm import warm
 from isptools.manifest import Manifest, Split
 from isptools.recipe import Recipe
 from isptools.shards import write
+from isptools.shipped import DISTRIBUTION
 
 __all__ = ["BuildError", "Options", "Summary", "build"]
 
@@ -149,6 +150,6 @@ def _settled(recipe: Recipe, pictures: Path | None) -> Recipe:
 
 def versions() -> dict[str, str]:
     """What can't be the same everywhere and may change bytes: it is stamped into every shard."""
-    names = ("isptools", "numba", "numpy", "opencv-contrib-python-headless", "pillow", "rawpy")
-    own = {name: version(name) for name in names}
+    names = ("numba", "numpy", "opencv-contrib-python-headless", "pillow", "rawpy")
+    own = {"isptools": version(DISTRIBUTION), **{name: version(name) for name in names}}
     return {**own, "libraw": raw.libraw_version(), **write.versions()}

@@ -4,6 +4,8 @@ from importlib import import_module
 
 import click
 
+from isptools.shipped import DISTRIBUTION
+
 COMMANDS = {
     "align": "Align two pictures of one scene and judge the pair.",
     "bad-pixels": "Find hot and dead pixels of a camera.",
@@ -46,6 +48,6 @@ class Lazy(click.Group):
 
 
 @click.command(cls=Lazy)
-@click.version_option(package_name="isptools")
+@click.version_option(package_name=DISTRIBUTION, prog_name="isptools")
 def main() -> None:
     """Turn raw photographs into verified training shards for learned image signal processors."""

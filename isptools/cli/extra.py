@@ -10,5 +10,5 @@ def expect_train() -> None:
     missing = [name for name in ("torch", "lightning") if find_spec(name) is None]
     if missing:
         raise click.ClickException(
-            f"this needs {' and '.join(missing)}: pip install 'isptools[train]'"
+            f"this needs {' and '.join(missing)}: in isptools' own folder, pip install '.[train]'"
         )

@@ -69,7 +69,8 @@ def _runtime() -> Any:
         import onnxruntime  # noqa: PLC0415 - an extra of its own
         import onnxscript  # noqa: F401, PLC0415 - torch's exporter needs it
     except ImportError as error:
-        raise TrainError(f"this needs {error.name}: pip install 'isptools[onnx]'") from None
+        how = "in isptools' own folder, pip install '.[onnx]'"
+        raise TrainError(f"this needs {error.name}: {how}") from None
     return onnxruntime
 
 
