@@ -2,6 +2,7 @@
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
 #   make train  a tiny network from those shards, scored, and used
 #   make test   linters, types and all tests
+#   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ OUT ?= demo
 # what is installed beside the builder: the trainer with PyTorch; `make demo EXTRAS=` leaves it out
 EXTRAS ?= train
 
-.PHONY: demo train test clean
+.PHONY: demo train test fingerprint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -27,6 +28,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+fingerprint: $(VENV)/.installed
+	$(BIN)/python benchmarks/fingerprint.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'

@@ -126,10 +126,11 @@ def _provenance(file: Path, opened: "Shards") -> Lines:
     import json
 
     from isptools.shards.contents import contents
+    from isptools.shards.made import made_by
 
     table = opened.tables[0]
     attrs = table.attrs
-    recipe = json.loads(attrs["recipe"])
+    recipe = made_by(attrs)
     yield "shard", f"{file} ({file.stat().st_size / 1e6:.1f} MB, format {attrs['format']})"
     if attrs["sample"]:
         yield "sample", "made from code, not from photographs"
@@ -138,7 +139,7 @@ def _provenance(file: Path, opened: "Shards") -> Lines:
     yield "licence", attrs["licence"]
     yield "redistribution", attrs["redistribution"]
     yield "citation", attrs["citation"].strip()
-    yield "recipe", f"{recipe['name']}: {recipe['title']}"
+    yield "recipe", f"{recipe.name}: {recipe.title}"
     yield "  sha256", attrs["recipe_sha256"]
     for part, steps in json.loads(attrs["steps"]).items():
         yield f"  {part}", "\n".join(_step(step) for step in steps) or "nothing"

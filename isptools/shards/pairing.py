@@ -1,6 +1,5 @@
 """Look at every input beside its truths, and name the wrong pairs."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.shards import agree
+from isptools.shards.made import made_by
 from isptools.shards.read import Table, normalized
 from isptools.shards.schema import InputRow, decode
 
@@ -116,7 +116,7 @@ def _verdict(doubt: Doubt, other: float, key: str) -> Told | None:
 
 def _shaken(table: Table) -> bool:
     """All frames of a burst point at one truth, which lies as one of them does."""
-    return bool(json.loads(table.attrs["recipe"]).get("input") == "burst")
+    return made_by(table.attrs).shaken
 
 
 def _too_dark(row: InputRow, name: str) -> str:

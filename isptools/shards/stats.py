@@ -1,6 +1,5 @@
 """What a folder of shards holds, in numbers: counts, light, noise, truths, colors, splits."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ import numpy as np
 from isptools import patches
 from isptools.shards.balance import Compared, balance
 from isptools.shards.histogram import Bin, bins
+from isptools.shards.made import made_by
 from isptools.shards.read import Shards, Table, normalized
 from isptools.shards.schema import InputRow
 from isptools.shards.spread import Spread, spread
@@ -183,7 +183,7 @@ def _truth(walk: _Walk, shards: Shards, index: int, table: Table, name: str) -> 
 def _strips(table: Table, every: int) -> Iterator[patches.Window]:
     """Windows as wide as the frame and as high as a tile."""
     height, width = table.shape
-    tile = int(json.loads(table.attrs["recipe"]).get("tile", height))
+    tile = made_by(table.attrs).tile or height
     step = -(-tile // every) * every
     for top in range(0, height, step):
         yield top, 0, min(step, height - top), width
@@ -196,7 +196,7 @@ def _told(shards: Shards, walk: _Walk) -> Stats:
     return Stats(
         data_set=attrs["data_set"], title=attrs["title"], licence=attrs["licence"],
         redistribution=attrs["redistribution"], sample=bool(attrs["sample"]),
-        recipes=tuple(sorted({json.loads(t.attrs["recipe"])["name"] for t in shards.tables})),
+        recipes=tuple(sorted({made_by(t.attrs).name for t in shards.tables})),
         counts=tuple(_counts(shards)),
         frames=_named(frames), cameras=_named(Counter(map(_camera, rows))),
         iso=bins([row.iso for row in rows], 100),

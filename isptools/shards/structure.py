@@ -1,6 +1,5 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
-import json
 from collections.abc import Iterator
 from dataclasses import fields
 from hashlib import sha256
@@ -10,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from isptools.shards.made import Kept, made_by
 from isptools.shards.read import Table
 from isptools.shards.schema import (
     FORMAT,
@@ -118,22 +118,21 @@ def _recipe(file: h5py.File) -> Iterator[str]:
     if sha256(text.encode()).hexdigest() != file.attrs["recipe_sha256"]:
         yield "recipe_sha256 is not that of the recipe inside"
     try:
-        recipe = json.loads(text)
-    except ValueError:
-        yield "the recipe inside is no JSON"
+        recipe = made_by(file.attrs)
+    except ValueError as error:
+        yield str(error)
         return
     for name in PICTURES:
-        truth = recipe.get(name)
-        if bool(truth) != (name in file):
-            yield f"{name} is {'kept' if truth else 'not kept'} by the recipe inside"
-        elif truth:
-            yield from _truth(file[name], truth, name)
-    fused = recipe.get("truth") == "fused"
-    if fused != ("weight" in file):
-        yield f"weight is {'asked for' if fused else 'not asked for'} by the recipe inside"
+        kept = recipe.pictures.get(name)
+        if bool(kept) != (name in file):
+            yield f"{name} is {'kept' if kept else 'not kept'} by the recipe inside"
+        elif kept:
+            yield from _truth(file[name], kept, name)
+    if recipe.fused != ("weight" in file):
+        yield f"weight is {'asked for' if recipe.fused else 'not asked for'} by the recipe inside"
 
 
-def _truth(dataset: Any, truth: dict[str, Any], name: str) -> Iterator[str]:
+def _truth(dataset: Any, kept: Kept, name: str) -> Iterator[str]:
     here = {
         "at": dataset.attrs["space"],
         "dtype": dataset.dtype.name,
@@ -141,8 +140,8 @@ def _truth(dataset: Any, truth: dict[str, Any], name: str) -> Iterator[str]:
         "source": dataset.attrs["source"],
     }
     for fact, value in here.items():
-        if value != truth[fact]:
-            yield f"{name}: {fact} is {value}, its recipe says {truth[fact]}"
+        if value != getattr(kept, fact):
+            yield f"{name}: {fact} is {value}, its recipe says {getattr(kept, fact)}"
 
 
 def tables(table: Table) -> Iterator[Wrong]:

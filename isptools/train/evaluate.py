@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from isptools import measure, shards
 from isptools.frame import Capture
 from isptools.measure.msr import BORDER
+from isptools.shards.made import made_by
 from isptools.shards.schema import InputRow
 from isptools.train import data
 from isptools.train.infer import Mosaic, develop
@@ -141,7 +142,7 @@ def protocol(source: shards.Shards, split: str) -> dict[str, Any]:
         "recipe_sha256": str(attrs["recipe_sha256"]),
         "split": split,
         "pairs": len(source),
-        "exclusions": json.loads(str(attrs["recipe"])).get("exclude", []),
+        "exclusions": made_by(attrs).exclude,
         "orientation": "as on the sensor",
         **of(source).stated,
     }

@@ -12,7 +12,7 @@ from isptools.shards import write
 from isptools.shards.schema import InputRow, Picture, Spec, TruthRow
 
 XTRANS = "RBGBRGGGRGGBGGBGGRBRGBRGGGBGGRGGRGGB"
-RECIPE = '{"name":"made"}'
+RECIPE = '{"name":"made","title":"Made"}'
 
 
 def capture(cfa: str = "RGGB") -> Capture:

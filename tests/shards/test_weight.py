@@ -17,7 +17,7 @@ from isptools.shards.schema import FusionRow
 from tests.shards.made import capture, input_row, mosaic, shard, spec, truth, truth_row
 
 RECIPE = json.dumps({
-    "name": "made", "truth": "fused",
+    "name": "made", "title": "Made", "truth": "fused",
     "restoration": {"at": "xyz", "dtype": "uint16", "full_scale": 1.25, "source": "develop"},
     "enhancement": {"at": "srgb", "dtype": "uint8", "full_scale": 1.0, "source": "develop"},
 })  # fmt: skip
