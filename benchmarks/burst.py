@@ -73,10 +73,11 @@ def bursts(options):
 def miniature():
     """The bursts of `isptools sample hdrplus` and their clean scenes."""
     from benchmarks.scenes import Burst
-    from isptools import raw, sample
+    from isptools import raw
+    from isptools.datasets import miniature
 
     with tempfile.TemporaryDirectory() as folder:
-        sample.write("hdrplus", Path(folder))
+        miniature("hdrplus", Path(folder))
         for truth in sorted(Path(folder).glob("bursts/*/clean.npz")):
             known = np.load(truth)
             paths = sorted(truth.parent.glob("payload_N*.dng"))

@@ -24,13 +24,13 @@ from skimage.registration import phase_cross_correlation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from isptools import patches
+from isptools.datasets import miniature
 from isptools.pair import plane, warp
 from isptools.pair.accept import Search, accept
 from isptools.pair.align import align
 from isptools.pair.light import gray
 from isptools.pair.warp import Choice
-from isptools.sample import pairs as sample_pairs
-from isptools.sample import scenes
+from isptools.synth import scenes, views
 
 DATA = Path(os.environ.get("ISPTOOLS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LARGE = (
@@ -365,7 +365,7 @@ def local(photographs, width):
         )
 
 
-def miniature():
+def own_miniature():
     """The miniature of DPED's photographs: the mapping is known to its code."""
     print(
         "\n### The miniature: residual shift of kept 100 x 100 patches outside of its other depth\n"
@@ -374,14 +374,14 @@ def miniature():
         "| pair | verdict | kept | refused | truth: median px | 95 % |\n|---|---|---|---|---|---|"
     )
     with tempfile.TemporaryDirectory() as folder:
-        sample_pairs.write("dped-originals", Path(folder))
+        miniature("dped-originals", Path(folder))
         truth = json.loads((Path(folder) / "truth.json").read_text())
         for name, facts in truth.items():
             phone, dslr = (
                 load(Path(folder) / name),
                 load(Path(folder) / name.replace("/phone/", "/canon/")),
             )
-            view, found = sample_pairs.View(**facts), align(phone, dslr)
+            view, found = views.View(**facts), align(phone, dslr)
             on = warp.canvas(found.mapping, phone.shape, dslr.shape, Choice())
             pair = warp.warp(phone, dslr, found.mapping, on)
             places = [window[:2] for window in patches.grid(pair.phone.shape[:2], 100, 1)]

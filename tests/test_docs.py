@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from isptools import sample
 from isptools.cli import main
+from isptools.datasets import miniature
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,7 +32,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("docs")
     made = CliRunner().invoke(main, ["build", "sid", "--sample", "--out", str(folder / "demo")])
     assert made.exit_code == 0, made.output
-    raw = sample.write("sid", folder / "photos")[0]
+    raw = miniature("sid", folder / "photos")[0]
     raw.rename(folder / "IMG_0001.ARW")
     return folder
 

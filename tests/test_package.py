@@ -29,8 +29,8 @@ def test_the_wheel_runs_without_the_checkout(tmp_path):
     assert "isptools/py.typed" in names
     assert not [name for name in names if "tests" in name or name.endswith((".pyc", ".h5"))]
     code = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r})\n"
-    code += "import isptools, isptools.recipe as r, isptools.manifest as m\n"
-    code += "print(isptools.__file__, r.Recipe.load('sid').name, len(m.load('sid').entries))"
+    code += "import isptools, isptools.recipe as r, isptools.datasets.card as m\n"
+    code += "print(isptools.__file__, r.Recipe.load('sid').name, len(m.load('sid').files))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )

@@ -9,22 +9,24 @@ from collections import Counter
 from pathlib import Path
 
 import cv2
-import msgspec
 import numpy as np
 import pytest
 import rawpy
 import tifffile
 from PIL import Image, ImageCms
 
-from isptools import manifest, raw, sample, shards
-from isptools.build import BuildError, Options, build
-from isptools.build.layout_fivek import listed
+from isptools import raw, shards
+from isptools.build import BuildError, build
 from isptools.build.lineup import shifts_between
+from isptools.datasets import card as cards
+from isptools.datasets import miniature
+from isptools.datasets.fivek import icc_profile
 from isptools.develop import profile
 from isptools.develop.chain import develop
-from isptools.recipe import Recipe, Scenes
-from isptools.sample.fivek import icc_profile
+from isptools.recipe import Recipe
 from isptools.shards.check import check
+from tests import recipes
+from tests.recipes import changed, listed
 
 RECIPES = ("fivek", "fivek-invisp", "fivek-cross", "fivek-libraw")
 COUNTS = {
@@ -43,8 +45,8 @@ STRAIGHTENED, CUT, SPACED = "a0929-_DSC3185", "a4459-_DGW0329", "a1379-_DSC5348 
 
 
 @pytest.fixture(scope="module")
-def index() -> tuple[manifest.Known, ...]:
-    return manifest.load("fivek").known
+def index() -> tuple[cards.SceneRow, ...]:
+    return cards.load("fivek").scenes
 
 
 def test_the_index_has_5000_photographs_of_35_cameras(index):
@@ -61,7 +63,7 @@ def test_licences_and_lists(index):
     assert Counter(row.licence for row in d700) == {"Adobe": 503, "AdobeMIT": 87}
     assert Counter(row.lists for row in d700) == {"invisp:train": 414, "invisp:test": 73, "": 103}
     assert not any(row.lists for row in index if row.camera != "Nikon D700")
-    assert manifest.load("fivek").data_set.redistribution == "forbidden"
+    assert cards.load("fivek").redistribution == "forbidden"
 
 
 @pytest.fixture(scope="module")
@@ -90,49 +92,43 @@ def names_only(index, tmp_path_factory) -> Path:
     ],
 )
 def test_recipes_choose_what_they_promise(name, splits, cameras, names_only, index):
-    entries, lines = listed(manifest.load("fivek"), Recipe.load(name), names_only)
-    assert not lines
+    listing = listed(name, names_only)
+    assert not listing.lines
     camera = {row.scene: row.camera for row in index}
-    truths = [entry for entry in entries if entry.role == "truth"]
-    inputs = [entry for entry in entries if entry.role == "input"]
-    assert [entry.path for entry in truths] == [entry.path for entry in inputs]
-    assert [entry.split for entry in truths] == [entry.split for entry in inputs]
-    found = Counter(entry.split for entry in truths)
+    for scene in listing.scenes:  # its raw is input and, developed, truth
+        assert [one.path for one in scene.shot.inputs] == [scene.shot.truth.path]
+    found = Counter(scene.split for scene in listing.scenes)
     assert tuple(found[split] for split in ("train", "val", "test")) == splits
-    assert Counter(camera[entry.scene] for entry in truths) == cameras
+    assert Counter(camera[scene.name] for scene in listing.scenes) == cameras
 
 
 def test_shares_are_by_hash_alone(names_only):
     """The first 136 of the 590 names in the order of their sha256 are for testing."""
-    entries, _ = listed(manifest.load("fivek"), Recipe.load("fivek"), names_only)
-    split = {entry.scene: entry.split for entry in entries}
+    split = {scene.name: scene.split for scene in listed("fivek", names_only).scenes}
     ordered = sorted(split, key=lambda name: hashlib.sha256(name.encode()).digest())
     assert {name for name in split if split[name] == "test"} == set(ordered[:136])
-    libraw, _ = listed(manifest.load("fivek"), Recipe.load("fivek-libraw"), names_only)
-    invisp, _ = listed(manifest.load("fivek"), Recipe.load("fivek-invisp"), names_only)
-    test = [{e.scene for e in entries if e.split == "test"} for entries in (libraw, invisp)]
+    both = [listed(name, names_only).scenes for name in ("fivek-libraw", "fivek-invisp")]
+    test = [{one.name for one in scenes if one.split == "test"} for scenes in both]
     assert test[0] == test[1]
 
 
 def test_rotated_sensors_are_refused_by_reason(names_only):
-    recipe = msgspec.structs.replace(Recipe.load("fivek"), scenes=Scenes(shares=(8, 1, 1)))
-    entries, lines = listed(manifest.load("fivek"), recipe, names_only)
+    listing = listed(changed("fivek", cameras=(), shares=(8, 1, 1)), names_only)
+    lines = listing.lines
     assert Counter(line.reason for line in lines) == {"rotated-sensor": 42}
     assert "a0009-kme_372" in {line.scene for line in lines}
-    assert len({entry.scene for entry in entries}) == 5000 - 42
+    assert len({scene.name for scene in listing.scenes}) == 5000 - 42
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("miniature")
-    sample.write("fivek", out)
+    miniature("fivek", out)
     return out
 
 
-def made(recipe: str | Recipe, source: Path, out: Path, **options):
-    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
-    found = sample.manifest("fivek", manifest.load("fivek"))
-    return build(recipe, source, out, Options(manifest=found, **options))
+def made(recipe: str | Recipe, source: Path, out: Path, **how):
+    return recipes.made(recipe, source, out, small=True, **how)
 
 
 def ledger(out: Path) -> dict[str, tuple[str, str, float | None]]:
@@ -160,7 +156,7 @@ def test_the_miniature_has_the_data_sets_names(root, index, tmp_path):
         folder = path.relative_to(root).parent.as_posix()
         assert folder == PHOTOS or re.fullmatch("tiff16_[a-e]", folder)
     assert len(list(root.glob("tiff16_?/a0002-dgw_005.tif"))) == 5
-    sample.write("fivek", tmp_path)
+    miniature("fivek", tmp_path)
     for path in root.rglob("*.*"):
         assert path.read_bytes() == (tmp_path / path.relative_to(root)).read_bytes()
 
@@ -203,7 +199,7 @@ def test_truths_are_the_experts_and_the_raw_itself(name, root, built):
         found = row.enhancement.transpose(1, 2, 0)[top : top + high, left : left + wide]
         assert np.abs(found - laid).max() < 0.51 / 255
         assert (row.enhancement[:, 0] == row.enhancement[:, top]).all()  # the border repeats
-        xyz = develop(frame, Recipe.load(name).develop).pixels.transpose(2, 0, 1)
+        xyz = develop(frame, Recipe.load(name).truth.steps).pixels.transpose(2, 0, 1)
         np.testing.assert_allclose(row.restoration, np.clip(xyz, 0, 1.25), atol=2e-5)
         light = (frame.pixels - frame.capture.black[0]) / (
             frame.capture.white - frame.capture.black[0]
@@ -247,8 +243,7 @@ def test_single_files_and_other_cameras(root, tmp_path):
     flat = tmp_path / "flat"
     shutil.copytree(root / PHOTOS, flat / "dng")
     shutil.copytree(root / "tiff16_c", flat / "tiff16_c")
-    scenes = Scenes(cameras=("Nikon D70", "Fujifilm S2Pro"))
-    recipe = msgspec.structs.replace(Recipe.load("fivek"), scenes=scenes)
+    recipe = changed("fivek", cameras=("Nikon D70", "Fujifilm S2Pro"), shares=(1, 0, 0))
     made(recipe, flat, tmp_path / "out")
     assert not check(tmp_path / "out")
     ((row, facts),) = rows(tmp_path / "out")
@@ -267,9 +262,7 @@ def test_what_is_not_there_or_not_known_is_told(root, tmp_path):
     shutil.copy(root / PHOTOS / "a0024-_DSC8932.dng", part / "dng/a9999-mine.dng")
     (part / "fivek_dataset/dng").mkdir(parents=True)
     shutil.copy(root / PHOTOS / "a0035-dgw_048.dng", part / "fivek_dataset/dng")
-    scenes = msgspec.structs.replace(Recipe.load("fivek").scenes, expert="e")
-    summary = made(msgspec.structs.replace(Recipe.load("fivek"), scenes=scenes), part,
-                   tmp_path / "out")  # fmt: skip
+    summary = made(changed("fivek", expert="e"), part, tmp_path / "out")
     assert sum(shard.rows for shard in summary.shards) == 1
     told = ledger(tmp_path / "out")
     assert told["a0024-_DSC8932"][:2] == ("refused", "final-missing")
@@ -279,24 +272,32 @@ def test_what_is_not_there_or_not_known_is_told(root, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scenes", "message"),
+    ("words", "message"),
     [
-        (Scenes(cameras=("Nikon D7",)), "the index has no camera 'Nikon D7'; it has: Canon"),
-        (Scenes(published="invsip"), "the index has no list 'invsip'"),
+        ({"cameras": ("Nikon D7",)}, "the index has no camera 'Nikon D7'; it has: Canon"),
+        ({"published": "invsip"}, "the index has no list 'invsip'"),
     ],
 )
-def test_a_wrong_choice_is_one_line(scenes, message, root, tmp_path):
+def test_a_wrong_choice_is_one_line(words, message, root, tmp_path):
     with pytest.raises(BuildError, match=message) as caught:
-        made(msgspec.structs.replace(Recipe.load("fivek"), scenes=scenes), root, tmp_path)
+        made(changed("fivek", **words), root, tmp_path)
     assert "\n" not in str(caught.value)
     with pytest.raises(BuildError, match="is not in"):
         made("fivek", tmp_path, tmp_path / "none")
 
 
-def test_only_indexed_data_sets_take_scenes(tmp_path):
-    recipe = msgspec.structs.replace(Recipe.load("sid"), scenes=Scenes())
-    with pytest.raises(BuildError, match=r"sid is not divided by \[scenes\]"):
-        build(recipe, tmp_path, tmp_path / "out")
+@pytest.mark.parametrize(
+    ("recipe", "words", "message"),
+    [
+        ("sid", {"shares": (1, 0, 0)}, "sid: Object contains unknown field `shares` - at `source`"),
+        ("fivek", {"pairs": "first"}, "fivek: Object contains unknown field `pairs`"),
+        ("fivek", {"expert": "f"}, "fivek: Invalid enum value 'f' - at `source.expert`"),
+        ("fivek", {"shares": (0, 0, 0)}, "must not all be 0"),
+    ],
+)
+def test_a_word_that_does_nothing_is_refused_with_its_path(recipe, words, message, tmp_path):
+    with pytest.raises(BuildError, match=message):
+        build(changed(recipe, **words), tmp_path, tmp_path / "out")
 
 
 def test_real_experts_pictures(shared_data):

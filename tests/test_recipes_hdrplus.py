@@ -10,10 +10,11 @@ import pytest
 import rawpy
 from PIL import Image
 
-from isptools import manifest, raw, sample, shards
+from isptools import raw, shards
 from isptools.build import BuildError, Options, build
 from isptools.burst import Options as How
 from isptools.burst import fuse
+from isptools.datasets import miniature
 from isptools.develop.chain import develop
 from isptools.recipe import Recipe
 from isptools.shards.check import check
@@ -24,13 +25,12 @@ UNTAGGED, ZOOMED = "IMG_20160301_120000_777", "m003_19700101_000012_001"
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("hdrplus")
-    sample.write("hdrplus", out)
+    miniature("hdrplus", out)
     return out
 
 
 def made(name: str, source: Path, out: Path, **options):
-    found = manifest.load(Recipe.load(name).manifest)
-    return build(Recipe.load(name), source, out, Options(manifest=found, **options))
+    return build(Recipe.load(name), source, out, Options(**options))
 
 
 def ledger(out: Path) -> list[dict]:
@@ -59,7 +59,7 @@ def test_the_miniature_has_the_buckets_layout(bucket, tmp_path):
         frames = sorted((bucket / "bursts" / name).glob("payload_N*.dng"))
         assert 2 <= len(frames) <= 10
         assert int((result / "reference_frame.txt").read_text()) < len(frames)
-    sample.write("hdrplus", tmp_path)
+    miniature("hdrplus", tmp_path)
     for path in bucket.rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (tmp_path / path.relative_to(bucket)).read_bytes(), path
@@ -165,7 +165,7 @@ def test_finals_of_another_size_are_refused(bucket, tmp_path):
 
 def test_truths_are_what_libraw_makes_of_merged(bucket, published):
     """Restoration: the published raw through rawpy, with its gain map applied by numpy."""
-    steps = Recipe.load("hdrplus").develop[:-1]
+    steps = Recipe.load("hdrplus").truth.steps[:-1]
     for split in ("train", "test"):
         found = shards.open(published, split)
         for i in range(len(found)):

@@ -9,13 +9,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from isptools import manifest, sample, shards
+from isptools import datasets, shards
 from isptools.build import BuildError, Options, build
-from isptools.build.layout_msr import listed
+from isptools.datasets import card as cards
+from isptools.datasets import miniature, msr
 from isptools.recipe import Recipe
-from isptools.sample import msr
 from isptools.shards.check import check
 from tests import twice
+from tests.recipes import changed, listed
 
 NOISY = "Dataset_LINEAR_with_noise/bayer_panasonic"
 CANON = "Dataset_LINEAR_with_noise/bayer_canon"
@@ -26,7 +27,7 @@ PARTS = {"msr": NOISY, "msr-canon": CANON, "msr-clean": NOISY.replace("with", "w
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("msr")
-    sample.write("msr", out)
+    miniature("msr", out)
     return out
 
 
@@ -48,7 +49,7 @@ def deep(path: Path):
 
 
 def test_the_manifest_states_what_was_published():
-    data_set = manifest.load("msr").data_set
+    data_set = cards.load("msr")
     counts = {rule.name: rule.pairs for rule in data_set.rules}
     assert counts == {"panasonic": 500, "canon": 57, "panasonic-clean": 500, "canon-clean": 57}
     assert data_set.redistribution == "forbidden"
@@ -65,13 +66,13 @@ def test_the_published_counts_of_the_lists(tmp_path):
     for name, ids in (("train", range(270)), ("validation", range(270, 300)),
                       ("test", range(300, 500))):  # fmt: skip
         (folder / f"{name}.txt").write_text("".join(f"{one}\r\n" for one in ids))
-    entries, lines = listed(manifest.load("msr").data_set, Recipe.load("msr"), tmp_path)
-    scenes = [entry.split for entry in entries if entry.role == "truth"]
+    found = listed("msr", tmp_path)
+    scenes = [scene.split for scene in found.scenes]
     assert [scenes.count(split) for split in ("train", "val", "test")] == [270, 30, 200]
-    assert len(entries) == 1000
-    assert not lines  # exactly what was published
+    assert all(len(scene.shot.inputs) == 1 for scene in found.scenes)
+    assert not found.lines  # exactly what was published
     (folder / "test.txt").write_text("300\n301\n")
-    _, lines = listed(manifest.load("msr").data_set, Recipe.load("msr"), tmp_path)
+    lines = listed("msr", tmp_path).lines
     assert [(line.reason, line.number) for line in lines] == [("other-count", 302.0)]
 
 
@@ -90,7 +91,7 @@ def test_the_miniature_is_laid_out_as_the_data_set_is(root, tmp_path):
     clean = deep(root / PARTS["msr-clean"] / "input" / "100.png")
     sigma = (mosaic.astype(float) - clean)[clean < 60000].std() / 65535 * 255
     assert 1.4 <= sigma <= 2.9  # as on the data set's own samples
-    sample.write("msr", tmp_path)
+    miniature("msr", tmp_path)
     for path in root.rglob("*.png"):
         assert path.read_bytes() == (tmp_path / path.relative_to(root)).read_bytes()
 
@@ -227,7 +228,7 @@ def test_what_is_not_there(copy, tmp_path):
         made("msr", copy, tmp_path / "out")
     with pytest.raises(BuildError, match="MSR-LA: non-commercial"):
         made("msr", tmp_path / "out", tmp_path / "other")
-    wrong = msgspec.structs.replace(Recipe.load("msr"), parts=("nikon",))
+    wrong = changed("msr", parts=("nikon",))
     with pytest.raises(BuildError, match="no rule 'nikon'; it has: panasonic, canon"):
         build(wrong, copy, tmp_path / "third")
 
@@ -254,9 +255,9 @@ def test_own_mosaics_from_a_table(root, tmp_path):
             for role, folder in (("truth", "groundtruth"), ("input", "input"))]  # fmt: skip
     head = "split\tscene\trole\tpath\texposure_s\tiso"
     (tmp_path / "mine" / "files.tsv").write_text("\n".join([head, *rows]) + "\n")
-    recipe = msgspec.structs.replace(Recipe.load("msr"), name="mine", parts=(), manifest="mine")
-    found = manifest.load("mine", tmp_path)
-    build(recipe, root, tmp_path / "out", Options(manifest=found))
+    recipe = changed("msr", name="mine", source={"data_set": "mine"})
+    opened = datasets.opened(recipe.source, tmp_path)
+    build(recipe, root, tmp_path / "out", Options(data_set=opened))
     assert not check(tmp_path / "out")
     with shards.open(tmp_path / "out") as opened:
         facts = opened.facts(0)
@@ -265,17 +266,19 @@ def test_own_mosaics_from_a_table(root, tmp_path):
 
 def test_a_published_truth_takes_no_steps():
     text = Path("recipes/msr.toml").read_text()
-    for added in ('develop = [{ step = "levels" }]\n', 'truth = "fused"\n'):
-        with pytest.raises(ValueError, match="kept as it comes"):
-            msgspec.toml.decode(added + text, type=Recipe)
-    with pytest.raises(ValueError, match='stands at = "camera"'):
-        msgspec.toml.decode(text.replace('"camera"', '"xyz"'), type=Recipe)
+    for added in ('steps = [{ step = "levels" }]', 'fuse = "truth"'):
+        more = text.replace('"develop"', f'"develop"\n{added}')
+        with pytest.raises(ValueError, match=r"is not developed.* - at `\$\.truth`"):
+            msgspec.toml.decode(more, type=Recipe)
+    more = text.replace('"as-it-comes"', '"as-it-comes"\nat = "xyz"')
+    with pytest.raises(ValueError, match=r"unknown field `at` - at `\$\.truth\.restoration`"):
+        msgspec.toml.decode(more, type=Recipe)
 
 
 def test_the_pictures_conversion_is_part_of_the_miniature():
     """A mosaic of the miniature is its truth at one color a pixel."""
     picture = msr.truth("bayer_canon", 7)
-    flat = msr.mosaic("bayer_canon", picture)
+    flat = msr.mosaic_of("bayer_canon", picture)
     assert (flat[0::2, 0::2] == picture[0::2, 0::2, 1]).all()
     assert (flat[0::2, 1::2] == picture[0::2, 1::2, 2]).all()
     assert (flat[1::2, 0::2] == picture[1::2, 0::2, 0]).all()

@@ -13,13 +13,16 @@ import pytest
 import rawpy
 from click.testing import CliRunner
 
-from isptools import manifest, raw, sample, shards
-from isptools.build import BuildError, Options, build
-from isptools.build.layout_s7 import listed
+from isptools import datasets, raw, shards
+from isptools.build import BuildError
 from isptools.cli import main
+from isptools.datasets import card as cards
+from isptools.datasets import miniature
 from isptools.develop.chain import develop
-from isptools.recipe import Recipe, Scenes
+from isptools.recipe import Recipe
 from isptools.shards.check import check
+from tests import recipes
+from tests.recipes import changed, listed
 
 TWIN, TWINS = "20161109_131033", ("20161109_224805_0", "20161109_224805_1")
 UNTOLD, TOLD = "20161108_181533", "20161108_190210"  # portraits
@@ -28,14 +31,12 @@ UNTOLD, TOLD = "20161108_181533", "20161108_190210"  # portraits
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("s7")
-    sample.write("s7-isp", out)
+    miniature("s7-isp", out)
     return out
 
 
-def made(recipe: str | Recipe, source: Path, out: Path, **options):
-    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
-    found = sample.manifest("s7-isp", manifest.load("s7-isp"))
-    return build(recipe, source, out, Options(manifest=found, **options))
+def made(recipe: str | Recipe, source: Path, out: Path, **how):
+    return recipes.made(recipe, source, out, small=True, **how)
 
 
 def ledger(out: Path) -> list[dict]:
@@ -59,19 +60,19 @@ def built(root, tmp_path_factory) -> dict[str, Path]:
 
 
 def test_curls_list_has_ten_and_ten():
-    known = manifest.load("s7-isp").known
+    known = cards.load("s7-isp").scenes
     assert Counter(row.lists for row in known) == {"curl:val": 10, "curl:test": 10}
-    assert manifest.load("s7-isp").data_set.redistribution == "unknown"
+    assert cards.load("s7-isp").redistribution == "unknown"
 
 
 def scene_names() -> list[str]:
     """110 of them: CURL's twenty, nine of one time, and 81 of other times."""
-    curl = [row.scene for row in manifest.load("s7-isp").known]
+    curl = [row.scene for row in cards.load("s7-isp").scenes]
     burst = [f"20161109_224805_{k}" for k in range(9)]
     return curl + burst + [f"20161111_1{k:05d}" for k in range(81)]
 
 
-def listing(tmp_path: Path, scenes: list[str], recipe: Recipe):
+def listing(tmp_path: Path, scenes: list[str], recipe: str | Recipe):
     for scene in scenes:
         (tmp_path / "S7-ISP-Dataset" / scene).mkdir(parents=True)
         for name in (
@@ -79,26 +80,21 @@ def listing(tmp_path: Path, scenes: list[str], recipe: Recipe):
             "short_exposure.jpg",
         ):  # fmt: skip
             (tmp_path / "S7-ISP-Dataset" / scene / name).touch()
-    return listed(manifest.load("s7-isp"), recipe, tmp_path)
+    return listed(recipe, tmp_path)
 
 
 def test_110_scenes_are_90_10_10(tmp_path):
-    entries, lines = listing(tmp_path, scene_names(), Recipe.load("s7-isp"))
-    assert not lines
-    splits = Counter(entry.split for entry in entries if entry.role == "input")
-    assert splits == {"train": 90, "val": 10, "test": 10}
-    names = {entry.role: Path(entry.path).name for entry in entries}
-    assert names == {
-        "truth": "medium_exposure.dng", "input": "short_exposure1.dng",
-        "final": "medium_exposure.jpg",
-    }  # fmt: skip
+    found = listing(tmp_path, scene_names(), "s7-isp")
+    assert not found.lines
+    assert Counter(one.split for one in found.scenes) == {"train": 90, "val": 10, "test": 10}
+    shot = found.scenes[0].shot
+    names = [Path(one.path).name for one in (shot.truth, *shot.inputs, shot.final)]
+    assert names == ["medium_exposure.dng", "short_exposure1.dng", "medium_exposure.jpg"]
 
 
 def test_shares_keep_scenes_of_one_time_together(tmp_path):
-    scenes = Scenes(shares=(90, 10, 10))
-    recipe = msgspec.structs.replace(Recipe.load("s7-isp"), scenes=scenes)
-    entries, _ = listing(tmp_path, scene_names(), recipe)
-    split = {entry.scene: entry.split for entry in entries}
+    recipe = changed("s7-isp", published="", shares=(90, 10, 10))
+    split = {one.name: one.split for one in listing(tmp_path, scene_names(), recipe).scenes}
     assert len({split[f"20161109_224805_{k}"] for k in range(9)}) == 1
     counts = Counter(split.values())
     assert 10 <= counts["test"] < 19
@@ -120,16 +116,17 @@ def test_a_twin_follows_the_listed_scene(built):
 
 def test_a_group_that_the_list_would_split_goes_to_test(tmp_path):
     known = tuple(
-        manifest.Known(scene, lists=f"curl:{split}")
+        cards.SceneRow(scene, lists=f"curl:{split}")
         for scene, split in (("20161109_100000", "val"), ("20161109_100000_1", "test"))
     )
-    official = msgspec.structs.replace(manifest.load("s7-isp"), known=known)
+    official = msgspec.structs.replace(cards.load("s7-isp"), scenes=known)
     for scene in (*(row.scene for row in known), "20161109_100000_2", "20161109_100001"):
         (tmp_path / scene).mkdir()
         for name in ("medium_expusure.dng", "short_expusure1.dng"):
             (tmp_path / scene / name).touch()
-    entries, lines = listed(official, Recipe.load("s7-isp"), tmp_path)
-    split = {entry.scene: entry.split for entry in entries}
+    opened = datasets.chosen(official, {"published": "curl"})
+    found = opened.room.find(official, opened.select, tmp_path)
+    lines, split = found.lines, {one.name: one.split for one in found.scenes}
     assert split == {
         "20161109_100000": "test", "20161109_100000_1": "test", "20161109_100000_2": "test",
         "20161109_100001": "train",
@@ -163,7 +160,7 @@ def test_portraits_are_turned_onto_the_sensor(name, root, built):
 
 
 def test_truths_are_the_well_lit_raw(root, built):
-    steps = Recipe.load("s7-isp").develop
+    steps = Recipe.load("s7-isp").truth.steps
     for scene, (row, _) in rows(built["s7-isp"]).items():
         (well_lit,) = (root / scene).glob("medium_*.dng")
         (dark,) = (root / scene).glob("short_*.dng")
@@ -176,7 +173,7 @@ def test_truths_are_the_well_lit_raw(root, built):
 
 @pytest.mark.parametrize("black", [0.0, 60.0])
 def test_black_is_the_recipes_choice(black, root, tmp_path):
-    recipe = msgspec.structs.replace(Recipe.load("s7-isp"), black=black)
+    recipe = changed("s7-isp", black=black)
     assert recipe.sha256 != Recipe.load("s7-isp").sha256
     summary = made(recipe, root, tmp_path)
     assert sum(shard.rows for shard in summary.shards) == 7
@@ -198,7 +195,7 @@ def test_black_is_the_recipes_choice(black, root, tmp_path):
 
 
 def test_a_black_level_above_white_is_refused(root, tmp_path):
-    made(msgspec.structs.replace(Recipe.load("s7-isp"), black=2000.0), root, tmp_path)
+    made(changed("s7-isp", black=2000.0), root, tmp_path)
     reasons = Counter(line["reason"] for line in ledger(tmp_path))
     assert reasons["black-level"] == 7
     done = CliRunner().invoke(main, ["check", str(tmp_path)])
@@ -243,6 +240,6 @@ def test_a_wider_limit_is_the_recipes_choice(root, tmp_path):
     picture = imageio.imread(part / UNTOLD / "medium_exposure.jpg")
     imageio.imwrite(part / UNTOLD / "medium_exposure.jpg", np.roll(picture, 3, axis=0))
     recipe = Recipe.load("s7-isp")
-    wider = msgspec.structs.replace(recipe.enhancement, within=4.0)
-    summary = made(msgspec.structs.replace(recipe, enhancement=wider), part, tmp_path / "out")
+    wider = msgspec.structs.replace(recipe.truth.enhancement, within=4.0)
+    summary = made(changed(recipe, enhancement=wider), part, tmp_path / "out")
     assert sum(shard.rows for shard in summary.shards) == 1

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import rawpy
 
-from isptools import manifest, raw, sample
+from isptools import datasets, raw
+from isptools.datasets import card as cards
+from isptools.datasets import miniature, sid
 from isptools.develop.chain import develop, stations, walk
 from isptools.frame import Frame, Space
 from isptools.recipe import Recipe, find
+from tests.recipes import listed
 
 RECIPES = (
     "sid", "sid-first", "sid-cameranet", "sid-fuji", "sid-paper2018", "sid-fuji-paper2018",
@@ -25,15 +28,14 @@ XYZ_FROM_SRGB = np.array(
 
 @pytest.fixture(scope="module")
 def roots(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    out = {name: tmp_path_factory.mktemp(name) for name in sample.RAW_NAMES}
+    out = {name: tmp_path_factory.mktemp(name) for name in sid.MINIATURES}
     for name, root in out.items():
-        sample.write(name, root)
+        miniature(name, root)
     return out
 
 
-def truths(name: str) -> list[manifest.Entry]:
-    entries = sample.manifest(name, manifest.load(name)).entries
-    return [entry for entry in entries if entry.role == "truth"]
+def truths(name: str) -> list[cards.FileRow]:
+    return [row for row in sid.small(cards.load(name)).files if row.role == "truth"]
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -60,36 +62,39 @@ def test_hashes_differ() -> None:
     ],
 )
 def test_chooses_the_pairs_it_promises(
-    name: str, pairs: tuple[int, int, int], scenes: tuple[int, int, int]
+    name: str, pairs: tuple[int, int, int], scenes: tuple[int, int, int], tmp_path: Path
 ) -> None:
     recipe = Recipe.load(name)
-    chosen = manifest.pairs(
-        manifest.load(recipe.manifest), recipe.pairs, recipe.val, recipe.exclude, recipe.limit
-    )
+    opened = datasets.opened(recipe.source)
+    files = {row.path for row in opened.card.files}
+    for path in files:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    chosen = listed(name, tmp_path).scenes
     splits = ("train", "val", "test")
-    inputs = Counter(scene.split for scene in chosen for _ in scene.inputs)
+    inputs = Counter(scene.split for scene in chosen for _ in scene.shot.inputs)
     assert tuple(inputs[split] for split in splits) == pairs
     found = Counter(scene.split for scene in chosen)
     assert tuple(found[split] for split in splits) == scenes
-    assert recipe.max_ratio == 300
+    assert recipe.truth.max_ratio == 300
 
 
 @pytest.mark.parametrize("name", TONED)
 def test_restoration_is_linear_xyz_that_holds_white(name: str) -> None:
     recipe = Recipe.load(name)
-    assert recipe.restoration is not None
-    assert (recipe.restoration.at, recipe.restoration.dtype) == (Space.XYZ, "uint16")
-    assert recipe.restoration.full_scale > WHITE.max()
-    assert stations(recipe.develop)[-1] == Space.SRGB
+    assert recipe.truth.restoration is not None
+    assert (recipe.truth.restoration.at, recipe.truth.restoration.dtype) == (Space.XYZ, "uint16")
+    assert recipe.truth.restoration.full_scale > WHITE.max()
+    assert stations(recipe.truth.steps)[-1] == Space.SRGB
 
 
 @pytest.mark.parametrize("name", TONED)
 def test_enhancement_says_that_it_is_a_substitute(name: str) -> None:
     recipe = Recipe.load(name)
-    assert recipe.enhancement is not None
-    assert (recipe.enhancement.at, recipe.enhancement.dtype) == (Space.SRGB, "uint8")
-    assert "Photoshop" in recipe.enhancement.note
-    assert "can't be had" in recipe.enhancement.note
+    assert recipe.truth.enhancement is not None
+    assert (recipe.truth.enhancement.at, recipe.truth.enhancement.dtype) == (Space.SRGB, "uint8")
+    assert "Photoshop" in recipe.truth.enhancement.note
+    assert "can't be had" in recipe.truth.enhancement.note
 
 
 @pytest.mark.parametrize("name", ["sid", "sid-fuji"])
@@ -99,10 +104,10 @@ def test_white_level_is_fixed(name: str, roots: dict[str, Path]) -> None:
     frame = raw.read(roots[name] / truths(name)[0].path)
     white, black = frame.capture.white, frame.capture.black_libraw[0]
     dim = np.minimum(frame.pixels, round(black + 0.85 * (white - black))).astype(np.uint16)
-    mosaic = develop(Frame(dim, Space.SENSOR, frame.capture), recipe.develop[:1])
+    mosaic = develop(Frame(dim, Space.SENSOR, frame.capture), recipe.truth.steps[:1])
     assert mosaic.white == white - black
     stretched = develop(
-        Frame(dim, Space.SENSOR, frame.capture), Recipe.load("sid-paper2018").develop[:1]
+        Frame(dim, Space.SENSOR, frame.capture), Recipe.load("sid-paper2018").truth.steps[:1]
     )
     assert stretched.white == pytest.approx(0.85 * (white - black), abs=1)
 
@@ -121,7 +126,7 @@ def test_paper2018_is_rawpys_rendering_to_the_integer(
             wanted = opened.postprocess(
                 use_camera_wb=True, half_size=False, no_auto_bright=True, output_bps=16, user_flip=0
             )
-        found = develop(raw.read(path), recipe.develop)
+        found = develop(raw.read(path), recipe.truth.steps)
         assert found.space == Space.SRGB
         np.testing.assert_array_equal(found.pixels, wanted)
 
@@ -134,17 +139,19 @@ def test_restoration_is_the_scene_that_stood_before_the_camera(
     below 0 up to 0.8 % of the pixels (saturated signs and lamps; 3 % at ISO 25600), above 1.25
     up to 0.003 %."""
     recipe = Recipe.load(name)
-    assert recipe.restoration is not None
+    assert recipe.truth.restoration is not None
     for entry in truths(name):
-        scene = sample.scene(name, entry.scene)
+        scene = sid.scene(name, entry.scene)
         frame = raw.read(roots[name] / entry.path)
-        (xyz,) = (step.pixels for step in walk(frame, recipe.develop) if step.space == Space.XYZ)
+        (xyz,) = (
+            step.pixels for step in walk(frame, recipe.truth.steps) if step.space == Space.XYZ
+        )
         open_ = blocks(scene.max(axis=2, keepdims=True) > 0.9)[..., 0] == 0
         error = np.abs(blocks(xyz) - blocks(scene @ XYZ_FROM_SRGB.T))[open_]
         noisy = entry.iso == 25600
         assert np.median(error) < (0.004 if noisy else 0.001), entry.path
         assert np.quantile(error, 0.99) < (0.04 if noisy else 0.015), entry.path
-        assert (xyz > recipe.restoration.full_scale).any(axis=2).mean() < 1e-4, entry.path
+        assert (xyz > recipe.truth.restoration.full_scale).any(axis=2).mean() < 1e-4, entry.path
         assert (xyz < 0).any(axis=2).mean() < (0.05 if noisy else 0.01), entry.path
 
 
@@ -158,7 +165,7 @@ def blocks(picture: np.ndarray) -> np.ndarray:
 def test_enhancement_uses_the_whole_range(name: str, roots: dict[str, Path]) -> None:
     recipe = Recipe.load(name)
     for entry in truths(name):
-        shown = develop(raw.read(roots[name] / entry.path), recipe.develop)
+        shown = develop(raw.read(roots[name] / entry.path), recipe.truth.steps)
         assert shown.space == Space.SRGB
         light = shown.pixels @ np.array([0.2126, 0.7152, 0.0722]) / 65535
         assert np.quantile(light, 0.001) < 0.05, entry.path

@@ -5,21 +5,21 @@ import json
 import shutil
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import rawpy
 
-from isptools import manifest, raw, sample, shards
+from isptools import raw, shards
 from isptools.build import BuildError, Options, build
-from isptools.build.layout_sidd import FILTERS, Instance, listed
+from isptools.datasets import miniature, sidd
+from isptools.datasets.sidd import FILTERS, Instance
 from isptools.frame import Frame, Space
 from isptools.raw import mat
 from isptools.raw.color import XYZ_FROM_SRGB
 from isptools.recipe import Recipe
-from isptools.sample import sidd
 from isptools.shards.check import check
 from tests import twice
+from tests.recipes import changed, listed
 
 S6, N6, IP = (name for name in sidd.INSTANCES if name[9:11] in {"S6", "N6", "IP"})
 GP = "0155_007_GP_00100_00100_5500_N"
@@ -28,7 +28,7 @@ GP = "0155_007_GP_00100_00100_5500_N"
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("sidd")
-    sample.write("sidd", out)
+    miniature("sidd", out)
     return out
 
 
@@ -79,7 +79,7 @@ def test_the_miniature_is_laid_out_as_the_data_set_is(root, tmp_path):
             f"{name[:4]}_{kind}_RAW_{frame}.MAT"
             for kind in ("GT", "NOISY") for frame in ("010", "011")
         } | {f"{name[:4]}_METADATA_RAW_010.MAT"}  # fmt: skip
-    sample.write("sidd", tmp_path)
+    miniature("sidd", tmp_path)
     for path in root.rglob("*.MAT"):
         assert path.read_bytes() == (tmp_path / path.relative_to(root)).read_bytes()
 
@@ -151,17 +151,18 @@ def test_no_scene_stands_in_two_splits(tmp_path):
             (folder / name).mkdir(parents=True)
             for kind in ("GT", "NOISY"):
                 (folder / name / f"{scene:04d}_{kind}_RAW_010.MAT").touch()
-    entries, lines = listed(manifest.load("sidd").data_set, Recipe.load("sidd"), tmp_path / "all")
-    splits = {}
-    for entry in entries:
-        splits.setdefault(entry.scene[5:8], set()).add(entry.split)
+    found = listed("sidd", tmp_path / "all")
+    lines, splits = found.lines, {}
+    for scene in found.scenes:
+        splits.setdefault(scene.name[5:8], set()).add(scene.split)
     assert splits == {f"{i:03d}": {"train"} for i in range(1, 11)} | {
         "007": {"val"}, "010": {"test"}
     }  # fmt: skip
     assert not lines
     (tmp_path / "all" / "splits.tsv").write_text("001\ttest\n002\ttrain\n")
-    entries, lines = listed(manifest.load("sidd").data_set, Recipe.load("sidd"), tmp_path / "all")
-    assert {(entry.scene[5:8], entry.split) for entry in entries} == {
+    found = listed("sidd", tmp_path / "all")
+    lines = found.lines
+    assert {(scene.name[5:8], scene.split) for scene in found.scenes} == {
         ("001", "test"), ("002", "train")
     }  # fmt: skip
     assert {line.reason for line in lines} == {"not-listed"}
@@ -172,13 +173,13 @@ def test_no_scene_stands_in_two_splits(tmp_path):
 
 
 def test_phones_are_a_choice(root, tmp_path):
-    recipe = msgspec.structs.replace(Recipe.load("sidd"), parts=("N6", "IP"))
+    recipe = changed("sidd", parts=("N6", "IP"))
     build(recipe, root, tmp_path / "out")
     assert {scene[9:11] for scene in rows(tmp_path / "out")} == {"N6", "IP"}
     left = {line["scene"] for line in ledger(tmp_path / "out") if line["reason"] == "other-phone"}
     assert len(left) == 4
     with pytest.raises(BuildError, match="no phone 'XX'; it has: GP, IP, S6, N6, G4"):
-        build(msgspec.structs.replace(recipe, parts=("XX",)), root, tmp_path / "other")
+        build(changed(recipe, parts=("XX",)), root, tmp_path / "other")
 
 
 def rewritten(path: Path, change) -> None:
@@ -219,26 +220,26 @@ def other_variable(path: Path) -> None:
     path.write_bytes(mat.of_array(mat.array(path.read_bytes(), "x", "x"), "y"))
 
 
-def changed(path: Path, change) -> None:
+def rewrite(path: Path, change) -> None:
     path.write_bytes(mat.of_array(change(mat.array(path.read_bytes(), "x", "x")), "x"))
 
 
 def transposed(path: Path) -> None:
     for kind in ("GT", "NOISY"):
         other = path.with_name(f"{path.name[:5]}{kind}_RAW_010.MAT")
-        changed(other, lambda values: np.ascontiguousarray(values.T))
+        rewrite(other, lambda values: np.ascontiguousarray(values.T))
 
 
 def small(path: Path) -> None:
-    changed(path, lambda values: values[:-2])
+    rewrite(path, lambda values: values[:-2])
 
 
 def broken(path: Path) -> None:
-    changed(path, lambda values: np.where(values == values.max(), np.float32(np.nan), values))
+    rewrite(path, lambda values: np.where(values == values.max(), np.float32(np.nan), values))
 
 
 def ten_bits(path: Path) -> None:
-    changed(path, lambda values: values * np.float32(1023))
+    rewrite(path, lambda values: values * np.float32(1023))
 
 
 def cut_off(path: Path) -> None:
@@ -259,13 +260,13 @@ def no_pattern(path: Path) -> None:
         (other_variable, "NOISY_RAW_010", "unreadable", "no variable 'x'; it holds y"),
         (other_variable, "GT_RAW_010", "truth-missing", "can't be used (unreadable)"),
         (small, "NOISY_RAW_010", "wrong-size", "238 x 320, its truth 240 x 320"),
-        (transposed, "NOISY_RAW_010", "unreadable", "it lies transposed"),
+        (transposed, "NOISY_RAW_010", "beside", "it lies transposed"),
         (broken, "GT_RAW_010", "truth-missing", "can't be used (unreadable)"),
         (broken, "NOISY_RAW_010", "unreadable", "values from nan to nan, expected 0 to 1"),
         (ten_bits, "NOISY_RAW_010", "unreadable", "expected 0 to 1"),
         (cut_off, "NOISY_RAW_010", "unreadable", "can't be read as a .MAT file"),
-        (cut_off, "METADATA_RAW_010", "unreadable", "can't be read as a .MAT file"),
-        (no_pattern, "METADATA_RAW_010", "unreadable", "is no Bayer pattern"),
+        (cut_off, "METADATA_RAW_010", "beside", "can't be read as a .MAT file"),
+        (no_pattern, "METADATA_RAW_010", "beside", "is no Bayer pattern"),
     ],
 )
 def test_a_bad_file_ends_in_the_ledger(copy, tmp_path, spoil, name, reason, detail):

@@ -3,13 +3,10 @@
 import hashlib
 from pathlib import Path
 
-import msgspec
 from click.testing import CliRunner
 
-from isptools import manifest, sample
-from isptools.build import Options, build
 from isptools.cli import main
-from isptools.recipe import Recipe
+from tests.recipes import changed, made
 
 
 def expect(name: str, source: Path, out: Path) -> None:
@@ -22,10 +19,7 @@ def expect(name: str, source: Path, out: Path) -> None:
     done = CliRunner().invoke(main, ["check", str(out / "one")])
     assert done.exit_code == 0, done.output
     assert "not sure" not in done.output
-    recipe = msgspec.structs.replace(Recipe.load(name), sample=True)
-    official = manifest.load(recipe.manifest)
-    small = sample.manifest(official.data_set.name, official)
-    build(recipe, source, out / "two", Options(jobs=2, manifest=small))
+    made(changed(name, sample=True), source, out / "two", small=True, jobs=2)
     assert digests(out / "one") == digests(out / "two")
 
 

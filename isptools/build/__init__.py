@@ -1,4 +1,4 @@
-"""Manifest and recipe to shards: the only loop over files."""
+"""Recipe and data set to shards: the only loop over files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,18 +7,16 @@ from pathlib import Path
 
 import msgspec
 
-from isptools import manifest as manifests
-from isptools import raw
+from isptools import datasets, raw
 from isptools.build import folder, index, journal, ledger, state
-from isptools.build.folder import BuildError
 from isptools.build.journal import Planned
-from isptools.build.plan import SPLITS, Choice, Plan, plan_units
-from isptools.build.plan_pairs import plan_pairs
+from isptools.build.plan import Choice, Plan, plan
 from isptools.build.run import run_units
-from isptools.build.unit import Work
 from isptools.build.warm import warm
-from isptools.manifest import Manifest, Split
-from isptools.recipe import Recipe
+from isptools.build.work import Work
+from isptools.datasets import BuildError, Listing, Opened
+from isptools.datasets.scene import SPLITS, Split
+from isptools.recipe import Develop, Own, Recipe
 from isptools.shards import write
 from isptools.shipped import DISTRIBUTION
 
@@ -29,12 +27,12 @@ OWN = "the user's own pictures, matched by scene"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a build runs. Of these only `enhanced` and `manifest` change bytes."""
+    """How a build runs. Of these only `enhanced` and `data_set` change bytes."""
 
     jobs: int = 1  # 1 works in this process, -1 takes every core
     splits: Sequence[Split] | None = None  # None makes all
     enhanced: Path | None = None  # folder of the user's own enhancement truths
-    manifest: Manifest | None = None  # None loads the one that the recipe names
+    data_set: Opened | None = None  # None opens the shipped one that the recipe names
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     # called with "headers", "kernels" or "inputs", how many are done, and how many there are
 
@@ -60,26 +58,26 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     recipe's shards or takes no more. An interrupt passes through; only whole shards stay.
     """
     options = options or Options()
-    manifest = options.manifest or manifests.load(recipe.manifest)
+    data_set = options.data_set or _opened(recipe)
     recipe = _settled(recipe, options.enhanced)
     splits = tuple(options.splits or SPLITS)
     state.claim(out, recipe)
-    todo = _planned(recipe, manifest, source, options, splits)
+    todo = _planned(recipe, data_set, source, options, splits)
+    card = msgspec.structs.replace(data_set.card, scenes=(), files=None)  # it travels to workers
     try:
         with folder.locked(out) as token:
-            work = Work(
-                recipe,
-                manifest.data_set,
-                manifest.citation,
-                versions(),
-                todo.root,
-                out,
-                options.enhanced,
-                token,
-            )
+            found = versions(data_set)
+            work = Work(recipe, card, found, todo.root, out, options.enhanced, token)
             return _run(todo, work, options, splits)
     except OSError as error:
         raise folder.refused_by_system(out, error) from error
+
+
+def _opened(recipe: Recipe) -> Opened:
+    try:
+        return datasets.opened(recipe.source)
+    except ValueError as error:
+        raise BuildError(str(error)) from None
 
 
 def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) -> Summary:
@@ -99,7 +97,7 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     for made in run_units(rest, work, options.jobs):
         done += rows[made.name]
         options.progress("inputs", done, sum(rows.values()))
-    index.write(work.out, work.recipe, work.data_set, work.versions)
+    index.write(work.out, work.recipe, work.card, work.versions)
     made_all = journal.made(work.out).values()
     return Summary(
         work.out,
@@ -112,44 +110,55 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
 
 
 def _planned(
-    recipe: Recipe,
-    manifest: Manifest,
-    source: Path,
-    options: Options,
-    splits: tuple[Split, ...],
+    recipe: Recipe, data_set: Opened, source: Path, options: Options, splits: tuple[Split, ...]
 ) -> Plan:
     def progress(done: int, total: int) -> None:
         options.progress("headers", done, total)
 
     try:
-        planned = plan_pairs if recipe.pair else plan_units
-        return planned(recipe, manifest, source, Choice(splits, options.enhanced, progress))
+        listing = listed(data_set, source)
+        return plan(recipe, data_set, listing, Choice(splits, options.enhanced, progress))
     except OSError as error:
         place = error.filename or source
         raise BuildError(f"cannot read {place}: {error.strerror or error}") from error
 
 
+def listed(data_set: Opened, source: Path) -> Listing:
+    """The scenes that the room finds. BuildError in one line also where a stranger's room fails."""
+    try:
+        return data_set.room.find(data_set.card, data_set.select, source)
+    except (BuildError, OSError):
+        raise
+    except Exception as error:
+        if not data_set.room.sha256:
+            raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        where = f"{data_set.card.folder}: room {data_set.card.room!r}"
+        raise BuildError(f"{where} can't list {source}: {said}") from error
+
+
 def _settled(recipe: Recipe, pictures: Path | None) -> Recipe:
-    """The recipe that is built: with a folder of own pictures, the enhancement comes from there."""
-    truth = recipe.enhancement
-    if recipe.pair:
+    """What is built: with a folder of own pictures, the enhancement comes from there."""
+    truth = recipe.truth
+    if not isinstance(truth, Develop):
         if pictures:
             raise BuildError(f"recipe {recipe.name} makes pairs: leave out --enhanced")
         return recipe
-    if truth is None or truth.source == "files":
-        if truth is None and pictures:
-            raise BuildError(f"recipe {recipe.name} keeps no enhancement: leave out --enhanced")
-        if truth and not pictures:
-            raise BuildError(f"recipe {recipe.name} takes your own pictures: give --enhanced DIR")
+    kept = truth.enhancement
+    if kept is None and pictures:
+        raise BuildError(f"recipe {recipe.name} keeps no enhancement: leave out --enhanced")
+    if isinstance(kept, Own) and not pictures:
+        raise BuildError(f"recipe {recipe.name} takes your own pictures: give --enhanced DIR")
+    if kept is None or isinstance(kept, Own) or not pictures:
         return recipe
-    if pictures is None:
-        return recipe
-    own = msgspec.structs.replace(truth, source="files", note=OWN)
-    return msgspec.structs.replace(recipe, enhancement=own)
+    own = Own(kept.at, "uint8" if kept.dtype == "uint8" else "uint16", OWN)
+    own_truth = msgspec.structs.replace(truth, enhancement=own)
+    return msgspec.structs.replace(recipe, truth=own_truth)
 
 
-def versions() -> dict[str, str]:
+def versions(data_set: Opened) -> dict[str, str]:
     """What can't be the same everywhere and may change bytes: it is stamped into every shard."""
     names = ("numba", "numpy", "opencv-contrib-python-headless", "pillow", "rawpy")
     own = {"isptools": version(DISTRIBUTION), **{name: version(name) for name in names}}
-    return {**own, "libraw": raw.libraw_version(), **write.versions()}
+    found = {**own, "libraw": raw.libraw_version(), **write.versions()}
+    return found | ({"room": data_set.room.sha256} if data_set.room.sha256 else {})

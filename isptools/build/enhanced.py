@@ -1,30 +1,20 @@
 """The user's own retouched pictures as enhancement truths, laid onto the sensor."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Literal
 
-import cv2
-import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from isptools.build.folder import BuildError
-from isptools.build.journal import Source
-from isptools.build.source import Found, source
-from isptools.develop import profile
+from isptools import picture
+from isptools.datasets.files import Found, source_of
+from isptools.datasets.listing import BuildError
+from isptools.datasets.scene import Source
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, UnsupportedError
 
-Colors = Literal["srgb", "prophoto"]
-# how imageio reads what: left alone, it cuts 16-bit color PNGs to 8 bits without a word
-OPENCV: dict[str, Any] = {"plugin": "opencv", "flags": cv2.IMREAD_UNCHANGED}
-TIFF: tuple[dict[str, Any], ...] = ({"plugin": "tifffile"}, OPENCV)  # the first lacks LZW
-JPEG: tuple[dict[str, Any], ...] = ({"plugin": "pillow"},)
-READERS = {".png": (OPENCV,), ".tif": TIFF, ".tiff": TIFF, ".jpg": JPEG, ".jpeg": JPEG}
 BLOCKS = 16  # pictures are compared in so many blocks a side where their size does not decide
 
 
@@ -42,13 +32,13 @@ def listed(folder: Path) -> list[Source]:
     if not folder.is_dir():
         raise BuildError(f"{folder}: no such folder; --enhanced names the folder of your pictures")
     return [
-        source(folder, path)
+        source_of(folder, path)
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in READERS and path.is_file()
+        if path.suffix[1:].lower() in picture.SUFFIXES and path.is_file()
     ]
 
 
-def match(files: list[Source], scene: str, truth: str) -> Found:
+def match(files: Sequence[Source], scene: str, truth: str) -> Found:
     """The picture of a scene: its stem equals the truth's, or is or begins with the scene's name.
 
     After the scene's name must follow no letter or digit, so that scene 1 is not scene 10.
@@ -66,6 +56,15 @@ def match(files: list[Source], scene: str, truth: str) -> Found:
     return Found(found[0])
 
 
+def file_and_picture(path: Path, colors: picture.Colors = "srgb") -> tuple[bytes, Array]:
+    """A file's bytes, and its pixels as sRGB. UnsupportedError with the reason if it is none."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
+    return data, picture.of_bytes(data, path.name, colors, only_rgb=True)
+
+
 def _begins(stem: str, scene: str) -> bool:
     rest = stem.removeprefix(scene)
     return stem.startswith(scene) and not rest[:1].isalnum()
@@ -78,7 +77,7 @@ def read(path: Path, developed: Array, flip: int) -> Enhanced:
     code of what turns it upright. A picture of a size that fits both ways lies as it agrees better
     with `developed`. UnsupportedError with the reason if it is no such picture.
     """
-    data, pixels = picture_of(path)
+    data, pixels = file_and_picture(path)
     ways = {turned: onto_sensor(pixels, flip if turned else 0) for turned in (False, True)}
     fitting = {turned: way for turned, way in ways.items() if way.shape == developed.shape}
     if not fitting:
@@ -88,60 +87,6 @@ def read(path: Path, developed: Array, flip: int) -> Enhanced:
         )
     turned = max(fitting, key=lambda way: (_likeness(fitting[way], developed), way))
     return Enhanced(fitting[turned], hashlib.sha256(data).hexdigest(), turned and flip != 0)
-
-
-def picture_of(path: Path, colors: Colors = "srgb") -> tuple[bytes, Array]:
-    """A file's bytes and its pixels, (H, W, 3) uint8 or uint16 sRGB.
-
-    A picture with an embedded ICC profile of another space is converted, to uint16; `colors` is the
-    space of one without a profile. UnsupportedError with the reason if it is no such picture.
-    """
-    try:
-        data = path.read_bytes()
-        return data, _in_srgb(decoded(data, path), _profile(data, colors))
-    except UnsupportedError as error:
-        name = path.name
-        raise UnsupportedError(str(error) if name in str(error) else f"{name}: {error}") from None
-    except OSError as error:
-        raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
-
-
-def decoded(data: bytes, path: Path) -> Array:
-    """(H, W, 3) uint8 or uint16; the alpha of a PNG is left out. UnsupportedError."""
-    suffix = path.suffix.lower()
-    pixels, said = None, ""
-    for reader in READERS[suffix]:
-        try:
-            pixels = imageio.imread(data, extension=suffix, **reader)
-            break
-        except Exception as error:  # every plugin has its own errors
-            said = said or next(iter(str(error).strip().splitlines()), type(error).__name__)
-    if pixels is None:
-        raise UnsupportedError(f"{path.name} can't be read: {said}")
-    channels = {3, 4} if suffix == ".png" else {3}  # a fourth one may be black ink elsewhere
-    fits = pixels.ndim == 3 and pixels.shape[2] in channels
-    if not fits or pixels.dtype not in (np.uint8, np.uint16):
-        found = f"{pixels.shape} {pixels.dtype}"
-        raise UnsupportedError(f"{path.name} is {found}, no RGB picture of 8 or 16 bits")
-    return pixels[..., :3]
-
-
-def _profile(data: bytes, colors: Colors) -> profile.Profile | None:
-    """None for plain sRGB."""
-    try:
-        with Image.open(BytesIO(data)) as opened:  # looks at the header only
-            embedded = opened.info.get("icc_profile")
-    except UnidentifiedImageError:  # imageio reads it all the same
-        embedded = None
-    except Exception as error:  # every format has its own errors
-        raise UnsupportedError(f"its color profile can't be looked at: {error}") from None
-    if embedded:
-        return profile.parse(embedded)
-    return profile.prophoto() if colors == "prophoto" else None
-
-
-def _in_srgb(pixels: Array, own: profile.Profile | None) -> Array:
-    return pixels if own is None or own.is_srgb() else profile.to_srgb(pixels, own)
 
 
 def _likeness(one: Array, other: Array) -> float:

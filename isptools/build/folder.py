@@ -7,16 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from isptools.datasets.listing import BuildError
 from isptools.shards import disk
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
-
-
-class BuildError(ValueError):
-    """A build that can't begin or go on; the message is one line for people."""
 
 
 UNLOCKABLE = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}  # a network disk without locks

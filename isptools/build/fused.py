@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import overload
 
-from isptools.build.ledger import Line
-from isptools.build.plan import File, Task
 from isptools.build.rows import Read
+from isptools.build.task import File, Task
 from isptools.burst import Options, fuse
+from isptools.datasets.listing import Line
+from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop
 from isptools.frame import Frame
-from isptools.recipe import Recipe
+from isptools.recipe import Develop
 
 
 class Frames(Sequence[Frame]):
@@ -33,7 +34,7 @@ class Frames(Sequence[Frame]):
 
 
 def fused(
-    task: Task, truth: Read, read: Callable[[File], Frame], recipe: Recipe
+    task: Task, split: str, truth: Read, read: Callable[[File], Frame], how: Develop
 ) -> tuple[Read, list[Line]]:
     """The truth with fused pixels and what made them, and a line for each frame that was refused.
 
@@ -41,12 +42,14 @@ def fused(
     """
 
     def prepared(file: File) -> Frame:
-        return develop(read(file), recipe.prepare)
+        return develop(read(file), how.prepare)
 
-    made = fuse(Frames(task.frames, prepared), Options(reference=0, method=recipe.fusion))
-    lines = []
-    for each in made.refused:
-        entry = task.frames[each.frame].entry
-        lines.append(Line(entry.split, entry.scene, entry.path, "refused", f"burst-{each.reason}",
-                          f"not fused: {each.detail}", each.number))  # fmt: skip
+    files = task.shot.frames if isinstance(task.shot, Exposures) else ()
+    method = how.fuse or "truth"
+    made = fuse(Frames(files, prepared), Options(reference=0, method=method))
+    lines = [
+        Line(split, task.scene, files[each.frame].named.path, "refused", f"burst-{each.reason}",
+             f"not fused: {each.detail}", each.number)
+        for each in made.refused
+    ]  # fmt: skip
     return replace(truth, frame=made.frame, fused=made), lines

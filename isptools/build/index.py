@@ -8,8 +8,8 @@ import msgspec
 
 from isptools.build import journal, ledger
 from isptools.build.journal import Made
-from isptools.build.ledger import Line
-from isptools.manifest import DataSet
+from isptools.datasets import Card
+from isptools.datasets.listing import Line
 from isptools.recipe import Recipe
 from isptools.shards import disk
 from isptools.shards.schema import FORMAT
@@ -17,7 +17,7 @@ from isptools.shards.schema import FORMAT
 INDEX, LEDGER = "index.json", "ledger.jsonl"
 
 
-def write(out: Path, recipe: Recipe, data_set: DataSet, versions: dict[str, str]) -> None:
+def write(out: Path, recipe: Recipe, card: Card, versions: dict[str, str]) -> None:
     """Write ledger, then index; the index says that the build is whole."""
     made = [entry for _, entry in sorted(journal.made(out).items())]
     lines = entries(out)
@@ -25,7 +25,7 @@ def write(out: Path, recipe: Recipe, data_set: DataSet, versions: dict[str, str]
     disk.save(out / LEDGER, text)
     index = {
         "format": FORMAT,
-        "data_set": _about(data_set),
+        "data_set": _about(card),
         "recipe": {
             "name": recipe.name,
             "sha256": recipe.sha256,
@@ -52,9 +52,9 @@ def entries(out: Path) -> list[Line]:
     ]
 
 
-def _about(data_set: DataSet) -> dict[str, Any]:
+def _about(card: Card) -> dict[str, Any]:
     names = ("name", "title", "licence", "redistribution", "home")
-    return {name: getattr(data_set, name) for name in names}
+    return {name: getattr(card, name) for name in names}
 
 
 def _counts(made: list[Made]) -> dict[str, dict[str, int]]:

@@ -5,21 +5,13 @@ from typing import TypeVar
 
 import msgspec
 
-from isptools.build.ledger import Line
+from isptools.datasets.listing import Line
+from isptools.datasets.scene import Source, Split
 from isptools.frame import Kind
-from isptools.manifest import Split
 from isptools.shards import disk
 
 FOLDER = ".journal"
 T = TypeVar("T", "Made", "Planned")
-
-
-class Source(msgspec.Struct, frozen=True):
-    """A file as it was found: enough to notice that it changed."""
-
-    path: str  # below the data set's root (or the folder of enhanced pictures)
-    size: int
-    mtime_ns: int
 
 
 class Shard(msgspec.Struct, frozen=True):
@@ -42,7 +34,7 @@ class Made(msgspec.Struct, frozen=True):
     split: Split
     recipe: str  # sha256
     versions: dict[str, str]
-    facts: str  # sha256 of what the manifest states about the data set and these files
+    facts: str  # sha256 of what the data set states about the data set and these files
     sources: tuple[Source, ...]
     shard: Shard | None
     ledger: tuple[Line, ...]
@@ -51,7 +43,7 @@ class Made(msgspec.Struct, frozen=True):
 class Planned(msgspec.Struct, frozen=True):
     """What planning a split left out, before any unit ran."""
 
-    split: str  # "" for files the manifest does not know
+    split: str  # "" for files that belong to none
     recipe: str
     ledger: tuple[Line, ...]
 

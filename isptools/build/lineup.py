@@ -1,7 +1,7 @@
 """A published picture laid onto the sensor's grid, or refused because it does not lie there.
 
-HDR+ publishes upright JPEGs, some cut by the DNG's DefaultCrop, some zoomed into; FiveK's experts
-saved upright TIFFs of the DefaultCrop; some of the S7's JPEGs stand upright beside raws that lie. A
+Data sets publish upright JPEGs beside raws that lie, some cut by the DNG's DefaultCrop, some zoomed
+into; experts save upright TIFFs of the DefaultCrop; phones forget to tell how they were held. A
 picture is turned onto the sensor and put where the crop says; then tiles of it are compared with
 the developed truth by phase correlation (Kuglin and Hines 1975), which tone curves hardly touch.
 """
@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.build.enhanced import Colors, Enhanced, picture_of
-from isptools.build.shift import shift
+from isptools.build.enhanced import Enhanced, file_and_picture
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, Capture
+from isptools.measure.shift import shift
+from isptools.picture import Colors
 
 F32 = NDArray[np.float32]
 LARGEST_SHIFT = 1.0  # pixels: three quarters of the textured tiles must lie closer
@@ -56,7 +57,7 @@ def read(path: Path, developed: Array, capture: Capture, fit: Fit | None = None)
     quarter is off by `fit.within` pixels.
     """
     fit = fit or Fit()
-    data, pixels = picture_of(path, fit.colors)
+    data, pixels = file_and_picture(path, fit.colors)
     place = _place(capture, (developed.shape[0], developed.shape[1]))
     misfits = []
     for flip in dict.fromkeys((capture.flip, 0, 3, 5, 6)):

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from isptools import raw
-from isptools.build.source import RAW
+from isptools import picture, raw
 from isptools.develop.chain import develop
 from isptools.develop.steps import Balance, Demosaic, Encode, Levels, Orient, ToSpace
 from isptools.frame import Array, Frame
-from isptools.pair import picture
+from isptools.raw import SUFFIXES as RAW
 
 
 def is_raw(path: Path) -> bool:

@@ -1,13 +1,24 @@
 """What the tables of a shard state about a frame."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from isptools.build.plan import File
+from isptools.build.task import File
 from isptools.burst import Fused
 from isptools.develop.noise import Noise
-from isptools.frame import Frame
+from isptools.frame import Capture, Frame
 from isptools.measure.exposure import Law, Shot, ratio
 from isptools.shards.schema import FusionRow, InputRow, TruthRow
+
+OF_TRUTH = ("exposure_s", "iso", "aperture", "orientation", "flip", "make", "model")
+OF_INPUT = (
+    *OF_TRUTH, "cfa", "black", "white", "as_shot", "daylight", "camera_to_srgb", "xyz_to_camera",
+    "visible_origin", "active_area", "default_crop",
+)  # fmt: skip
+UNSET: dict[str, Any] = {
+    "restoration_low": 0, "restoration_high": 0, "enhancement_low": 0, "enhancement_high": 0,
+    "enhanced": "", "enhanced_sha256": "", "enhanced_turned": 0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,66 +31,43 @@ class Read:
     fused: Fused | None = None  # where its pixels come from a burst
 
 
-def input_row(read: Read, noise: Noise, truth: Read, law: Law, limit: float) -> InputRow:
+def columns(capture: Capture, names: tuple[str, ...]) -> dict[str, Any]:
+    """The columns of a row that hold a fact as the capture has it."""
+    return {name: getattr(capture, name) for name in names}
+
+
+def input_row(
+    read: Read, scene: str, noise: Noise, truth: Read, law: Law, limit: float
+) -> InputRow:
     """The facts of an input; its row numbers of the truths are still to be set."""
-    capture = read.frame.capture
     exposure_ratio, origin = _ratio(read, truth, law, limit)
     return InputRow(
         key=read.file.key,
-        scene=read.file.entry.scene,
+        scene=scene,
         restoration=-1,
         enhancement=-1,
-        cfa=capture.cfa,
-        black=capture.black,
-        white=capture.white,
-        as_shot=capture.as_shot,
-        daylight=capture.daylight,
-        camera_to_srgb=capture.camera_to_srgb,
-        xyz_to_camera=capture.xyz_to_camera,
         shot=noise.shot,
         read=noise.read,
         noise_origin=noise.origin,
-        exposure_s=capture.exposure_s,
-        iso=capture.iso,
-        aperture=capture.aperture,
         ratio=exposure_ratio,
         ratio_origin=origin,
-        orientation=capture.orientation,
-        flip=capture.flip,
-        visible_origin=capture.visible_origin,
-        active_area=capture.active_area,
-        default_crop=capture.default_crop,
-        make=capture.make,
-        model=capture.model,
         source=read.file.source.path,
         source_sha256=read.sha256,
+        **columns(read.frame.capture, OF_INPUT),
     )
 
 
-def truth_row(read: Read, developed: Frame) -> TruthRow:
+def truth_row(read: Read, scene: str, developed: Frame) -> TruthRow:
     """The facts of a truth; clipped counts and the user's own picture are still to be set."""
-    capture = read.frame.capture
     return TruthRow(
         key=read.file.key,
-        scene=read.file.entry.scene,
+        scene=scene,
         gains=developed.gains or None,
         white=developed.white,
-        restoration_low=0,
-        restoration_high=0,
-        enhancement_low=0,
-        enhancement_high=0,
-        exposure_s=capture.exposure_s,
-        iso=capture.iso,
-        aperture=capture.aperture,
-        orientation=capture.orientation,
-        flip=capture.flip,
-        make=capture.make,
-        model=capture.model,
         source=read.file.source.path,
         source_sha256=read.sha256,
-        enhanced="",
-        enhanced_sha256="",
-        enhanced_turned=0,
+        **columns(read.frame.capture, OF_TRUTH),
+        **UNSET,
     )
 
 
@@ -105,7 +93,7 @@ def _ratio(read: Read, truth: Read, law: Law, limit: float) -> tuple[float | Non
 
 def _shot(read: Read, origin: str) -> Shot:
     """Time from one place; ISO from the manifest where it states one, aperture from the file."""
-    entry, capture = read.file.entry, read.frame.capture
+    named, capture = read.file.named, read.frame.capture
     if origin == "manifest":
-        return Shot(entry.exposure_s, entry.iso or capture.iso, capture.aperture)
+        return Shot(named.exposure_s, named.iso or capture.iso, capture.aperture)
     return Shot(capture.exposure_s, capture.iso, capture.aperture)

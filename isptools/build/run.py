@@ -7,12 +7,13 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
-from isptools.build.folder import BuildError
+from isptools.build import align, develop, released
 from isptools.build.journal import Made
-from isptools.build.pairs import make_pairs
-from isptools.build.plan import Unit
-from isptools.build.unit import Work, make
+from isptools.build.task import Unit
+from isptools.build.work import Work
 from isptools.children import safe_path
+from isptools.datasets.listing import BuildError
+from isptools.recipe import Align, Develop
 
 
 def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
@@ -38,7 +39,12 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
 
 
 def _made(unit: Unit, work: Work) -> Made:
-    return make_pairs(unit, work) if work.recipe.pair else make(unit, work)
+    truth = work.recipe.truth
+    if isinstance(truth, Develop):
+        return develop.make(unit, work, truth)
+    if isinstance(truth, Align):
+        return align.make(unit, work, truth)
+    return released.make(unit, work, truth)
 
 
 def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:

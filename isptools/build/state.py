@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from isptools.build import journal
-from isptools.build.folder import BuildError
 from isptools.build.journal import Made
-from isptools.build.plan import Plan, Unit
-from isptools.build.unit import Work, facts
-from isptools.manifest import Split
+from isptools.build.plan import Plan
+from isptools.build.task import Unit
+from isptools.build.work import Work, facts
+from isptools.datasets.listing import BuildError
+from isptools.datasets.scene import Split
 from isptools.recipe import Recipe
 from isptools.shards import read
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from isptools.build.plan import Unit
+from isptools.build.task import Unit
 from isptools.burst import Options, fuse
 from isptools.develop.chain import develop
 from isptools.frame import Capture, Frame, Space, UnsupportedError
-from isptools.recipe import Recipe
+from isptools.recipe import Develop, Recipe
 
 SIDE = 96  # pixels; enough for every border and every thread
 D65 = ((0.95, -0.35, -0.08), (-0.5, 1.3, 0.2), (-0.1, 0.25, 0.6))  # of no camera in particular
@@ -20,11 +20,12 @@ def warm(recipe: Recipe, units: Iterable[Unit]) -> None:
     Numba keeps the machine code on disk, so this is slow only the first time; X-Trans frames are
     demosaicked by LibRaw, which has nothing to compile.
     """
-    if any(unit.kind == "bayer" for unit in units):
+    truth = recipe.truth
+    if isinstance(truth, Develop) and any(unit.kind == "bayer" for unit in units):
         try:
-            develop(_frame(), (*recipe.prepare, *recipe.develop))
-            if recipe.truth == "fused":
-                fuse([_frame(), _frame()], Options(method=recipe.fusion))
+            develop(_frame(), (*truth.prepare, *truth.steps))
+            if truth.fuse:
+                fuse([_frame(), _frame()], Options(method=truth.fuse))
         except UnsupportedError:
             return  # the chain asks for facts this frame has not: it compiles with the first file
 

@@ -9,7 +9,8 @@ import click
 
 if TYPE_CHECKING:
     from isptools.build import Summary
-    from isptools.manifest import Manifest, Split
+    from isptools.datasets import Opened
+    from isptools.datasets.card import Split
     from isptools.recipe import Recipe
 
 SPLITS = ("train", "val", "test")
@@ -44,14 +45,14 @@ def command(
     if sample and source:
         raise click.UsageError("--sample makes its own files; leave out --source")
     splits = _splits(split)
-    chosen, manifest = _chosen(recipe, sample, limit)
+    chosen, data_set = _chosen(recipe, sample, limit)
 
     from isptools.build import BuildError, Options, build
     from isptools.cli.progress import shown, stoppable
 
     try:
-        with stoppable(), _files(manifest, source, sample) as place, shown() as show:
-            summary = build(chosen, place, out, Options(jobs, splits, enhanced, manifest, show))
+        with stoppable(), _files(data_set, source, sample) as place, shown() as show:
+            summary = build(chosen, place, out, Options(jobs, splits, enhanced, data_set, show))
     except BuildError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -70,42 +71,41 @@ def _splits(text: str | None) -> "tuple[Split, ...] | None":
     return names  # type: ignore[return-value] # every name is one of SPLITS
 
 
-def _chosen(name: str, sample: bool, limit: int | None) -> "tuple[Recipe, Manifest]":
-    """The recipe and its manifest, which may lie beside the recipe's file."""
+def _chosen(name: str, sample: bool, limit: int | None) -> "tuple[Recipe, Opened]":
+    """The recipe and its data set, which may lie beside the recipe's file."""
     import msgspec
 
-    from isptools import manifest as manifests
-    from isptools import sample as samples
+    from isptools import datasets
     from isptools.recipe import Recipe, find
 
     try:
         recipe = Recipe.load(name)
-        manifest = manifests.load(recipe.manifest, find(name).parent)
+        data_set = datasets.opened(recipe.source, find(name).parent)
         if sample:
-            manifest = samples.manifest(manifest.data_set.name, manifest)
+            data_set = datasets.in_small(data_set)
             recipe = msgspec.structs.replace(recipe, sample=True)
-        return (recipe.small(limit) if limit else recipe), manifest
+        return (recipe.small(limit) if limit else recipe), data_set
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
 
 
 @contextmanager
-def _files(manifest: "Manifest", source: Path | None, sample: bool) -> Iterator[Path]:
+def _files(data_set: "Opened", source: Path | None, sample: bool) -> Iterator[Path]:
     """The folder of the raw files; the miniature lives only as long as the build."""
     import os
     from tempfile import TemporaryDirectory
 
-    from isptools import sample as samples
-    from isptools.build.source import missing
+    from isptools.datasets import miniature
+    from isptools.datasets.listing import missing
 
     if not sample:
         if source is None:
-            raise click.ClickException(missing(manifest.data_set, None))
+            raise click.ClickException(missing(data_set.card, None))
         yield source
         return
     with TemporaryDirectory(prefix="isptools-") as folder:
         try:
-            for path in samples.write(manifest.data_set.name, Path(folder)):
+            for path in miniature(data_set.card.name, Path(folder)):
                 os.utime(path, (0, 0))  # the same each time: a second build finds it unchanged
         except OSError as error:
             message = f"cannot write the miniature to {folder}: {error.strerror or error}"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from isptools.datasets.card import Card, Part
     from isptools.get.wanted import Estimate, Wanted
     from isptools.get.web import Web
-    from isptools.manifest import DataSet, Manifest, Part
 
 SHOWN = 10  # files of a dry run, failures
 
@@ -38,8 +38,8 @@ def command(
     Only what has a public plain address is downloaded; forms and logins are told, not bypassed. A
     download that was stopped goes on where it was when the same command runs again.
     """
-    manifest = _manifest(name)
-    for line in _about(manifest.data_set):
+    card = _card(name)
+    for line in _about(card):
         click.echo(line)
     if out is None and not dry_run:
         return
@@ -48,12 +48,12 @@ def command(
 
     web = Web()
     try:
-        parts = parts_of(manifest, chosen)
+        parts = parts_of(card, chosen)
         if not parts:
             raise click.ClickException(
                 f"nothing of {name} has a public plain address: get it as is said above"
             )
-        files = wanted(manifest, parts, only, web)
+        files = wanted(card, parts, only, web)
         if not files:
             raise click.ClickException(f"no file of {name} fits {only!r}")
         size = estimate([one for one in files if out is None or not _there(one, out)], web)
@@ -65,21 +65,21 @@ def command(
         if not yes:
             click.confirm("download them?", abort=True)
         _download(files, out, web, connections, size)
-        _told_what_next(manifest.data_set, parts, out)
+        _told_what_next(card, parts, out)
 
 
-def _manifest(name: str) -> "Manifest":
+def _card(name: str) -> "Card":
     """Of a data set, or of a recipe's."""
-    from isptools import manifest as manifests
     from isptools import shipped
+    from isptools.datasets.card import load
     from isptools.recipe import Recipe, find
 
     try:
-        return manifests.load(name)
+        return load(name)
     except ValueError as error:
         try:
             recipe = Recipe.load(name)
-            return manifests.load(recipe.manifest, find(name).parent)
+            return load(recipe.data_set, find(name).parent)
         except ValueError:
             known = sorted(path.parent.name for path in
                            shipped.folder("manifests").glob("*/dataset.toml"))  # fmt: skip
@@ -89,22 +89,22 @@ def _manifest(name: str) -> "Manifest":
             raise click.ClickException(message) from None
 
 
-def _about(data_set: "DataSet") -> Iterator[str]:
-    yield data_set.title
-    yield f"  described at:    {data_set.home}"
-    for number, download in enumerate(data_set.downloads):
+def _about(card: "Card") -> Iterator[str]:
+    yield card.title
+    yield f"  described at:    {card.home}"
+    for number, download in enumerate(card.downloads):
         yield f"  {'' if number else 'to be had at:':16} {download}"
-    yield f"  licence:         {data_set.licence}"
-    yield f"  redistribution:  {data_set.redistribution}"
-    yield f"  size:            {data_set.size}"
-    yield f"  place:           {data_set.place}"
-    if not data_set.parts:
+    yield f"  licence:         {card.licence}"
+    yield f"  redistribution:  {card.redistribution}"
+    yield f"  size:            {card.size}"
+    yield f"  place:           {card.place}"
+    if not card.parts:
         yield "  isptools can't download it: there is no public plain address (a form, a login)"
-    for part in data_set.parts:
+    for part in card.parts:
         usual = "" if part.usual else " (only with --part)"
         yield f"  part {part.name}:  {part.about}{usual}"
-    if data_set.parts:
-        yield f"  download it:     isptools get {data_set.name} --out DIR"
+    if card.parts:
+        yield f"  download it:     isptools get {card.name} --out DIR"
 
 
 def _there(one: "Wanted", out: Path) -> bool:
@@ -180,10 +180,10 @@ def _download(
     click.echo(f"{len(files)} files in {out}")
 
 
-def _told_what_next(data_set: "DataSet", parts: "Sequence[Part]", out: Path) -> None:
+def _told_what_next(card: "Card", parts: "Sequence[Part]", out: Path) -> None:
     packed = [part.into for part in parts if part.packed]
     if packed:
-        click.echo(f"unpack {', '.join(packed)}: {data_set.place}")
+        click.echo(f"unpack {', '.join(packed)}: {card.place}")
     click.echo(
         f"next: isptools build RECIPE --source {out} --out DIR (isptools recipes lists them)"
     )

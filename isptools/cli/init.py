@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from isptools.own.kinds import Proposal
-    from isptools.own.look import Seen
-    from isptools.own.table import Table
+    from isptools.propose.kinds import Proposal
+    from isptools.propose.look import Seen
+    from isptools.propose.table import Table
 
-KINDS = ("pairs", "exposures", "bursts", "camera", "raws")  # as in isptools.own.kinds
+KINDS = ("pairs", "exposures", "bursts", "camera", "raws")  # as in isptools.propose.kinds
 PATH = click.Path(path_type=Path)
 HELP = """
   What to do: put raw files there (DNG, ARW, CR3, NEF, RAF, ...), and beside them what shall be the
@@ -36,7 +36,7 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
     Raws for themselves, raws with the camera's picture, short and long exposures, bursts, or pairs
     of two cameras. Writes NAME.toml and NAME-manifest/, where NAME is the folder's name.
     """
-    from isptools.own import recipes
+    from isptools.propose import recipes
 
     seen, found, table = proposed(folder, kind, jobs)
     name = recipes.slug(folder)
@@ -59,9 +59,9 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
 def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen], Proposal, Table]":
     """What lies there, what it is, and its table; says it, and ends here if it can't be told."""
     from isptools.cli.progress import shown
-    from isptools.own.kinds import proposals
-    from isptools.own.look import look
-    from isptools.own.table import table
+    from isptools.propose.kinds import proposals
+    from isptools.propose.look import look
+    from isptools.propose.table import table
 
     if not folder.is_dir():
         raise click.ClickException(f"{folder}: no such folder")
@@ -96,7 +96,7 @@ def _chosen(
     found: "Sequence[Proposal]", kind: str | None, folder: Path
 ) -> "tuple[Proposal, list[str]]":
     """The first that fits, and what is to be said about it."""
-    from isptools.own.kinds import NAMES
+    from isptools.propose.kinds import NAMES
 
     fitting = [one for one in found if one.kind == kind or (kind is None and one.sure)]
     if not fitting:
@@ -145,8 +145,8 @@ def left_out(seen: "Sequence[Seen]", found: "Proposal", table: "Table") -> "list
     """Raws and pictures that the proposal has no use for."""
     from dataclasses import replace
 
-    from isptools.own.kinds import mosaic
-    from isptools.own.table import files_of
+    from isptools.propose.kinds import mosaic
+    from isptools.propose.table import files_of
 
     used = {one.path for shot in found.shots for one in files_of(shot)}
     main, out = mosaic(seen), [*table.unreadable]
@@ -171,7 +171,7 @@ def summary(table: "Table", unused: "Sequence[Seen]") -> Iterator[str]:
 
 
 def tsv(table: "Table") -> str:
-    from isptools.own.table import text
+    from isptools.propose.table import text
 
     return text(table)
 

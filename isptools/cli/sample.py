@@ -11,10 +11,10 @@ import click
 @click.option("--seed", default=0, show_default=True, help="Other noise and other scenes.")
 def command(name: str, out: Path, seed: int) -> None:
     """Write the miniature of data set NAME, made from code, in its real folder layout."""
-    from isptools import sample
+    from isptools.datasets import miniature
 
     try:
-        files = sample.write(name, out, seed)
+        files = miniature(name, out, seed)
     except (ValueError, OSError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{len(files)} files of the {name} miniature in {out}")

@@ -1,74 +1,97 @@
 """`isptools show`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from isptools.recipe import Recipe, Scenes, Truth
+    from isptools.datasets import Opened
+    from isptools.recipe import Align, Develop, Picture, Recipe, Released
 
 
 @click.command()
 @click.argument("recipe")
 def command(recipe: str) -> None:
-    """Print the stations a RECIPE passes, what it keeps as truth, and its hash.
+    """Print what a RECIPE selects, the stations it passes, what it keeps as truth, and its hash.
 
     RECIPE is one that ships (see `isptools recipes`) or a .toml file.
     """
-    from isptools.recipe import Recipe
+    from isptools import datasets
+    from isptools.recipe import Develop, Recipe, find
 
     try:
         plan = Recipe.load(recipe)
+        source = datasets.opened(plan.source, find(recipe).parent)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{plan.name}  {plan.sha256}")
     click.echo(plan.title)
-    click.echo(f"\ninput: the sensor's own integers ({plan.manifest}, pairs: {plan.pairs})")
-    if plan.truth == "fused":
-        frames = "every frame" if plan.input == "burst" else "the reference frame"
-        click.echo(f"of a burst {frames}; the truth is fused from all ({plan.fusion})")
-        click.echo("weight: how far each pixel of the truth can be trusted, as uint8")
-    if plan.scenes:
-        click.echo(f"scenes: {_differs(plan.scenes)}")
-    if plan.black is not None:
-        click.echo(f"black level: {plan.black:g} DN, in place of the files' own")
-    if plan.parts:
-        click.echo(f"of the data set only: {', '.join(plan.parts)}")
-    if plan.exclude:
-        click.echo(f"left out: scenes on the list {', '.join(plan.exclude)}")
-    if plan.published:
-        click.echo("\nthe truth is the data set's own linear picture, as it comes")
-    else:
-        _walk(plan)
-    for name, truth in (("restoration", plan.restoration), ("enhancement", plan.enhancement)):
-        if truth is not None:
-            click.echo(f"{name}: {_kept(truth)}")
-            if truth.note:
-                click.echo(f"  note: {truth.note}")
+    truth = plan.truth
+    for line in _source(plan, source):
+        click.echo(line)
+    lines = _developed(truth) if isinstance(truth, Develop) else _pairs(truth)
+    for line in lines:
+        click.echo(line)
+    for name, picture in truth.pictures:
+        click.echo(f"{name}: {_kept(picture)}")
+        if picture.note:
+            click.echo(f"  note: {picture.note}")
 
 
-def _differs(scenes: "Scenes") -> str:
-    """What is chosen otherwise than by default."""
-    default = type(scenes)()
-    chosen = {name: getattr(scenes, name) for name in scenes.__struct_fields__}
-    return ", ".join(
-        f"{name} {value}" for name, value in chosen.items() if value != getattr(default, name)
-    )
+def _source(plan: "Recipe", source: "Opened") -> Iterator[str]:
+    """The data set, and what is chosen otherwise than by default."""
+    yield f"\ninput: of {source.card.name}, {source.card.title}"
+    default = type(source.select)()
+    for word in source.select.__struct_fields__:
+        value = getattr(source.select, word)
+        if value != getattr(default, word):
+            yield f"  {word}: {_text(value)}"
+    if plan.limit:
+        yield f"  limit: {plan.limit} scenes a split"
 
 
-def _walk(plan: "Recipe") -> None:
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _developed(truth: "Develop") -> Iterator[str]:
     from isptools.develop.chain import stations
 
-    click.echo("\nthe truth frame walks")
-    steps = (*plan.prepare, *plan.develop)
+    if truth.fuse:
+        yield f"the truth is fused from all frames of a burst ({truth.fuse})"
+        yield "weight: how far each pixel of the truth can be trusted, as uint8"
+    if truth.black is not None:
+        yield f"black level: {truth.black:g} DN, in place of the files' own"
+    if truth.linear:
+        yield "\nthe truth is the data set's own linear picture, as it comes"
+        return
+    yield "\nthe truth frame walks"
+    steps = (*truth.prepare, *truth.steps)
     passed = stations(steps)
-    kept = {t.at for t in (plan.restoration, plan.enhancement) if t and t.source == "develop"}
+    kept = {picture.at for _, picture in truth.pictures if _is_of_walk(picture)}
     for step, start, end in zip(steps, passed, passed[1:], strict=False):
         mark = "  <- truth" if end in kept else ""
-        click.echo(f"  {start:>12} -> {end:<12} {step}{mark}")
+        yield f"  {start:>12} -> {end:<12} {step}{mark}"
 
 
-def _kept(truth: "Truth") -> str:
-    source = "your own files, matched by scene" if truth.source == "files" else truth.at
-    scale = f", {truth.full_scale} at full scale" if truth.dtype != "float32" else ""
-    return f"{source} as {truth.dtype}{scale}"
+def _pairs(truth: "Align | Released") -> Iterator[str]:
+    """The words of a maker of pairs, in the order of its type."""
+    yield "\ntwo cameras' pictures"
+    for word in truth.__struct_fields__:
+        if word != "enhancement":
+            yield f"  {word}: {_text(getattr(truth, word))}"
+
+
+def _is_of_walk(picture: "Picture") -> bool:
+    from isptools.recipe import Kept
+
+    return isinstance(picture, Kept)
+
+
+def _kept(picture: "Picture") -> str:
+    from isptools.recipe import Own
+
+    source = "your own files, matched by scene" if isinstance(picture, Own) else picture.at
+    scale = f", {picture.full_scale} at full scale" if picture.dtype != "float32" else ""
+    return f"{source} as {picture.dtype}{scale}"

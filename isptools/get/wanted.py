@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from isptools.datasets.card import Card, Part
 from isptools.get.web import Web
-from isptools.manifest import Manifest, Part
 
 PAGE = 1000  # objects of a bucket in one answer
 ASKED = 5  # files that are asked for their size where no list states it
@@ -28,7 +28,7 @@ class Wanted:
     path: str  # below the output folder, with forward slashes
     size: int | None = None
     md5: str = ""  # hexadecimal, as the list states it
-    sha256: str = ""  # as the manifest states it
+    sha256: str = ""  # as the data set states it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +39,27 @@ class Estimate:
     sure: bool  # False: guessed from some of the files
 
 
-def parts_of(manifest: Manifest, names: Sequence[str]) -> tuple[Part, ...]:
+def parts_of(card: Card, names: Sequence[str]) -> tuple[Part, ...]:
     """The named parts, or those that are taken if none is named."""
-    known = {part.name: part for part in manifest.data_set.parts}
+    known = {part.name: part for part in card.parts}
     unknown = [name for name in names if name not in known]
     if unknown:
         have = ", ".join(known) or "none"
-        raise PartError(f"{manifest.data_set.name} has no part {unknown[0]!r}; it has: {have}")
+        raise PartError(f"{card.name} has no part {unknown[0]!r}; it has: {have}")
     if names:
         return tuple(known[name] for name in names)
     return tuple(part for part in known.values() if part.usual)
 
 
-def wanted(manifest: Manifest, parts: Sequence[Part], only: str, web: Web) -> list[Wanted]:
+def wanted(card: Card, parts: Sequence[Part], only: str, web: Web) -> list[Wanted]:
     """The files of some parts whose place fits a pattern (all for ""), ordered by place.
 
     Only lists are downloaded. PartError in one line.
     """
-    hashes = {entry.path: entry.sha256 for entry in manifest.entries}
+    hashes = {entry.path: entry.sha256 for entry in card.files or ()}
     found: dict[str, Wanted] = {}
     for part in parts:
-        for one in _bucket(part, web) if part.bucket else _named(part, manifest):
+        for one in _bucket(part, web) if part.bucket else _named(part, card):
             _expect_below(one.path, part)
             if not only or fnmatch(one.path, only):
                 known = hashes.get(one.path, "")
@@ -79,11 +79,11 @@ def estimate(files: Sequence[Wanted], web: Web) -> Estimate:
     return Estimate(round(sizes + mean * len(unknown)), len(asked) == len(unknown))
 
 
-def _named(part: Part, manifest: Manifest) -> Iterator[Wanted]:
+def _named(part: Part, card: Card) -> Iterator[Wanted]:
     if "{scene}" not in part.url:
         yield Wanted(part.url, part.into)
         return
-    for row in manifest.known:
+    for row in card.scenes:
         url = part.url.replace("{scene}", quote(row.scene))
         yield Wanted(url, part.into.replace("{scene}", row.scene))
 

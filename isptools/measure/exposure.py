@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Law = Literal["light", "time"]  # time x ISO / f-number squared, or time alone (as SID's authors do)
+Law = Literal["light", "time"]  # time x ISO / f-number squared, or time alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,18 @@ from isptools.raw.error import RawError
 from isptools.raw.libraw import version as libraw_version
 from isptools.raw.reading import Header, header, read, read_bytes
 
+# Extensions of raw files. A file beside a listed one with the same stem is a second file for one
+# key if it is a raw file; sidecars and previews (.xmp, .jpg) are not.
+SUFFIXES = frozenset(
+    {
+        *("3fr", "ari", "arw", "cr2", "cr3", "crw", "dcr", "dng", "erf", "fff", "iiq", "k25"),
+        *("kdc", "mef", "mos", "mrw", "nef", "nrw", "orf", "pef", "qtk", "raf", "raw", "rw2"),
+        *("rwl", "sr2", "srf", "srw", "x3f"),
+    }
+)
+
 __all__ = [
+    "SUFFIXES",
     "Header",
     "RawError",
     "header",

@@ -1,4 +1,4 @@
-"""Mosaics that are no camera raws: gray PNGs, and .MAT files of numbers from 0 to 1.
+"""Mosaics that are no camera raws: gray PNGs, .MAT files of numbers from 0 to 1, bare numbers.
 
 Such files hold numbers and nothing else. What they mean is told by a `Capture`, made from what the
 data set states.
@@ -6,6 +6,7 @@ data set states.
 
 import io
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,6 +19,12 @@ from isptools.raw.error import RawError
 from isptools.raw.reading import Header
 
 SUFFIXES = frozenset({".png", ".mat"})
+BARE = frozenset({".raw", ".bin"})  # numbers alone; only where their width and height are stated
+DTYPES: dict[str, np.dtype[Any]] = {
+    "uint8": np.dtype("u1"),
+    "uint16": np.dtype("<u2"),
+    "uint16-big": np.dtype(">u2"),
+}
 SCALE = 65535  # what 1.0 of a .MAT file is stored as
 SLACK = 1 / SCALE  # outside of 0 to 1 by rounding
 REMEDY = "copy it again from its source, or leave it out"
@@ -45,6 +52,36 @@ def read(data: bytes, name: str, capture: Capture, variable: str = "x") -> Frame
     """
     pixels = _scaled(data, name, variable) if _is_mat(name) else _gray(data, name, capture)
     return Frame(pixels, Space.SENSOR, capture)
+
+
+def bare(
+    data: bytes, name: str, shape: tuple[int, int], dtype: str, skip: int
+) -> NDArray[np.uint16]:
+    """(H, W) uint16 of a file that holds nothing but numbers, row by row, behind `skip` bytes.
+
+    RawError in one line where it holds more or fewer.
+    """
+    _expect_size(len(data), name, shape, dtype, skip)
+    numbers = np.frombuffer(data, DTYPES[dtype], offset=skip).reshape(shape)
+    return np.asarray(numbers, np.uint16)
+
+
+def bare_header(
+    path: Path, capture: Capture, shape: tuple[int, int], dtype: str, skip: int
+) -> Header:
+    """The stated size with the facts of `capture`, where the file is as long as that."""
+    _expect_size(path.stat().st_size, str(path), shape, dtype, skip)
+    return Header(*shape, capture.kind, capture.cfa, capture.make, capture.model, capture.flip,
+                  capture.iso)  # fmt: skip
+
+
+def _expect_size(size: int, name: str, shape: tuple[int, int], dtype: str, skip: int) -> None:
+    expected = skip + shape[0] * shape[1] * DTYPES[dtype].itemsize
+    if size != expected:
+        what = (
+            f"it holds {size} bytes, {shape[0]} x {shape[1]} {dtype} behind {skip} are {expected}"
+        )
+        raise RawError(name, what, "mend `shape`, `dtype` or `skip` of the data set's [sensor]")
 
 
 def with_record(capture: Capture, data: bytes, name: str, variable: str = "metadata") -> Capture:

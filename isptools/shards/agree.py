@@ -50,7 +50,7 @@ def of_input(cells: F64, row: InputRow, truth: F64) -> list[Blocks]:
     scales = {row.ratio or 1.0, float(np.median(truth)) / middle if middle > 0 else 1.0}
     side = smallest(row.cfa)
     if side > 2 and cells.size < BLOCKS * side**2:
-        side = 2  # a picture so small that larger blocks are too few, as MSR's of 132 x 220
+        side = 2  # a picture so small that larger blocks are too few, as of 132 x 220
     return [
         block for scale in sorted(scales) for block in _reliable(np.minimum(cells * scale, 1), side)
     ]

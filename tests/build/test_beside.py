@@ -5,20 +5,22 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 import tifffile
 from scipy.interpolate import RegularGridInterpolator
 
-from isptools import manifest, raw, sample, shards
-from isptools.build import Options, build
-from isptools.build.beside import BesideError, with_matrix, with_shading
+from isptools import raw, shards
+from isptools.build import build
+from isptools.datasets import miniature
+from isptools.datasets.hdrplus import with_matrix, with_shading
+from isptools.datasets.listing import StatedError
 from isptools.develop.chain import develop
 from isptools.develop.steps import Balance, Levels, Shading
 from isptools.frame import Capture, Frame, Space
 from isptools.recipe import Recipe
 from isptools.shards.check import check
+from tests.recipes import changed
 
 PLAIN, DAMAGED = "m001_20160101_101500_100", "m004_20150620_120000_400"
 OLD, FRACTION = "m004_20141105_090000_250", "m002_20160214_214733_590"
@@ -27,7 +29,7 @@ OLD, FRACTION = "m004_20141105_090000_250", "m002_20160214_214733_590"
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("hdrplus")
-    sample.write("hdrplus", out)
+    miniature("hdrplus", out)
     return out
 
 
@@ -40,9 +42,12 @@ def some(bucket: Path, out: Path, *names: str) -> Path:
 
 
 def made(name: str, source: Path, out: Path, **changes) -> Path:
-    recipe = msgspec.structs.replace(Recipe.load(name), **changes)
-    build(recipe, source, out, Options(manifest=manifest.load("hdrplus")))
+    build(changed(name, **changes), source, out)
     return out
+
+
+def shaded(frame: Frame, path: Path) -> Frame:
+    return replace(frame, capture=with_shading(frame.capture, path, frame.pixels.shape))
 
 
 def ledger(out: Path) -> list[dict]:
@@ -59,7 +64,7 @@ def test_a_map_is_laid_on_each_color(cfa: str, tmp_path: Path) -> None:
         active_area=(3, 2, 63, 82), visible_origin=(1, 5),
     )  # fmt: skip
     pixels = np.full((62, 74), 1000, np.uint16)
-    frame = with_shading(Frame(pixels, Space.SENSOR, facts), tmp_path / "map.tiff")
+    frame = shaded(Frame(pixels, Space.SENSOR, facts), tmp_path / "map.tiff")
     flat = develop(frame, (Levels(adjust_maximum=0.0), Balance()))
     gained = develop(flat, (Shading(),)).pixels
     y, x = np.mgrid[:62, :74]
@@ -91,9 +96,8 @@ def test_a_wrong_map_is_one_line(values, words: str, tmp_path: Path) -> None:
         path.write_bytes(b"no picture")
     else:
         tifffile.imwrite(path, values, photometric="minisblack", planarconfig="contig")
-    frame = Frame(np.zeros((4, 4), np.uint16), Space.SENSOR, _facts())
-    with pytest.raises(BesideError, match=words) as caught:
-        with_shading(frame, path)
+    with pytest.raises(StatedError, match=words) as caught:
+        with_shading(_facts(), path, (4, 4))
     assert "\n" not in str(caught.value)
 
 
@@ -119,8 +123,8 @@ def test_both_truths_agree(bucket: Path, tmp_path: Path) -> None:
         assert shares[0] == pytest.approx(shares[1], rel=0.01)
     error = (fused - published)[:, 16:-16, 16:-16][:, trusted[16:-16, 16:-16]]
     assert np.sqrt(np.mean(np.square(error))) < 0.012
-    without = [step for step in Recipe.load("hdrplus-fused").develop if step != Shading()]
-    out = made("hdrplus-fused", source, tmp_path / "three", develop=tuple(without))
+    without = [step for step in Recipe.load("hdrplus-fused").truth.steps if step != Shading()]
+    out = made("hdrplus-fused", source, tmp_path / "three", steps=tuple(without))
     with shards.open(out) as three:
         dark = three[0].restoration
     assert dark is not None
@@ -164,11 +168,11 @@ def test_old_bursts_with_a_longer_last_frame(bucket: Path, tmp_path: Path) -> No
     facts = replace(
         frame.capture, white=1023 * 16, black=(64.0 * 16,) * 4, black_libraw=(64 * 16,) * 4
     )
-    ideal = with_shading(
+    ideal = shaded(
         Frame(clean, Space.SENSOR, facts),
         source / "bursts" / OLD / "lens_shading_map_N000.tiff",
     )
-    expected = develop(ideal, Recipe.load("hdrplus-fused").develop).pixels.transpose(2, 0, 1)
+    expected = develop(ideal, Recipe.load("hdrplus-fused").truth.steps).pixels.transpose(2, 0, 1)
     assert truth is not None
     assert weight is not None
     trusted = np.zeros(weight.shape, bool)
@@ -193,8 +197,7 @@ def test_a_raw_without_a_matrix_takes_the_one_beside_it(bucket: Path, tmp_path: 
         # AHD looks at colors behind the matrix: a choice of direction may fall otherwise
         off = np.abs(two[0].restoration - one[0].restoration) > 1e-4
         assert off.mean() < 1e-3
-    frame = Frame(np.zeros((4, 4), np.uint16), Space.SENSOR, _facts())
     for text in ("1 0 0 0 1 0 0 0", "1 0 0\n0 1 0\n0 0 7\n", "one two"):
         (tmp_path / "rgb2rgb.txt").write_text(text)
-        with pytest.raises(BesideError, match=r"rgb2rgb\.txt"):
-            with_matrix(frame, tmp_path / "rgb2rgb.txt")
+        with pytest.raises(StatedError, match=r"rgb2rgb\.txt"):
+            with_matrix(_facts(), tmp_path / "rgb2rgb.txt")

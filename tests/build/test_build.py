@@ -14,15 +14,15 @@ import pytest
 import rawpy
 from joblib import parallel_config
 
-from isptools import manifest as manifests
-from isptools import raw, sample, shards
+from isptools import raw, shards
 from isptools.build import BuildError, Options, build
+from isptools.datasets import miniature
 from isptools.develop.noise import noise_of
 from isptools.frame import Capture
-from isptools.recipe import Recipe
 from isptools.shards.check import check
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny
+from tests.recipes import changed, made
 
 
 def test_names_splits_and_counts(tiny: Tiny) -> None:
@@ -76,9 +76,8 @@ def test_rows_hold_what_the_files_state(tiny: Tiny) -> None:
 def test_truths_are_rawpys_integers(tmp_path: Path) -> None:
     """SID as its authors rendered it, on the miniature, a picture turned upright among them."""
     name = "sid-paper2018"
-    manifest = sample.manifest("sid", manifests.load("sid"))
-    sample.write("sid", tmp_path / "raw")
-    build(Recipe.load(name), tmp_path / "raw", tmp_path / "out", Options(manifest=manifest))
+    miniature("sid", tmp_path / "raw")
+    made(name, tmp_path / "raw", tmp_path / "out", small=True)
     turned = 0
     with shards.open(tmp_path / "out") as opened:
         for table in opened.tables:
@@ -117,7 +116,7 @@ def test_linear_truths_are_rawpys_within_their_rounding(tiny: Tiny) -> None:
 
 
 def test_ratio_is_limited_and_falls_back_to_the_files(tiny: Tiny) -> None:
-    short = msgspec.structs.replace(tiny.recipe, max_ratio=30.0)
+    short = changed(tiny.recipe, max_ratio=30.0)
     tiny.build(tiny.folder / "limited", short)
     table = tiny.folder / "manifest" / "files.tsv"
     table.write_text(table.read_text().replace("\t10\t200", "\t\t").replace("\t0.1\t200", "\t\t"))
@@ -133,7 +132,7 @@ def test_limit_and_val_and_pairs(tiny: Tiny) -> None:
     assert small.sha256 != tiny.recipe.sha256
     summary = tiny.build(tiny.folder / "small", small)
     assert [shard.split for shard in summary.shards] == ["test", "train", "val"]
-    joined = msgspec.structs.replace(tiny.recipe, val="train", pairs="first", scenes_per_shard=9)
+    joined = changed(tiny.recipe, val="train", pairs="first", scenes_per_shard=9)
     summary = tiny.build(tiny.folder / "joined", joined)
     assert [(s.split, s.rows, s.scenes) for s in summary.shards] == [
         ("test", 1, 1),
@@ -144,7 +143,7 @@ def test_limit_and_val_and_pairs(tiny: Tiny) -> None:
 def test_shapes_do_not_mix(tiny: Tiny) -> None:
     for name in ("long/b2_long.dng", "short/b2_0.dng", "short/b2_1.dng"):
         tinies.write(tiny, name, tinies.frame(7, shape=(56, 72)))
-    together = msgspec.structs.replace(tiny.recipe, scenes_per_shard=9)
+    together = changed(tiny.recipe, scenes_per_shard=9)
     summary = tiny.build(recipe=together)
     assert [(s.name, s.scenes) for s in summary.shards if s.split == "train"] == [
         ("tiny-train-56x72-0000.h5", 1),
@@ -159,7 +158,7 @@ def test_prepare_repairs_inputs_and_truths(tiny: Tiny) -> None:
     tinies.write(tiny, "short/a1_0.dng", tinies.replace(hot, pixels=pixels))
     recipe = tiny.folder / "recipe.toml"
     step = 'prepare = [{ step = "bad-pixels", camera = "Test One", sites = [[20, 30]] }]\n'
-    recipe.write_text(recipe.read_text().replace("develop = [", step + "develop = [", 1))
+    recipe.write_text(recipe.read_text().replace("steps = [", step + "steps = [", 1))
     tiny.build()
     with h5py.File(tiny.out / "tiny-train-64x80-0000.h5") as file:
         stored = file["input"][0]
@@ -172,7 +171,7 @@ def test_prepare_repairs_inputs_and_truths(tiny: Tiny) -> None:
 
 def test_one_frame_of_memory(tiny: Tiny) -> None:
     """Rows are written as they come: none is kept until the end."""
-    together = msgspec.structs.replace(tiny.recipe, scenes_per_shard=9, compression="none")
+    together = changed(tiny.recipe, scenes_per_shard=9, compression="none")
     tiny.build(recipe=together)
     with h5py.File(tiny.out / "tiny-train-64x80-0000.h5") as file:
         at = [file["input"].id.get_chunk_info_by_coord((i, 0, 0)).byte_offset for i in range(4)]
@@ -194,13 +193,13 @@ def test_a_recipe_whose_truth_is_not_on_the_sensor_stops(tiny: Tiny) -> None:
 def test_the_data_set_may_lie_deeper(tiny: Tiny) -> None:
     (tiny.folder / "other").mkdir()
     tiny.source.rename(tiny.folder / "other" / "Tiny")
-    summary = build(tiny.recipe, tiny.folder / "other", tiny.out, Options(manifest=tiny.manifest))
+    summary = build(tiny.recipe, tiny.folder / "other", tiny.out, Options(data_set=tiny.opened()))
     assert len(summary.shards) == 4
 
 
 def test_a_missing_data_set_is_explained_at_once(tiny: Tiny) -> None:
     with pytest.raises(BuildError) as error:
-        build(tiny.recipe, tiny.folder / "nowhere", tiny.out, Options(manifest=tiny.manifest))
+        build(tiny.recipe, tiny.folder / "nowhere", tiny.out, Options(data_set=tiny.opened()))
     text = str(error.value)
     for part in ("Tiny is not in", "https://example.org/tiny.zip", "CC0", "1 MB", "holds long/"):
         assert part in text
@@ -209,7 +208,7 @@ def test_a_missing_data_set_is_explained_at_once(tiny: Tiny) -> None:
 
 def test_unknown_exclusion_is_one_line(tiny: Tiny) -> None:
     with pytest.raises(BuildError, match="no exclusion list 'moved'"):
-        tiny.build(recipe=msgspec.structs.replace(tiny.recipe, exclude=("moved",)))
+        tiny.build(recipe=changed(tiny.recipe, exclude=("moved",)))
 
 
 def test_excluded_scenes_stand_in_the_ledger(tiny: Tiny) -> None:
@@ -217,7 +216,7 @@ def test_excluded_scenes_stand_in_the_ledger(tiny: Tiny) -> None:
     facts.write_text(
         facts.read_text() + '[[exclusions]]\nname = "moved"\nreason = "it moved"\nscenes = ["a1"]\n'
     )
-    tiny.build(recipe=msgspec.structs.replace(tiny.recipe, exclude=("moved",)))
+    tiny.build(recipe=changed(tiny.recipe, exclude=("moved",)))
     lines = tinies.ledger(tiny.out)
     assert [(line["kind"], line["reason"], line["scene"]) for line in lines] == [
         ("excluded", "moved", "a1")

@@ -15,11 +15,13 @@ from PIL import Image, ImageCms
 
 from isptools import shards
 from isptools.build import BuildError
+from isptools.datasets.fivek import icc_profile
 from isptools.develop import profile
-from isptools.sample.fivek import icc_profile
+from isptools.recipe import Own
 from isptools.shards.check import check
 from tests.build import tiny as tinies
 from tests.build.tiny import SHAPE, SPLITS, Tiny, frame, write
+from tests.recipes import changed
 
 # what turns a sensor picture upright, from EXIF's definition: where row 0 and column 0 are shown
 UPRIGHT = {
@@ -62,8 +64,8 @@ def save(path: Path, picture: NDArray[Any], dtype: Any) -> NDArray[Any]:
 
 
 def sixteen(tiny: Tiny) -> Any:
-    truth = msgspec.structs.replace(tiny.recipe.enhancement, dtype="uint16")
-    return msgspec.structs.replace(tiny.recipe, enhancement=truth)
+    truth = msgspec.structs.replace(tiny.recipe.truth.enhancement, dtype="uint16")
+    return changed(tiny.recipe, enhancement=truth)
 
 
 def stored(tiny: Tiny, scene: str) -> tuple[NDArray[Any], Any]:
@@ -97,8 +99,7 @@ def test_embedded_profiles_are_applied(tiny: Tiny, own: Path) -> None:
 
 def test_16_bits_arrive_as_16_bits(tiny: Tiny, own: Path) -> None:
     summary = tiny.build(recipe=sixteen(tiny), enhanced=own)
-    assert summary.recipe.enhancement is not None
-    assert summary.recipe.enhancement.source == "files"
+    assert isinstance(summary.recipe.truth.enhancement, Own)
     assert summary.recipe.sha256 != sixteen(tiny).sha256
     for scene in SPLITS:
         path = own / f"{scene}.png"
@@ -185,7 +186,7 @@ def test_another_size(tiny: Tiny, own: Path) -> None:
 
 def test_no_picture_at_all(tiny: Tiny, own: Path) -> None:
     (own / "a1.png").write_text("no picture")
-    assert "a1.png can't be read" in refused(tiny, own, "unsupported")
+    assert "a1.png: no picture that can be read" in refused(tiny, own, "unsupported")
 
 
 def test_a_gray_picture(tiny: Tiny, own: Path) -> None:
@@ -215,10 +216,9 @@ def test_a_changed_picture_is_built_again(tiny: Tiny, own: Path) -> None:
 
 
 def test_what_goes_with_what(tiny: Tiny, own: Path) -> None:
-    files = msgspec.structs.replace(tiny.recipe.enhancement, source="files")
     with pytest.raises(BuildError, match="give --enhanced DIR"):
-        tiny.build(recipe=msgspec.structs.replace(tiny.recipe, enhancement=files))
+        tiny.build(recipe=changed(tiny.recipe, enhancement=Own()))
     with pytest.raises(BuildError, match="leave out --enhanced"):
-        tiny.build(recipe=msgspec.structs.replace(tiny.recipe, enhancement=None), enhanced=own)
+        tiny.build(recipe=changed(tiny.recipe, enhancement=None), enhanced=own)
     with pytest.raises(BuildError, match="no such folder"):
         tiny.build(enhanced=tiny.folder / "nowhere")

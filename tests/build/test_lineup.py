@@ -15,7 +15,7 @@ from isptools.develop.chain import develop
 from isptools.develop.orient import onto_sensor
 from isptools.develop.steps import Balance, Demosaic, Levels, ToXYZ
 from isptools.frame import Capture
-from isptools.sample import scenes
+from isptools.synth import scenes
 
 FACTS = Capture("bayer", "RGGB", (0.0,) * 4, (0,) * 4, 1023, (1, 1, 1, 0), (1, 1, 1, 0))
 # what turns a sensor picture upright, by LibRaw's code, from EXIF's definition

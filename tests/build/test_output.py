@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from isptools.build import BuildError
 from isptools.shards import disk
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny
+from tests.recipes import changed
 
 MAIN = (sys.executable, "-c", "from isptools.cli import main; main()")
 
@@ -111,4 +111,4 @@ def test_an_output_that_is_a_file(tiny: Tiny) -> None:
 
 def test_a_recipe_without_a_name_for_files(tiny: Tiny) -> None:
     with pytest.raises(BuildError, match="can't be part of a file name"):
-        tiny.build(recipe=msgspec.structs.replace(tiny.recipe, name="a/b"))
+        tiny.build(recipe=changed(tiny.recipe, name="a/b"))

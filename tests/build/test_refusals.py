@@ -241,11 +241,11 @@ def test_cameras_the_data_set_does_not_name_are_noted(tiny: Tiny) -> None:
 
 
 def test_a_file_that_is_not_the_one_the_manifest_names(tiny: Tiny) -> None:
-    entries = tuple(
-        msgspec.structs.replace(entry, sha256="0" * 64) if entry.path == SHORT else entry
-        for entry in tiny.manifest.entries
+    rows = tuple(
+        msgspec.structs.replace(row, sha256="0" * 64) if row.path == SHORT else row
+        for row in tiny.card.files
     )
-    tiny.build(manifest=msgspec.structs.replace(tiny.manifest, entries=entries))
+    tiny.build(card=msgspec.structs.replace(tiny.card, files=rows))
     assert refused(tiny) == [(SHORT, "refused", "wrong-hash")]
 
 
@@ -260,12 +260,12 @@ def test_xtrans_without_a_method_for_it_is_refused_by_name(tiny: Tiny) -> None:
 
 
 def test_keys_that_come_twice_in_a_manifest(tiny: Tiny) -> None:
-    first = next(entry for entry in tiny.manifest.entries if entry.path == SHORT)
+    first = next(row for row in tiny.card.files if row.path == SHORT)
     again = msgspec.structs.replace(first, path="long/a1_0.dng")
     shutil.copy(tiny.file(SHORT), tiny.file("long/a1_0.dng"))
-    entries = (*tiny.manifest.entries, again)
+    rows = (*tiny.card.files, again)
     with pytest.raises(BuildError, match="have the key tiny/a1/a1_0"):
-        tiny.build(manifest=msgspec.structs.replace(tiny.manifest, entries=entries))
+        tiny.build(card=msgspec.structs.replace(tiny.card, files=rows))
 
 
 def test_the_ledger_says_numbers_and_one_line_each(tiny: Tiny) -> None:

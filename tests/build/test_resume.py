@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from isptools.build import BuildError, build, folder, unit
+from isptools.build import BuildError, build, develop, folder
 from isptools.shards import disk
 from isptools.shards.check import check
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny, frame, write
+from tests.recipes import changed
 
 MAIN = """
 import signal
@@ -215,7 +215,7 @@ def test_nothing_stays_of_a_recipe_that_made_no_shard(tiny: Tiny) -> None:
     held = {path: path.read_bytes() for path in tiny.source.glob("*/*.dng")}
     for path in held:
         path.write_bytes(b"")
-    other = msgspec.structs.replace(tiny.recipe, tile=24)
+    other = changed(tiny.recipe, tile=24)
     assert tiny.build(recipe=other).shards == ()
     for path, data in held.items():
         path.write_bytes(data)
@@ -252,7 +252,7 @@ def test_an_index_stands_only_where_all_is_whole(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("isptools.build.unit._input", broken)
+        patched.setattr("isptools.build.develop._input_frame", broken)
         with pytest.raises(KeyboardInterrupt):
             tiny.build()
     assert not (tiny.out / "index.json").exists()
@@ -264,7 +264,7 @@ def test_an_index_stands_only_where_all_is_whole(
 def test_recipes_are_never_mixed(tiny: Tiny) -> None:
     tiny.build()
     before = tinies.listing(tiny.out)
-    other = msgspec.structs.replace(tiny.recipe, tile=24)
+    other = changed(tiny.recipe, tile=24)
     with pytest.raises(BuildError, match="of another recipe") as error:
         tiny.build(recipe=other)
     assert "\n" not in str(error.value)
@@ -293,14 +293,16 @@ def test_two_builds_in_one_folder(tiny: Tiny) -> None:
 def test_a_worker_that_outlived_its_build_writes_nothing(tiny: Tiny) -> None:
     """Another build holds the folder by now: the old worker must not publish into it."""
     kept = []
-    real = unit.make
+    real = develop.make
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("isptools.build.run.make", lambda *work: kept.append(work) or real(*work))
+        patched.setattr(
+            "isptools.build.run.develop.make", lambda *work: kept.append(work) or real(*work)
+        )
         tiny.build()
     for path in tiny.out.glob("*.h5"):
         path.unlink()
     with folder.locked(tiny.out), pytest.raises(BuildError, match="nothing was written"):
-        unit.make(*kept[0])
+        develop.make(*kept[0])
     assert list(tiny.out.glob("*.h5")) == []
     assert disk.stale(tiny.out) == []
 
@@ -312,7 +314,7 @@ def test_journal_and_index_know_no_time_and_no_place(tiny: Tiny) -> None:
     assert len(tinies.ledger(tiny.out)) == 2
     moved = Tiny(tiny.folder.with_name("elsewhere"))
     shutil.copytree(tiny.folder, moved.folder, ignore=shutil.ignore_patterns("out"))
-    build(moved.recipe, moved.source, moved.out, tinies.Options(jobs=1, manifest=moved.manifest))
+    build(moved.recipe, moved.source, moved.out, tinies.Options(jobs=1, data_set=moved.opened()))
     assert tinies.listing(moved.out) == tinies.listing(tiny.out)
     for text in ((tiny.out / "index.json").read_text(), (tiny.out / "ledger.jsonl").read_text()):
         assert str(tiny.folder) not in text

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isptools.build.shift import shift
+from isptools.measure.shift import shift
 
 
 @pytest.mark.parametrize("side", [75, 100, 127, 224, 225, 448])

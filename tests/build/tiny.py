@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from isptools import raw
+from isptools import datasets, raw
 from isptools.build import Options, Summary, build
+from isptools.datasets import Opened
+from isptools.datasets.card import Card, load
 from isptools.frame import Capture, Frame, Space
-from isptools.manifest import Manifest, load
 from isptools.recipe import Recipe
 
 SHAPE = (64, 80)
@@ -33,22 +34,31 @@ input_name = '[a-z]\\d_\\d\\.dng'
 RECIPE = """
 name = "tiny"
 title = "Tiny truths"
-manifest = "manifest"
-scenes_per_shard = 1
-tile = 36
-develop = [
+
+[source]
+data_set = "manifest"
+
+[truth]
+make = "develop"
+steps = [
     { step = "levels" },
     { step = "balance", by = "camera" },
     { step = "demosaic", method = "linear" },
     { step = "xyz" },
     { step = "encode-srgb" },
 ]
-[restoration]
+[truth.restoration]
+from = "kept"
 at = "xyz"
 full_scale = 1.25
-[enhancement]
+[truth.enhancement]
+from = "kept"
 at = "srgb"
 dtype = "uint8"
+
+[storage]
+scenes_per_shard = 1
+tile = 36
 """
 
 
@@ -71,15 +81,22 @@ class Tiny:
         return Recipe.load(self.folder / "recipe.toml")
 
     @property
-    def manifest(self) -> Manifest:
+    def card(self) -> Card:
         return load("manifest", self.folder)
+
+    def opened(self, recipe: Recipe | None = None, card: Card | None = None) -> Opened:
+        words = dict((recipe or self.recipe).source)
+        words.pop("data_set")
+        return datasets.chosen(card or self.card, words)
 
     def file(self, name: str) -> Path:
         return self.source / name
 
     def build(self, out: Path | None = None, recipe: Recipe | None = None, **how: Any) -> Summary:
-        options = Options(**{"manifest": self.manifest, **how})
-        return build(recipe or self.recipe, self.source, out or self.out, options)
+        recipe = recipe or self.recipe
+        opened = self.opened(recipe, how.pop("card", None))
+        options = Options(**{"data_set": opened, **how})
+        return build(recipe, self.source, out or self.out, options)
 
 
 def frame(seed: int, gain: float = 1.0, shape: tuple[int, int] = SHAPE, **facts: Any) -> Frame:

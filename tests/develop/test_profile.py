@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from isptools.datasets.fivek import icc_profile
 from isptools.develop import profile
 from isptools.frame import UnsupportedError
 from isptools.raw.color import XYZ_FROM_SRGB
-from isptools.sample.fivek import icc_profile
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it misses matplotlib, which it does not need here

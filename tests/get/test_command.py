@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from isptools import manifest as manifests
 from isptools import shipped
 from isptools.cli import main
+from isptools.datasets import card as cards
 from isptools.get.wanted import PartError, estimate, parts_of, wanted
 from isptools.get.web import Web
 from tests.get.server import Site, running
@@ -24,7 +24,7 @@ downloads = ["https://example.org/form (a form)"]
 size = "1 MB"
 place = "anywhere"
 roots = ["."]
-layout = "fivek"
+room = "bursts"
 
 [[parts]]
 name = "bucket"
@@ -182,9 +182,9 @@ def test_guessed_sizes_are_near(site: Site) -> None:
     (Path("mine") / "scenes.tsv").write_text("scene\n" + "".join(f"s{i}\n" for i in range(40)))
     for i in range(40):
         site.files[f"/img/s{i}.dng"] = b"x" * (1000 + i)
-    manifest = manifests.load("mine")
+    card = cards.load("mine")
     web = Web()
-    files = wanted(manifest, parts_of(manifest, ["single"]), "", web)
+    files = wanted(card, parts_of(card, ["single"]), "", web)
     found = estimate(files, web)
     assert not found.sure
     assert found.bytes == pytest.approx(sum(1000 + i for i in range(40)), rel=0.02)
@@ -198,7 +198,7 @@ NAMES = sorted(path.parent.name for path in shipped.folder("manifests").glob("*/
 def test_every_data_set_says_where_it_is(name: str) -> None:
     done = run(name)
     assert done.exit_code == 0, done.output
-    data_set = manifests.load(name).data_set
+    data_set = cards.load(name)
     for text in (data_set.licence, data_set.home, *data_set.downloads, data_set.place):
         assert text in done.stdout
 
@@ -206,7 +206,7 @@ def test_every_data_set_says_where_it_is(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_needs_a_form_is_not_downloaded(name: str, tmp_path: Path) -> None:
     """Parts are plain files of servers that ask for nothing; places lie where layouts look."""
-    data_set = manifests.load(name).data_set
+    data_set = cards.load(name)
     for part in data_set.parts:
         assert part.url.startswith("https://")
         assert not any(word in part.url for word in ("drive.google", "forms", "login", "kaggle"))
@@ -218,10 +218,10 @@ def test_what_needs_a_form_is_not_downloaded(name: str, tmp_path: Path) -> None:
 
 
 def test_hdrplus_lies_where_its_layout_looks() -> None:
-    part = parts_of(manifests.load("hdrplus"), [])[0]
+    part = parts_of(cards.load("hdrplus"), [])[0]
     assert (part.name, part.bucket, part.prefix) == ("subset", "hdrplusdata", "20171106_subset/")
     with pytest.raises(PartError, match="it has: subset, full"):
-        parts_of(manifests.load("hdrplus"), ["all"])
+        parts_of(cards.load("hdrplus"), ["all"])
 
 
 def test_a_recipe_leads_to_its_data_set() -> None:

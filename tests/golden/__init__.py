@@ -12,14 +12,13 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from isptools import manifest as manifests
-from isptools import sample, shards, shipped
+from isptools import datasets, shards, shipped
 from isptools.build import Options, build
-from isptools.build.plan import Choice, plan_units
-from isptools.build.plan_pairs import plan_pairs
+from isptools.build.plan import Choice, plan
 from isptools.cli.stats import lines
-from isptools.manifest import Manifest
-from isptools.recipe import Recipe
+from isptools.datasets import card as cards
+from isptools.datasets import miniature
+from isptools.recipe import Align, Recipe
 from isptools.shards.stats import stats
 
 HERE = Path(__file__).parent
@@ -32,8 +31,7 @@ def recipes() -> dict[str, list[Recipe]]:
     found: dict[str, list[Recipe]] = {}
     for path in sorted(shipped.folder("recipes").glob("*.toml")):
         recipe = Recipe.load(path)
-        if recipe.manifest in sample.NAMES:
-            found.setdefault(recipe.manifest, []).append(recipe)
+        found.setdefault(recipe.data_set, []).append(recipe)
     return {
         name: sorted(several, key=lambda one: (one.name != name, one.name))
         for name, several in sorted(found.items())
@@ -43,31 +41,33 @@ def recipes() -> dict[str, list[Recipe]]:
 def text(name: str, folder: Path) -> str:
     """The golden text of data set `name`, made in an empty folder."""
     source = folder / "source"
-    sample.write(name, source)
-    official = manifests.load(name)
-    small = sample.manifest(name, official)
+    miniature(name, source)
     own = [msgspec.structs.replace(recipe, sample=True) for recipe in recipes()[name]]
-    photographs = own[0].pair is not None and own[0].pair.source == "photographs"
+    photographs = isinstance(own[0].truth, Align)
     first = own[0].small(FEW) if photographs else own[0]  # aligning takes long
-    build(first, source, folder / "out", Options(manifest=small))
+    build(first, source, folder / "out", Options(data_set=small(first)))
     with shards.open(folder / "out") as opened:
         measured = list(lines(stats(opened)))
     which = f", {FEW} SCENE A SPLIT" if photographs else ""
-    told = [*_facts(official), "", *_plans(own, small, source), ""]
+    told = [*_facts(cards.load(name)), "", *_plans(own, source), ""]
     told += [f"SHARDS OF THE MINIATURE{which}", ""]
     return "\n".join([*told, *measured]) + "\n"
 
 
-def _facts(official: Manifest) -> Iterator[str]:
-    about = official.data_set
+def small(recipe: Recipe) -> datasets.Opened:
+    return datasets.in_small(datasets.opened(recipe.source))
+
+
+def _facts(about: datasets.Card) -> Iterator[str]:
     yield f"DATA SET {about.name}"
     yield ""
-    for field in ("title", "licence", "redistribution", "home", "size", "layout"):
+    for field in ("title", "licence", "redistribution", "home", "size", "room"):
         yield f"{field:15} {getattr(about, field)}"
     yield f"{'cameras':15} {', '.join(about.cameras) or 'any'}"
-    counted = Counter((entry.split, entry.role) for entry in official.entries)
+    rows = about.files or ()
+    counted = Counter((row.split, row.role) for row in rows)
     for (split, role), number in sorted(counted.items()):
-        scenes = {entry.scene for entry in official.entries if entry.split == split}
+        scenes = {row.scene for row in rows if row.split == split}
         yield f"{'files':15} {split} {role}: {number} of {len(scenes)} scenes"
     for rule in about.rules:
         pairs = "of unknown number" if rule.pairs is None else f"{rule.pairs}"
@@ -76,18 +76,20 @@ def _facts(official: Manifest) -> Iterator[str]:
         yield f"{'exclusion':15} {excluded.name}: {', '.join(excluded.scenes)}"
 
 
-def _plans(own: list[Recipe], small: Manifest, source: Path) -> Iterator[str]:
+def _plans(own: list[Recipe], source: Path) -> Iterator[str]:
     """What each recipe of the data set would make of the miniature."""
     yield "RECIPES ON THE MINIATURE: inputs, scenes, left out"
     yield ""
     for recipe in own:
-        plan = (plan_pairs if recipe.pair else plan_units)(recipe, small, source, Choice())
+        opened = small(recipe)
+        found = opened.room.find(opened.card, opened.select, source)
+        planned = plan(recipe, opened, found, Choice())
         units = Counter[str]()
-        for unit in plan.units:
+        for unit in planned.units:
             units[unit.split] += unit.rows
-        scenes = {task.scene for unit in plan.units for task in unit.tasks}
+        scenes = {task.scene for unit in planned.units for task in unit.tasks}
         inputs = ", ".join(f"{split} {number}" for split, number in sorted(units.items()))
-        reasons = Counter(line.reason for found in plan.ledger.values() for line in found)
+        reasons = Counter(line.reason for told in planned.ledger.values() for line in told)
         left = ", ".join(f"{reason} {number}" for reason, number in sorted(reasons.items()))
         yield f"{recipe.name:20} {inputs}; {len(scenes)} scenes; {left or 'nothing left out'}"
 

@@ -10,11 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from isptools import shards
-from isptools.build.alike import fingerprint, grouped
 from isptools.cli import main
+from isptools.datasets import miniature
+from isptools.datasets.alike import fingerprint, grouped
 from isptools.raw import read
-from isptools.recipe import Recipe
-from isptools.sample import pairs
+from isptools.recipe import Align, Recipe, Released
+from isptools.synth import views as synthetic
 from tests.pair import views
 
 
@@ -58,7 +59,7 @@ def test_released_patches_build_and_check_alike_for_one_and_two_jobs(name, tmp_p
 
 
 def test_patches_are_stored_as_they_come(tmp_path):
-    files = pairs.write("dped", tmp_path / "files")
+    files = miniature("dped", tmp_path / "files")
     assert (
         run("build", "dped", "--source", tmp_path / "files", "--out", tmp_path / "out").exit_code
         == 0
@@ -83,7 +84,7 @@ def test_patches_are_stored_as_they_come(tmp_path):
 
 def test_zurich_numbers_are_never_rescaled(tmp_path):
     """A PNG of 8 bits holds the same 10-bit numbers."""
-    pairs.write("zurich", tmp_path / "files")
+    miniature("zurich", tmp_path / "files")
     assert (
         run("build", "zurich", "--source", tmp_path / "files", "--out", tmp_path / "out").exit_code
         == 0
@@ -196,21 +197,20 @@ def test_near_duplicates_stay_in_one_split(tmp_path):
 
 
 def test_a_recipe_that_cannot_be_is_refused():
-    good = Recipe.load("pairs-raw")
-    assert good.pair.mosaic
+    assert Recipe.load("pairs-raw").truth.mosaic
     with pytest.raises(ValueError, match="reference"):
-        type(good.pair)("photographs", mosaic=True)
+        Align(mosaic=True)
     with pytest.raises(ValueError, match="above"):
-        type(good.pair)("patches", black=70.0, white=60.0)
+        Released(black=70.0, white=60.0)
 
 
 def test_the_miniature_keeps_its_mapping_beside_it(tmp_path, monkeypatch):
-    painted = views.scene(*pairs.DSLR).astype(np.float32) / 255  # painting takes its time
-    monkeypatch.setattr(pairs.scenes, "paint", lambda *_: painted)
-    one, two = (pairs.write("dped-originals", tmp_path / name) for name in "ab")
+    painted = views.scene(*synthetic.DSLR).astype(np.float32) / 255  # painting takes its time
+    monkeypatch.setattr(synthetic.scenes, "paint", lambda *_: painted)
+    one, two = (miniature("dped-originals", tmp_path / name) for name in "ab")
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
     truth = json.loads((tmp_path / "a" / "truth.json").read_text())
     assert set(truth) == {f"iphone/phone/{i}.jpg" for i in range(8)}
-    view = pairs.View(**truth["iphone/phone/0.jpg"])
-    own, other = ((np.array(size[::-1]) - 1) / 2 for size in (pairs.PHONE, pairs.DSLR))
+    view = synthetic.View(**truth["iphone/phone/0.jpg"])
+    own, other = ((np.array(size[::-1]) - 1) / 2 for size in (synthetic.PHONE, synthetic.DSLR))
     assert np.abs(view.to_dslr(own[None]) - other).max() < 25

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from isptools import picture
 from isptools.cli import main
-from isptools.pair import picture
 from tests.pair import views
 
 

@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from isptools import manifest, shards
+from isptools import datasets, shards
 from isptools.build import Options, build
-from isptools.build.plan import Choice
-from isptools.build.plan_pairs import plan_pairs
+from isptools.build.plan import Choice, plan
 from isptools.cli import main
-from isptools.recipe import Recipe
-from isptools.sample import pairs
+from isptools.datasets import card as cards
+from isptools.datasets import miniature
+from isptools.recipe import Recipe, Released
+from tests.recipes import changed
 
 
 def planned(name, source):
     recipe = Recipe.load(name)
-    return plan_pairs(recipe, manifest.load(recipe.manifest), source, Choice())
+    opened = datasets.opened(recipe.source)
+    return plan(recipe, opened, opened.room.find(opened.card, opened.select, source), Choice())
 
 
 def touched(root, folders, numbers, suffixes):
@@ -35,7 +37,7 @@ def ledger(out):
 
 def test_zurich_counts_are_the_paper_s():
     """Ignatov et al. 2020: 48,043 pairs; numbered 0 to 46838 and 0 to 1203 as released."""
-    rules = {rule.name: rule for rule in manifest.load("zurich").data_set.rules}
+    rules = {rule.name: rule for rule in cards.load("zurich").rules}
     assert rules["train"].pairs + rules["test"].pairs == 48043
     assert (rules["train"].pairs, rules["test"].pairs) == (46839, 1204)
     assert all(rule.numbered for rule in rules.values())
@@ -51,7 +53,7 @@ def test_a_whole_split_is_taken_and_a_part_of_one_is_noted(tmp_path):
         split: sum(u.rows for u in found.units if u.split == split) for split in ("train", "test")
     }
     assert sizes == {"train": 6, "test": 1204}
-    names = [task.inputs[0].entry.path for unit in found.units if unit.split == "test"
+    names = [task.inputs[0].named.path for unit in found.units if unit.split == "test"
              for task in unit.tasks]  # fmt: skip
     assert names == [f"test/huawei_raw/{number}.png" for number in range(1204)]
     assert found.ledger["test"] == ()
@@ -77,7 +79,7 @@ def test_full_size_pictures_without_another_side_are_named(tmp_path):
 @pytest.fixture(scope="module")
 def zurich(tmp_path_factory):
     folder = tmp_path_factory.mktemp("zurich")
-    pairs.write("zurich", folder)
+    miniature("zurich", folder)
     return folder
 
 
@@ -90,9 +92,7 @@ def zurich(tmp_path_factory):
     ],
 )
 def test_levels_and_filters_are_the_recipe_s(name, cfa, levels, zurich, tmp_path):
-    recipe = Recipe.load(name)
-    pair = msgspec.structs.replace(recipe.pair, cfa=cfa)
-    recipe = msgspec.structs.replace(recipe, pair=pair, limit=1)
+    recipe = changed(name, cfa=cfa, limit=1)
     build(recipe, zurich, tmp_path / "out", Options())
     with shards.open(tmp_path / "out", "test") as opened:
         facts, sample, raw = opened.facts(0), opened[0], opened.raw(0)
@@ -104,8 +104,8 @@ def test_levels_and_filters_are_the_recipe_s(name, cfa, levels, zurich, tmp_path
 
 
 def test_filters_that_no_sensor_has_are_refused():
-    with pytest.raises(ValueError, match="RGGB"):
-        type(Recipe.load("zurich").pair)("patches", white=1020.0, cfa="RGB")
+    with pytest.raises(ValueError, match="Invalid enum value 'RGB' - at `\\$.cfa`"):
+        msgspec.convert({"make": "released", "white": 1020.0, "cfa": "RGB"}, Released)
 
 
 def test_red_is_where_pynet_has_it(zurich):
@@ -119,14 +119,14 @@ def test_red_is_where_pynet_has_it(zurich):
 
 @pytest.mark.parametrize("name", ["dped", "zurich"])
 def test_shards_say_that_they_may_not_be_passed_on(name, tmp_path):
-    pairs.write(name, tmp_path / "files")
-    recipe = msgspec.structs.replace(Recipe.load(name), limit=1)
+    miniature(name, tmp_path / "files")
+    recipe = changed(name, limit=1)
     build(recipe, tmp_path / "files", tmp_path / "out", Options())
     shard = next((tmp_path / "out").glob("*.h5"))
     told = CliRunner().invoke(main, ["inspect", str(shard)])
     assert told.exit_code == 0, told.output
     assert "forbidden" in told.output
-    assert manifest.load("dped-originals").data_set.redistribution == "forbidden"
+    assert cards.load("dped-originals").redistribution == "forbidden"
 
 
 def test_real_patches_of_dped(shared_data, tmp_path):

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from isptools.sample import scenes
+from isptools.synth import scenes
 
 
 def scene(height=900, width=1200, seed=5):

@@ -10,10 +10,10 @@ import pytest
 import scipy.io
 
 from isptools import raw
+from isptools.datasets import sidd
 from isptools.frame import Capture, Frame, Space
 from isptools.raw import imfinfo, mat, mosaic
 from isptools.raw.error import RawError
-from isptools.sample import sidd
 
 NUMBERS = np.linspace(0, 1, 30 * 44, dtype=np.float32).reshape(30, 44)
 NONE = (0.0, 0.0, 0.0, 0.0)

@@ -3,20 +3,16 @@
 import shutil
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from isptools import manifest as manifests
-from isptools import sample
-from isptools.build import Options, build
-from isptools.recipe import Recipe
+from isptools.datasets import miniature
+from tests.recipes import changed, made
 
 
 def _built(name: str, folder: Path) -> Path:
-    manifest = sample.manifest(name, manifests.load(name))
-    recipe = msgspec.structs.replace(Recipe.load(name), sample=True, scenes_per_shard=2)
-    sample.write(name, folder / "raw")
-    build(recipe, folder / "raw", folder / "shards", Options(manifest=manifest))
+    miniature(name, folder / "raw")
+    recipe = changed(name, sample=True, scenes_per_shard=2)
+    made(recipe, folder / "raw", folder / "shards", small=True)
     return folder / "shards"
 
 

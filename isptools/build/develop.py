@@ -1,0 +1,273 @@
+"""Make one shard of developed truths: read its files one at a time, render each truth once."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isptools import raw
+from isptools.build import enhanced, folder, frames, lineup
+from isptools.build.fused import fused
+from isptools.build.journal import Made
+from isptools.build.lookup import one_line
+from isptools.build.rows import Read, fusion_row, input_row, truth_row
+from isptools.build.task import File, Task, Unit
+from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.burst import BurstError
+from isptools.datasets import room_of
+from isptools.datasets.listing import BuildError, Line, StatedError
+from isptools.datasets.scene import Exposures
+from isptools.develop.chain import develop, walk
+from isptools.develop.noise import noise_of
+from isptools.develop.orient import onto_sensor
+from isptools.develop.steps import Orient
+from isptools.frame import Array, Frame, Space, UnsupportedError
+from isptools.measure import phase
+from isptools.recipe import AsItComes, Develop, Kept, Published
+from isptools.shards import write
+from isptools.shards.schema import TruthRow
+
+
+def make(unit: Unit, work: Work, truth: Develop) -> Made:
+    """Write the shard of a unit and note it in the journal.
+
+    Memory holds one picture at a time. OSError if the output takes no more; BuildError if the
+    folder was given to another build meanwhile.
+    """
+    with write.shard(work.out, spec_of(unit, work)) as shard:
+        lines = [
+            line
+            for task in unit.tasks
+            if isinstance(task.shot, Exposures)
+            for line in _scene(shard, task, unit, work, truth)
+        ]
+        folder.holds(work.out, work.token)
+    return noted(unit, work, shard, lines)
+
+
+def _scene(
+    shard: write.Writer, task: Task, unit: Unit, work: Work, truth: Develop
+) -> Iterator[Line]:
+    """Store a scene; yields what was refused. A truth without inputs is not stored."""
+    try:
+        own, lines = _truth_frame(task, unit, work, truth)
+        yield from lines
+    except Refusal as refusal:
+        yield refused(task.truth, task, unit, refusal)
+        why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
+        yield from _dropped(task, unit, Refusal("truth-missing", why))
+        return
+    number = None
+    for file in task.inputs:
+        try:
+            read = _input_frame(file, task, own, unit, work, truth)
+        except Refusal as refusal:
+            yield refused(file, task, unit, refusal)
+            continue
+        if number is None:
+            try:
+                number = _stored(shard, own, task, work, truth)
+            except Refusal as refusal:
+                yield refused(task.truth, task, unit, refusal)
+                yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
+                return
+        row = input_row(
+            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
+        )
+        pointers: Any = dict.fromkeys(shard.spec.pictures, number)
+        frame = read.frame
+        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
+
+
+def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
+    """A line for each input of a refused truth; the truth's own file has one."""
+    for file in task.inputs:
+        if file.source != task.truth.source:
+            yield refused(file, task, unit, why)
+
+
+# -- frames --------------------------------------------------------------------------------------
+
+
+def _truth_frame(task: Task, unit: Unit, work: Work, truth: Develop) -> tuple[Read, list[Line]]:
+    """The frame that the walk begins at, merged from the task's burst where the recipe says so."""
+    read, lines = _read(task.truth, unit, work, truth, linear=truth.linear), list[Line]()
+    if truth.fuse:
+        read, lines = _merged(task, read, unit, work, truth)
+    own = _completed(read, work)
+    if read.frame.capture.camera_to_srgb is None and own.frame.capture.camera_to_srgb is not None:
+        told = dict(own.frame.capture.origins).get("camera_to_srgb", "")
+        if told in {Path(source.path).name for _, source in task.truth.beside}:
+            detail = f"it states no color matrix; that of {told} was taken"
+            where = task.truth.source.path
+            lines.append(Line(unit.split, task.scene, where, "noted", "no-matrix", detail))
+    return own, lines
+
+
+def _merged(
+    task: Task, read: Read, unit: Unit, work: Work, truth: Develop
+) -> tuple[Read, list[Line]]:
+    def frame(file: File) -> Frame:
+        try:
+            return _read(file, unit, work, truth, same=False).frame
+        except Refusal as refusal:
+            raise BurstError(str(refusal)) from None
+
+    try:
+        return fused(task, unit.split, read, frame, truth)
+    except (BurstError, UnsupportedError) as error:
+        raise Refusal("burst", one_line(error)) from None
+
+
+def _input_frame(file: File, task: Task, own: Read, unit: Unit, work: Work, truth: Develop) -> Read:
+    same = file.source == task.truth.source and not truth.fuse
+    read = replace(own, file=file) if same else _completed(_read(file, unit, work, truth), work)
+    _expect_phase(read.frame, own.frame)
+    try:
+        return replace(read, frame=develop(read.frame, truth.prepare))
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+
+
+def _read(
+    file: File, unit: Unit, work: Work, truth: Develop, same: bool = True, linear: bool = False
+) -> Read:
+    """Read a file once: its hash and its frame. Refusal if it is not what was planned.
+
+    With `same` its shape and kind must be those of the shard; `linear` is a truth as it comes.
+    """
+    path, name = work.root / file.source.path, file.source.path
+    try:
+        data = path.read_bytes()
+        sensor = file.named.sensor or work.card.sensor
+        if linear and sensor:
+            frame = frames.linear(data, file.named, name, sensor)
+        else:
+            frame = frames.frame(data, file.named, name, work.card, room_of(work.card))
+    except (raw.RawError, UnsupportedError, OSError) as error:
+        detail = one_line(error).replace(str(path), name)  # no place in the ledger
+        raise Refusal("unreadable", detail, file.source.size) from None
+    digest = hashlib.sha256(data).hexdigest()
+    if file.named.sha256 not in {"", digest}:
+        raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.named.sha256}")
+    if frame.capture.pixel_aspect != 1:
+        aspect = frame.capture.pixel_aspect
+        raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
+    if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
+        raise Refusal("changed", "the file changed while the build ran; run the build again")
+    return Read(file, digest, _with_black(frame, truth.black))
+
+
+def _completed(read: Read, work: Work) -> Read:
+    """With what stands beside the file."""
+    beside: Mapping[str, Path] = {
+        kind: work.root / source.path for kind, source in read.file.beside
+    }
+    try:
+        frame = frames.completed(read.frame, room_of(work.card), beside, read.file.source.path)
+    except StatedError as error:
+        raise Refusal("beside", one_line(error), error.number) from None
+    except raw.RawError as error:
+        raise Refusal("unreadable", one_line(error)) from None
+    return replace(read, frame=frame)
+
+
+def _with_black(frame: Frame, black: float | None) -> Frame:
+    """The frame with the recipe's black level, where it has one, for that of the file."""
+    facts = frame.capture
+    if black is None:
+        return frame
+    if black >= facts.white:
+        detail = f"the recipe's black level {black:g} is not below the white level {facts.white}"
+        raise Refusal("black-level", detail, black)
+    levels, integers = (black,) * len(facts.black), (int(black),) * len(facts.black)
+    origins = (*facts.origins, ("black", "recipe"))
+    capture = replace(facts, black=levels, black_libraw=integers, origins=origins)
+    return replace(frame, capture=capture)
+
+
+def _expect_phase(frame: Frame, truth: Frame) -> None:
+    """Where the truth is a linear picture, it shows whether the color filters are as stated."""
+    if truth.space is Space.CAMERA:
+        found = phase.found(frame.pixels, truth.pixels)
+        if phase.contradicts(found, frame.capture.cfa):
+            raise Refusal("wrong-phase", phase.told(found, frame.capture.cfa),
+                          phase.ratio(found, frame.capture.cfa))  # fmt: skip
+
+
+# -- truths --------------------------------------------------------------------------------------
+
+
+def _stored(shard: write.Writer, own: Read, task: Task, work: Work, truth: Develop) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row."""
+    try:
+        last, kept = _rendered(own.frame, truth)
+        row = truth_row(own, task.scene, last)
+        if isinstance(task.shot, Exposures) and task.shot.final:
+            path = task.shot.final.source.path
+            picture = _picture(path, last.pixels, own.frame, work, truth)
+            kept["enhancement"] = picture.pixels
+            row = _with_picture(row, path, picture)
+    except lineup.MisfitError as error:
+        raise Refusal(error.reason, one_line(error), error.number) from None
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    for name, pixels in kept.items():
+        if pixels.shape != (*own.frame.pixels.shape[:2], 3):
+            raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
+        if not np.isfinite(pixels).all():
+            wrong = int(pixels.size - np.isfinite(pixels).sum())
+            raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
+    number = shard.truth(row, kept, own.frame.capture, last.history)
+    if own.fused:
+        shard.fusion(fusion_row(row.key, own.fused), own.fused.weight)
+    return number
+
+
+def _picture(
+    path: str, developed: Array, frame: Frame, work: Work, truth: Develop
+) -> enhanced.Enhanced:
+    """The user's own picture, or the data set's."""
+    if work.pictures:
+        return enhanced.read(work.pictures / path, developed, frame.capture.flip)
+    kept = truth.enhancement
+    fit = lineup.Fit(work.card.pictures)
+    if isinstance(kept, Published):
+        fit = lineup.Fit(work.card.pictures, kept.within, kept.reach)
+    return lineup.read(work.root / path, developed, frame.capture, fit)
+
+
+def _size(recipe: str, name: str, pixels: Array, frame: Frame) -> str:
+    return (
+        f"recipe {recipe}: its {name} truth is {pixels.shape}, its inputs are "
+        f"{frame.pixels.shape}; a truth is a color picture with a pixel for each of the sensor's "
+        "(no half-size demosaicking, no station before it)"
+    )
+
+
+def _with_picture(row: TruthRow, path: str, own: enhanced.Enhanced) -> TruthRow:
+    return replace(row, enhanced=path, enhanced_sha256=own.sha256, enhanced_turned=int(own.turned))
+
+
+def _rendered(frame: Frame, truth: Develop) -> tuple[Frame, dict[str, Array]]:
+    """The last frame of the walk, and the pictures at the stations that the recipe keeps.
+
+    Where several steps stay at a station, its last frame is kept; all lie as the sensor does.
+    """
+    kept: dict[str, Array] = {}
+    last = frame
+    prepare = () if truth.linear else truth.prepare
+    for last in walk(frame, (*prepare, *truth.steps)):
+        for name, picture in truth.pictures:
+            if isinstance(picture, Kept | AsItComes) and last.space == picture.at:
+                kept[name] = _on_sensor(last, frame)
+    return replace(last, pixels=_on_sensor(last, frame)), kept
+
+
+def _on_sensor(developed: Frame, frame: Frame) -> Array:
+    """The pixels in the sensor's orientation, also behind a step that turned them upright."""
+    turned = any(isinstance(taken.step, Orient) for taken in developed.history)
+    return onto_sensor(developed.pixels, frame.capture.flip) if turned else developed.pixels

@@ -1,0 +1,260 @@
+"""Find the files of a scene and look into their headers; no pixel is decoded."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from isptools import raw
+from isptools.build import enhanced, frames
+from isptools.build.task import File, Task
+from isptools.datasets import Card, Room
+from isptools.datasets.files import Folder, Found
+from isptools.datasets.listing import BuildError, Line, LineKind, StatedError
+from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
+from isptools.frame import Kind
+from isptools.recipe import Develop, Published
+
+MOSAICS = ("bayer", "xtrans")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where files are looked for, and what the recipe wants of them."""
+
+    card: Card
+    room: Room
+    folder: Folder
+    pictures: Sequence[Source] | None  # the user's own enhancement truths
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A scene that can be made, with the kind and shape of its inputs; or why not."""
+
+    scene: Scene
+    lines: tuple[Line, ...]
+    task: Task | None = None
+    kind: Kind = "bayer"
+    shape: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One file as its header shows it; without a header it can't be used, and lines say why."""
+
+    lines: tuple[Line, ...]
+    file: File | None = None
+    header: raw.Header | None = None
+    lacks: tuple[str, str] | None = None  # reason and detail: a sidecar that it needs is missing
+
+
+def planned_exposures(
+    scene: Scene, shot: Exposures[Named], shelf: Shelf, truth: Develop
+) -> Planned:
+    """The scene as a task; without one where its truth or all of its inputs can't be used."""
+    wanted = _walked(scene, shot, shelf, truth)
+    own = seen(scene, wanted, shelf, truth, _mark(shot, wanted, truth))
+    if own.lacks:
+        return _dropped(scene, shot, shelf, own.lines, own.lacks)
+    if own.file is None or own.header is None:
+        why = f"its truth {wanted.path} can't be used ({own.lines[-1].reason})"
+        return _dropped(scene, shot, shelf, own.lines, ("truth-missing", why), wanted.path)
+    picture = _picture(scene, shot, shelf, truth)
+    if picture and picture.source is None:
+        return _dropped(scene, shot, shelf, own.lines, (picture.reason, picture.detail))
+    all_seen = [_input(scene, one, shelf, truth, own) for one in shot.inputs]
+    lines = (*own.lines, *(line for one in all_seen for line in one.lines))
+    inputs = tuple(one.file for one in all_seen if one.file and one.header)
+    if not inputs:
+        return Planned(scene, lines)
+    merged = tuple(_frames(shot, shelf)) if truth.fuse else ()
+    final = picture and picture.source and File("", Named(picture.source.path), picture.source)
+    task = Task(scene.name, Exposures(own.file, inputs, merged, final or None))
+    return Planned(scene, lines, task, own.header.kind, (own.header.height, own.header.width))
+
+
+def _walked(scene: Scene, shot: Exposures[Named], shelf: Shelf, truth: Develop) -> Named:
+    """The file whose frame the truth's walk begins at."""
+    if truth.fuse:
+        if not shot.frames:
+            raise BuildError(f"{shelf.card.name}: scene {scene.name} is no burst: leave out `fuse`")
+        return shot.frames[0]
+    if shot.truth is None:
+        what = "has no truth of its own but its burst"
+        raise BuildError(f'{shelf.card.name}: scene {scene.name} {what}: write fuse = "truth"')
+    return shot.truth
+
+
+def _mark(shot: Exposures[Named], wanted: Named, truth: Develop) -> str:
+    """What tells the key of a truth from that of an input of the same file, or of its name."""
+    if truth.fuse:
+        return "-fused"
+    if not truth.linear and wanted.path in {one.path for one in shot.inputs}:
+        return "-developed"
+    return "-truth" if truth.linear or stem(wanted) in map(stem, shot.inputs) else ""
+
+
+def seen(scene: Scene, named: Named, shelf: Shelf, truth: Develop, mark: str = "") -> Seen:
+    """A file of a scene: found, with its sidecars, and fit to be a mosaic."""
+    file, lines = _file(scene, named, shelf, mark)
+    if file is None:
+        return Seen(lines)
+    file, lacks = _with_sidecars(file, shelf, truth)
+    if lacks:
+        return Seen(lines, file, None, lacks)
+    header, more = _header(scene, file, shelf)
+    return Seen((*lines, *more), file, header)
+
+
+def _file(
+    scene: Scene, named: Named, shelf: Shelf, mark: str = ""
+) -> tuple[File | None, tuple[Line, ...]]:
+    found = _found(named, shelf)
+    if found.source is None:
+        kind: LineKind = "missing" if found.reason == "missing" else "refused"
+        return None, (_line(scene, named.path, kind, found.reason, found.detail),)
+    file = File(f"{shelf.card.name}/{scene.name}/{stem(named)}{mark}", named, found.source)
+    if not found.reason:
+        return file, ()
+    return file, (_line(scene, named.path, "noted", found.reason, found.detail),)
+
+
+def _found(named: Named, shelf: Shelf) -> Found:
+    return Found(named.at) if named.at else shelf.folder.find(named.path)
+
+
+def _with_sidecars(file: File, shelf: Shelf, truth: Develop) -> tuple[File, tuple[str, str] | None]:
+    """With what stands beside it, as far as the walk needs it; or which is missing."""
+    steps = {type(step).__struct_config__.tag for step in truth.steps}
+    there = []
+    for one in file.named.beside:
+        if one.step and one.step not in steps:
+            continue
+        found = shelf.folder.find(one.path)
+        if found.source:
+            there.append((one.kind, found.source))
+        elif one.needed:
+            return file, (f"{one.kind}-missing", f"{one.path} can't be used ({found.reason})")
+    return replace(file, beside=tuple(there)), None
+
+
+def _header(scene: Scene, file: File, shelf: Shelf) -> tuple[raw.Header | None, tuple[Line, ...]]:
+    path, name = shelf.folder.root / file.source.path, file.source.path
+    beside = {kind: shelf.folder.root / source.path for kind, source in file.beside}
+    try:
+        header = frames.header(path, file.named, shelf.card, shelf.room, beside)
+    except StatedError as error:
+        return None, (_line(scene, name, "refused", "beside", one_line(error), error.number),)
+    except (raw.RawError, OSError) as error:
+        detail = one_line(error).replace(str(path), name)  # no place in the ledger
+        return None, (_line(scene, name, "refused", "unreadable", detail, file.source.size),)
+    lines = []
+    camera = f"{header.make} {header.model}".strip()
+    if shelf.card.cameras and camera not in shelf.card.cameras:
+        named = ", ".join(shelf.card.cameras)
+        detail = f"taken with {camera or 'an unnamed camera'}, the data set names {named}"
+        lines.append(_line(scene, name, "noted", "other-camera", detail))
+    if header.kind in MOSAICS:
+        return header, tuple(lines)
+    detail = f"a {header.kind} file has no mosaic; only Bayer and X-Trans files can be inputs"
+    return None, (*lines, _line(scene, name, "refused", header.kind, detail))
+
+
+def _input(scene: Scene, named: Named, shelf: Shelf, truth: Develop, own: Seen) -> Seen:
+    found = seen(scene, named, shelf, truth)
+    if found.lacks:
+        return replace(found, file=None, lines=(
+            *found.lines, _line(scene, named.path, "refused", *found.lacks)))  # fmt: skip
+    if found.header is None or own.header is None:
+        return found
+    reason, detail = difference(found.header, own.header)
+    if not reason:
+        return found
+    return Seen((*found.lines, _line(scene, named.path, "refused", reason, detail)))
+
+
+def difference(header: raw.Header, truth: raw.Header) -> tuple[str, str]:
+    """Why an input does not fit its truth (reason, detail); two empty texts if it does."""
+    cameras = [
+        f"{each.make} {each.model}".strip() or "an unnamed camera" for each in (header, truth)
+    ]
+    if cameras[0] != cameras[1]:
+        return "wrong-camera", f"taken with {cameras[0]}, its truth with {cameras[1]}"
+    if (header.height, header.width) != (truth.height, truth.width):
+        sizes = [f"{each.height} x {each.width}" for each in (header, truth)]
+        return "wrong-size", f"{sizes[0]}, its truth {sizes[1]} (height x width)"
+    if (header.kind, header.cfa) != (truth.kind, truth.cfa):
+        return "wrong-cfa", f"color filters {header.cfa}, its truth {truth.cfa}"
+    return "", ""
+
+
+def _picture(scene: Scene, shot: Exposures[Named], shelf: Shelf, truth: Develop) -> Found | None:
+    """The enhanced picture, where the recipe or the user asks for one."""
+    if shelf.pictures is not None:
+        named = shot.frames[0] if truth.fuse else shot.truth
+        return enhanced.match(shelf.pictures, scene.name, stem(named) if named else "")
+    if not isinstance(truth.enhancement, Published):
+        return None
+    if shot.final is None:
+        return Found(None, "final-missing", "the data set has no picture of this scene")
+    found = shelf.folder.find(shot.final.path, picture=True)
+    why = f"its picture {shot.final.path} can't be used ({found.reason})"
+    return found if found.source else Found(None, "final-missing", why)
+
+
+def _frames(shot: Exposures[Named], shelf: Shelf) -> Iterator[File]:
+    """What a truth is fused from; a frame that is not there is left out."""
+    for one in shot.frames:
+        source = _found(one, shelf).source
+        if source:
+            yield File("", one, source)
+
+
+def _dropped(
+    scene: Scene,
+    shot: Exposures[Named],
+    shelf: Shelf,
+    lines: tuple[Line, ...],
+    why: tuple[str, str],
+    but: str = "",
+) -> Planned:
+    """A scene that can't be made: a line for each of its inputs (`but` the one that has one)."""
+    told = list(lines)
+    for one in shot.inputs:
+        if one.path != but:
+            file, more = _file(scene, one, shelf)
+            told += more
+            told += [_line(scene, one.path, "refused", *why)] if file else []
+    return Planned(scene, tuple(told))
+
+
+def planned_couple(scene: Scene, couple: Couple[Named], shelf: Shelf) -> Planned:
+    """The scene as a task; without one where a side is not there."""
+    found = [(one, _found(one, shelf)) for one in (couple.phone, couple.dslr)]
+    lines = []
+    for one, file in found:
+        if file.source is None:
+            kind: LineKind = "missing" if file.reason == "missing" else "refused"
+            detail = f"{file.detail}: the pair is left out"
+            lines.append(_line(scene, one.path, kind, file.reason, detail))
+    phone, dslr = (file.source for _, file in found)
+    if phone is None or dslr is None:
+        return Planned(scene, tuple(lines))
+    key, name = f"{shelf.card.name}/{scene.name}", Path(phone.path).stem
+    key = key if key.endswith(f"/{name}") else f"{key}/{name}"
+    both = Couple(File(key, couple.phone, phone), File(f"{key}:dslr", couple.dslr, dslr))
+    return Planned(scene, (), Task(scene.name, both))
+
+
+def stem(named: Named) -> str:
+    return PurePosixPath(named.path).stem
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _line(
+    scene: Scene, file: str, kind: LineKind, reason: str, detail: str, number: float | None = None
+) -> Line:
+    return Line(scene.split or "", scene.name, file, kind, reason, detail, number)

@@ -1,0 +1,70 @@
+"""What is handed to a maker: files that were found, scenes of them, and shards of scenes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from isptools.datasets.scene import Couple, Exposures, Named, Source, Split
+from isptools.frame import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a listing that is there."""
+
+    key: str  # data set/scene/file's stem; "" for one that has no row
+    named: Named
+    source: Source
+    beside: tuple[tuple[str, Source], ...] = ()  # sidecars by kind
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        return (self.source, *(source for _, source in self.beside))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One scene to make: its truth once, and its inputs."""
+
+    scene: str
+    shot: Exposures[File] | Couple[File]
+
+    @property
+    def truth(self) -> File:
+        shot = self.shot
+        truth = shot.dslr if isinstance(shot, Couple) else shot.truth
+        if truth is None:
+            raise ValueError(f"scene {self.scene} was planned without a truth")
+        return truth
+
+    @property
+    def inputs(self) -> tuple[File, ...]:
+        return (self.shot.phone,) if isinstance(self.shot, Couple) else self.shot.inputs
+
+    @property
+    def files(self) -> Iterator[File]:
+        """Every file the scene depends on, in order."""
+        yield self.truth
+        yield from self.inputs
+        if isinstance(self.shot, Exposures):
+            yield from self.shot.frames
+            yield from (self.shot.final,) if self.shot.final else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One shard to make; it needs nothing of the others."""
+
+    name: str
+    split: Split
+    shape: tuple[int, int]
+    kind: Kind  # of the inputs
+    tasks: tuple[Task, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(len(task.inputs) for task in self.tasks)
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Every file the shard depends on, in order."""
+        return tuple(one for task in self.tasks for file in task.files for one in file.sources)

@@ -1,0 +1,82 @@
+"""Which photographs are nearly the same scene, by a perceptual hash."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from isptools import picture, raw
+from isptools.frame import Array, UnsupportedError
+from isptools.raw import SUFFIXES as RAW
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """The group that a scene belongs to, named by its first scene, and which scene it is like."""
+
+    name: str
+    like: str  # "" for a scene that is like no earlier one
+
+
+def fingerprint(path: Path) -> int | None:
+    """64 bits: whether each of 8 x 8 means is brighter than its right neighbor (dHash).
+
+    None for a file that can't be read or shows nothing; it is like no other.
+    """
+    try:
+        if path.suffix[1:].lower() in RAW:
+            return bits_of(raw.read(path).pixels)
+        return bits_of(picture.read(path))
+    except (UnsupportedError, ValueError, OSError):
+        return None  # the build itself says why
+
+
+def bits_of(pixels: Array) -> int | None:
+    """As `fingerprint`, of pixels (H, W) or (H, W, 3)."""
+    pixels = pixels.astype(np.float32, copy=False)
+    flat = pixels if pixels.ndim == 2 else pixels.mean(2)
+    means = cv2.resize(flat, (9, 8), interpolation=cv2.INTER_AREA)
+    if means.std() < 1e-3 * max(1.0, float(means.max())):
+        return None
+    bits = (means[:, 1:] > means[:, :-1]).ravel()
+    return int("".join("1" if bit else "0" for bit in bits), 2)
+
+
+def grouped(prints: Sequence[tuple[str, int | None]], most: int) -> dict[str, Grouped]:
+    """Scenes of which any two pictures differ in at most `most` bits are one group."""
+    like: dict[str, str] = {}
+    links: list[tuple[str, str]] = []
+    seen: list[tuple[str, int]] = []
+    for scene, bits in prints:
+        if bits is None:
+            continue
+        for other, known in seen:
+            if other != scene and (bits ^ known).bit_count() <= most:
+                like.setdefault(scene, other)
+                links.append((scene, other))
+        seen.append((scene, bits))
+    groups = joined(dict.fromkeys(scene for scene, _ in prints), links)
+    return {
+        scene: Grouped(members[0], like.get(scene, "")) for members in groups for scene in members
+    }
+
+
+def joined(names: Iterable[str], links: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """Groups of names that links connect, in the order of the names."""
+    leader = {name: name for name in names}
+
+    def first(name: str) -> str:
+        while leader[name] != name:
+            name = leader[name]
+        return name
+
+    place = {name: number for number, name in enumerate(leader)}
+    for one, other in links:
+        low, high = sorted((first(one), first(other)), key=place.__getitem__)
+        leader[high] = low
+    groups: dict[str, list[str]] = {}
+    for name in leader:
+        groups.setdefault(first(name), []).append(name)
+    return list(groups.values())
