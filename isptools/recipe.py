@@ -219,9 +219,7 @@ class Recipe(Strict, frozen=True):
 
     def to_json(self) -> bytes:
         """Canonical text: what the shard stores and what the hash covers."""
-        from isptools.legacy import legacy  # noqa: PLC0415 - until shards have format 2
-
-        return msgspec.json.encode(legacy(self), order="deterministic")
+        return msgspec.json.encode(self, order="deterministic")
 
     @property
     def sha256(self) -> str:

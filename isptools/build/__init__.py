@@ -59,7 +59,7 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     """
     options = options or Options()
     data_set = options.data_set or _opened(recipe)
-    recipe = _settled(recipe, options.enhanced)
+    recipe = _settled(recipe, data_set, options.enhanced)
     splits = tuple(options.splits or SPLITS)
     state.claim(out, recipe)
     todo = _planned(recipe, data_set, source, options, splits)
@@ -137,8 +137,10 @@ def listed(data_set: Opened, source: Path) -> Listing:
         raise BuildError(f"{where} can't list {source}: {said}") from error
 
 
-def _settled(recipe: Recipe, pictures: Path | None) -> Recipe:
-    """What is built: with a folder of own pictures, the enhancement comes from there."""
+def _settled(recipe: Recipe, data_set: Opened, pictures: Path | None) -> Recipe:
+    """What is built: with all words of `source`, those left out as well; and with a folder of own
+    pictures, the enhancement comes from there."""
+    recipe = msgspec.structs.replace(recipe, source=data_set.source(recipe.data_set))
     truth = recipe.truth
     if not isinstance(truth, Develop):
         if pictures:

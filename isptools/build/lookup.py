@@ -12,19 +12,28 @@ from isptools.datasets.files import Folder, Found
 from isptools.datasets.listing import BuildError, Line, LineKind, StatedError
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
 from isptools.frame import Kind
-from isptools.recipe import Develop, Published
+from isptools.recipe import Align, Develop, Published, Released
 
 MOSAICS = ("bayer", "xtrans")
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class Order:
     """Where files are looked for, and what the recipe wants of them."""
 
     card: Card
     room: Room
     folder: Folder
     pictures: Sequence[Source] | None  # the user's own enhancement truths
+    truth: Develop | Align | Released
+    limit: int | None = None  # scenes a split
+
+    @property
+    def walk(self) -> Develop:
+        """Of scenes that are developed."""
+        if not isinstance(self.truth, Develop):
+            raise BuildError(f"{self.card.name}: its scenes are no pairs of two cameras")
+        return self.truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,89 +57,87 @@ class Seen:
     lacks: tuple[str, str] | None = None  # reason and detail: a sidecar that it needs is missing
 
 
-def planned_exposures(
-    scene: Scene, shot: Exposures[Named], shelf: Shelf, truth: Develop
-) -> Planned:
+def planned_exposures(scene: Scene, shot: Exposures[Named], order: Order) -> Planned:
     """The scene as a task; without one where its truth or all of its inputs can't be used."""
-    wanted = _walked(scene, shot, shelf, truth)
-    own = seen(scene, wanted, shelf, truth, _mark(shot, wanted, truth))
+    wanted = _walked(scene, shot, order)
+    own = seen(scene, wanted, order, _mark(shot, wanted, order))
     if own.lacks:
-        return _dropped(scene, shot, shelf, own.lines, own.lacks)
+        return _dropped(scene, shot, order, own.lines, own.lacks)
     if own.file is None or own.header is None:
         why = f"its truth {wanted.path} can't be used ({own.lines[-1].reason})"
-        return _dropped(scene, shot, shelf, own.lines, ("truth-missing", why), wanted.path)
-    picture = _picture(scene, shot, shelf, truth)
+        return _dropped(scene, shot, order, own.lines, ("truth-missing", why), wanted.path)
+    picture = _picture(scene, shot, order)
     if picture and picture.source is None:
-        return _dropped(scene, shot, shelf, own.lines, (picture.reason, picture.detail))
-    all_seen = [_input(scene, one, shelf, truth, own) for one in shot.inputs]
+        return _dropped(scene, shot, order, own.lines, (picture.reason, picture.detail))
+    all_seen = [_input(scene, one, order, own) for one in shot.inputs]
     lines = (*own.lines, *(line for one in all_seen for line in one.lines))
     inputs = tuple(one.file for one in all_seen if one.file and one.header)
     if not inputs:
         return Planned(scene, lines)
-    merged = tuple(_frames(shot, shelf)) if truth.fuse else ()
+    merged = tuple(_frames(shot, order)) if order.walk.fuse else ()
     final = picture and picture.source and File("", Named(picture.source.path), picture.source)
     task = Task(scene.name, Exposures(own.file, inputs, merged, final or None))
     return Planned(scene, lines, task, own.header.kind, (own.header.height, own.header.width))
 
 
-def _walked(scene: Scene, shot: Exposures[Named], shelf: Shelf, truth: Develop) -> Named:
+def _walked(scene: Scene, shot: Exposures[Named], order: Order) -> Named:
     """The file whose frame the truth's walk begins at."""
-    if truth.fuse:
+    if order.walk.fuse:
         if not shot.frames:
-            raise BuildError(f"{shelf.card.name}: scene {scene.name} is no burst: leave out `fuse`")
+            raise BuildError(f"{order.card.name}: scene {scene.name} is no burst: leave out `fuse`")
         return shot.frames[0]
     if shot.truth is None:
         what = "has no truth of its own but its burst"
-        raise BuildError(f'{shelf.card.name}: scene {scene.name} {what}: write fuse = "truth"')
+        raise BuildError(f'{order.card.name}: scene {scene.name} {what}: write fuse = "truth"')
     return shot.truth
 
 
-def _mark(shot: Exposures[Named], wanted: Named, truth: Develop) -> str:
+def _mark(shot: Exposures[Named], wanted: Named, order: Order) -> str:
     """What tells the key of a truth from that of an input of the same file, or of its name."""
-    if truth.fuse:
+    if order.walk.fuse:
         return "-fused"
-    if not truth.linear and wanted.path in {one.path for one in shot.inputs}:
+    if not order.walk.linear and wanted.path in {one.path for one in shot.inputs}:
         return "-developed"
-    return "-truth" if truth.linear or stem(wanted) in map(stem, shot.inputs) else ""
+    return "-truth" if order.walk.linear or stem(wanted) in map(stem, shot.inputs) else ""
 
 
-def seen(scene: Scene, named: Named, shelf: Shelf, truth: Develop, mark: str = "") -> Seen:
+def seen(scene: Scene, named: Named, order: Order, mark: str = "") -> Seen:
     """A file of a scene: found, with its sidecars, and fit to be a mosaic."""
-    file, lines = _file(scene, named, shelf, mark)
+    file, lines = _file(scene, named, order, mark)
     if file is None:
         return Seen(lines)
-    file, lacks = _with_sidecars(file, shelf, truth)
+    file, lacks = _with_sidecars(file, order)
     if lacks:
         return Seen(lines, file, None, lacks)
-    header, more = _header(scene, file, shelf)
+    header, more = _header(scene, file, order)
     return Seen((*lines, *more), file, header)
 
 
 def _file(
-    scene: Scene, named: Named, shelf: Shelf, mark: str = ""
+    scene: Scene, named: Named, order: Order, mark: str = ""
 ) -> tuple[File | None, tuple[Line, ...]]:
-    found = _found(named, shelf)
+    found = file_of(named, order)
     if found.source is None:
         kind: LineKind = "missing" if found.reason == "missing" else "refused"
         return None, (_line(scene, named.path, kind, found.reason, found.detail),)
-    file = File(f"{shelf.card.name}/{scene.name}/{stem(named)}{mark}", named, found.source)
+    file = File(f"{order.card.name}/{scene.name}/{stem(named)}{mark}", named, found.source)
     if not found.reason:
         return file, ()
     return file, (_line(scene, named.path, "noted", found.reason, found.detail),)
 
 
-def _found(named: Named, shelf: Shelf) -> Found:
-    return Found(named.at) if named.at else shelf.folder.find(named.path)
+def file_of(named: Named, order: Order) -> Found:
+    return Found(named.at) if named.at else order.folder.find(named.path)
 
 
-def _with_sidecars(file: File, shelf: Shelf, truth: Develop) -> tuple[File, tuple[str, str] | None]:
+def _with_sidecars(file: File, order: Order) -> tuple[File, tuple[str, str] | None]:
     """With what stands beside it, as far as the walk needs it; or which is missing."""
-    steps = {type(step).__struct_config__.tag for step in truth.steps}
+    steps = {type(step).__struct_config__.tag for step in order.walk.steps}
     there = []
     for one in file.named.beside:
         if one.step and one.step not in steps:
             continue
-        found = shelf.folder.find(one.path)
+        found = order.folder.find(one.path)
         if found.source:
             there.append((one.kind, found.source))
         elif one.needed:
@@ -138,11 +145,11 @@ def _with_sidecars(file: File, shelf: Shelf, truth: Develop) -> tuple[File, tupl
     return replace(file, beside=tuple(there)), None
 
 
-def _header(scene: Scene, file: File, shelf: Shelf) -> tuple[raw.Header | None, tuple[Line, ...]]:
-    path, name = shelf.folder.root / file.source.path, file.source.path
-    beside = {kind: shelf.folder.root / source.path for kind, source in file.beside}
+def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, tuple[Line, ...]]:
+    path, name = order.folder.root / file.source.path, file.source.path
+    beside = {kind: order.folder.root / source.path for kind, source in file.beside}
     try:
-        header = frames.header(path, file.named, shelf.card, shelf.room, beside)
+        header = frames.header(path, file.named, order.card, order.room, beside)
     except StatedError as error:
         return None, (_line(scene, name, "refused", "beside", one_line(error), error.number),)
     except (raw.RawError, OSError) as error:
@@ -150,8 +157,8 @@ def _header(scene: Scene, file: File, shelf: Shelf) -> tuple[raw.Header | None, 
         return None, (_line(scene, name, "refused", "unreadable", detail, file.source.size),)
     lines = []
     camera = f"{header.make} {header.model}".strip()
-    if shelf.card.cameras and camera not in shelf.card.cameras:
-        named = ", ".join(shelf.card.cameras)
+    if order.card.cameras and camera not in order.card.cameras:
+        named = ", ".join(order.card.cameras)
         detail = f"taken with {camera or 'an unnamed camera'}, the data set names {named}"
         lines.append(_line(scene, name, "noted", "other-camera", detail))
     if header.kind in MOSAICS:
@@ -160,8 +167,8 @@ def _header(scene: Scene, file: File, shelf: Shelf) -> tuple[raw.Header | None, 
     return None, (*lines, _line(scene, name, "refused", header.kind, detail))
 
 
-def _input(scene: Scene, named: Named, shelf: Shelf, truth: Develop, own: Seen) -> Seen:
-    found = seen(scene, named, shelf, truth)
+def _input(scene: Scene, named: Named, order: Order, own: Seen) -> Seen:
+    found = seen(scene, named, order)
     if found.lacks:
         return replace(found, file=None, lines=(
             *found.lines, _line(scene, named.path, "refused", *found.lacks)))  # fmt: skip
@@ -188,24 +195,24 @@ def difference(header: raw.Header, truth: raw.Header) -> tuple[str, str]:
     return "", ""
 
 
-def _picture(scene: Scene, shot: Exposures[Named], shelf: Shelf, truth: Develop) -> Found | None:
+def _picture(scene: Scene, shot: Exposures[Named], order: Order) -> Found | None:
     """The enhanced picture, where the recipe or the user asks for one."""
-    if shelf.pictures is not None:
-        named = shot.frames[0] if truth.fuse else shot.truth
-        return enhanced.match(shelf.pictures, scene.name, stem(named) if named else "")
-    if not isinstance(truth.enhancement, Published):
+    if order.pictures is not None:
+        named = shot.frames[0] if order.walk.fuse else shot.truth
+        return enhanced.match(order.pictures, scene.name, stem(named) if named else "")
+    if not isinstance(order.walk.enhancement, Published):
         return None
     if shot.final is None:
         return Found(None, "final-missing", "the data set has no picture of this scene")
-    found = shelf.folder.find(shot.final.path, picture=True)
+    found = order.folder.find(shot.final.path, picture=True)
     why = f"its picture {shot.final.path} can't be used ({found.reason})"
     return found if found.source else Found(None, "final-missing", why)
 
 
-def _frames(shot: Exposures[Named], shelf: Shelf) -> Iterator[File]:
+def _frames(shot: Exposures[Named], order: Order) -> Iterator[File]:
     """What a truth is fused from; a frame that is not there is left out."""
     for one in shot.frames:
-        source = _found(one, shelf).source
+        source = file_of(one, order).source
         if source:
             yield File("", one, source)
 
@@ -213,7 +220,7 @@ def _frames(shot: Exposures[Named], shelf: Shelf) -> Iterator[File]:
 def _dropped(
     scene: Scene,
     shot: Exposures[Named],
-    shelf: Shelf,
+    order: Order,
     lines: tuple[Line, ...],
     why: tuple[str, str],
     but: str = "",
@@ -222,15 +229,15 @@ def _dropped(
     told = list(lines)
     for one in shot.inputs:
         if one.path != but:
-            file, more = _file(scene, one, shelf)
+            file, more = _file(scene, one, order)
             told += more
             told += [_line(scene, one.path, "refused", *why)] if file else []
     return Planned(scene, tuple(told))
 
 
-def planned_couple(scene: Scene, couple: Couple[Named], shelf: Shelf) -> Planned:
+def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> Planned:
     """The scene as a task; without one where a side is not there."""
-    found = [(one, _found(one, shelf)) for one in (couple.phone, couple.dslr)]
+    found = [(one, file_of(one, order)) for one in (couple.phone, couple.dslr)]
     lines = []
     for one, file in found:
         if file.source is None:
@@ -240,10 +247,20 @@ def planned_couple(scene: Scene, couple: Couple[Named], shelf: Shelf) -> Planned
     phone, dslr = (file.source for _, file in found)
     if phone is None or dslr is None:
         return Planned(scene, tuple(lines))
-    key, name = f"{shelf.card.name}/{scene.name}", Path(phone.path).stem
+    key, name = f"{order.card.name}/{scene.name}", Path(phone.path).stem
     key = key if key.endswith(f"/{name}") else f"{key}/{name}"
     both = Couple(File(key, couple.phone, phone), File(f"{key}:dslr", couple.dslr, dslr))
-    return Planned(scene, (), Task(scene.name, both))
+    return Planned(scene, (), Task(scene.name, both), *_patches(order))
+
+
+def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
+    """What inputs of pairs are, and their height and width."""
+    how = order.truth
+    if isinstance(how, Develop):
+        what = 'are pairs of two cameras: make = "align" or "released"'
+        raise BuildError(f"{order.card.name}: its scenes {what}")
+    raw_patches = how.mosaic if isinstance(how, Align) else bool(how.white)
+    return ("bayer" if raw_patches else "rgb"), (how.patch, how.patch)
 
 
 def stem(named: Named) -> str:

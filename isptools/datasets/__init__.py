@@ -73,10 +73,9 @@ class Opened:
     room: Room
     select: Any
 
-    @property
-    def source(self) -> dict[str, Any]:
-        """The recipe's `source` in full: what it leaves out stands at its default."""
-        return {"data_set": self.card.name, **msgspec.to_builtins(self.select)}
+    def source(self, name: str) -> dict[str, Any]:
+        """A recipe's `source` in full: what it leaves out stands at its default."""
+        return {"data_set": name, **msgspec.to_builtins(self.select)}
 
 
 def opened(source: Mapping[str, Any], beside: Path | None = None) -> Opened:

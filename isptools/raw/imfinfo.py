@@ -1,8 +1,8 @@
 """The facts of a DNG as MATLAB's imfinfo saved them, beside numbers that were taken out of it.
 
 Some data sets keep such a struct as a .MAT file: tags MATLAB knows by name, others under
-UnknownTags with their number, and the directory of the raw picture under SubIFDs where the DNG has a
-preview first.
+UnknownTags with their number, and the directory of the raw picture under SubIFDs where the DNG has
+a preview first.
 """
 
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ from isptools import patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
 from isptools.shards.schema import (
-    FORMAT,
+    READABLE,
     TRUST,
     FusionRow,
     InputRow,
@@ -251,8 +251,9 @@ def load(path: Path) -> Table:
 
 def _table(path: Path, file: h5py.File) -> Table:
     attrs = {name: _plain(value) for name, value in file.attrs.items()}
-    if attrs.get("format") != FORMAT:
-        raise ValueError(f"format {attrs.get('format')}, this version reads {FORMAT}")
+    if attrs.get("format") not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise ValueError(f"format {attrs.get('format')}, this version reads {known}")
     height, width = file["input"].shape[-2:]
     return Table(
         path=path.absolute(),  # files are opened later, maybe from another folder

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from isptools.frame import Matrix
 
-FORMAT = 1
+FORMAT = 2  # what is written
+READABLE = (1, 2)  # 1 states the recipe in another notation, see isptools.shards.made
 KINDS = {3: "rgb", 4: "bayer", 36: "xtrans"}  # CFA positions -> kind of input a shard holds
 AXES = {
     "input": "row, height, width",
@@ -255,8 +256,11 @@ def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def facts(kind: type[R], record: Any) -> R:
-    """One record of a table as a row; what nobody stated is None again."""
-    return kind(**{name: _plain(record[name]) for name in record.dtype.names})
+    """One record of a table as a row; what nobody stated is None again.
+
+    Columns that this version does not know, from a later one, are passed over.
+    """
+    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind)})
 
 
 def _plain(value: Any) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 from isptools.shards.made import Kept, made_by
 from isptools.shards.read import Table
 from isptools.shards.schema import (
-    FORMAT,
     KINDS,
+    READABLE,
     ROOT,
     FusionRow,
     InputRow,
@@ -36,8 +36,9 @@ def shard(path: Path) -> list[Wrong]:
         missing += [name for name in ("input", *TABLES, *TEXTS) if name not in file]
         if missing:
             return [("schema", f"it lacks {', '.join(missing)}")]
-        if file.attrs["format"] != FORMAT:
-            return [("schema", f"format {file.attrs['format']}, this version knows {FORMAT}")]
+        if file.attrs["format"] not in READABLE:
+            known = " and ".join(map(str, READABLE))
+            return [("schema", f"format {file.attrs['format']}, this version knows {known}")]
         return [("schema", text) for text in (*_datasets(file), *_recipe(file))]
 
 
@@ -100,10 +101,9 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
     wanted = {column.name: column.metadata for column in fields(row)}
     here = dtype.names or ()
-    if here != tuple(wanted):
+    if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
         lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
-        more = ", ".join(sorted(set(here) - set(wanted))) or "none"
-        yield f"{name}: columns differ or are in another order (it lacks {lacks}; unknown: {more})"
+        yield f"{name}: columns differ or are in another order (it lacks {lacks})"
         return
     for column, metadata in wanted.items():
         base, shape = dtype[column].base, dtype[column].shape

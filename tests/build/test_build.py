@@ -19,10 +19,17 @@ from isptools.build import BuildError, Options, build
 from isptools.datasets import miniature
 from isptools.develop.noise import noise_of
 from isptools.frame import Capture
+from isptools.recipe import Recipe
 from isptools.shards.check import check
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny
 from tests.recipes import changed, made
+
+
+def full(tiny: Tiny) -> Recipe:
+    """The recipe with every word of its source, as a shard states it."""
+    source = {"data_set": "manifest", "pairs": "all", "val": "own", "exclude": []}
+    return changed(tiny.recipe, source=source)
 
 
 def test_names_splits_and_counts(tiny: Tiny) -> None:
@@ -34,7 +41,7 @@ def test_names_splits_and_counts(tiny: Tiny) -> None:
     assert sorted(tinies.listing(tiny.out)) == sorted(["index.json", "ledger.jsonl", *names])
     index = json.loads((tiny.out / "index.json").read_text())
     assert index["counts"]["train"] == {"inputs": 4, "scenes": 2, "shards": 2}
-    assert index["recipe"]["sha256"] == tiny.recipe.sha256
+    assert index["recipe"]["sha256"] == full(tiny).sha256
     assert index["data_set"]["licence"] == "CC0"
     assert [p for p in check(tiny.out) if p.sure] == []
 
@@ -66,8 +73,8 @@ def test_rows_hold_what_the_files_state(tiny: Tiny) -> None:
         assert truth["gains"].tolist() == [2.0, 1.0, 1.5, 1.0]
         steps = [taken["step"]["step"] for taken in json.loads(file["truth_history"][0])]
         assert steps == ["levels", "balance", "demosaic", "xyz", "encode-srgb"]
-        assert file.attrs["recipe"] == tiny.recipe.to_json().decode()
-        assert file.attrs["recipe_sha256"] == tiny.recipe.sha256
+        assert file.attrs["recipe"] == full(tiny).to_json().decode()
+        assert file.attrs["recipe_sha256"] == full(tiny).sha256
         assert file.attrs["split"] == "train"
         assert not file.attrs["sample"]
         assert set(json.loads(file.attrs["versions"])) >= {"libraw", "rawpy", "numpy", "hdf5"}

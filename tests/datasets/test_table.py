@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from isptools import datasets
-from isptools.build.plan import limited
+from isptools.build.choose import limited
 from isptools.datasets import BuildError, Card, table
 from isptools.datasets import card as cards
 from isptools.datasets.card import Exclusion, FileRow, Role

@@ -104,7 +104,7 @@ def test_levels_and_filters_are_the_recipe_s(name, cfa, levels, zurich, tmp_path
 
 
 def test_filters_that_no_sensor_has_are_refused():
-    with pytest.raises(ValueError, match="Invalid enum value 'RGB' - at `\\$.cfa`"):
+    with pytest.raises(ValueError, match=r"Invalid enum value 'RGB' - at `\$\.cfa`"):
         msgspec.convert({"make": "released", "white": 1020.0, "cfa": "RGB"}, Released)
 
 

@@ -12,7 +12,7 @@ from isptools.shards import write
 from isptools.shards.schema import InputRow, Picture, Spec, TruthRow
 
 XTRANS = "RBGBRGGGRGGBGGBGGRBRGBRGGGBGGRGGRGGB"
-RECIPE = '{"name":"made","title":"Made"}'
+RECIPE = '{"name":"made","title":"Made","source":{},"truth":{},"storage":{}}'
 
 
 def capture(cfa: str = "RGGB") -> Capture:

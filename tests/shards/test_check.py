@@ -143,7 +143,7 @@ def test_numbers_that_are_none(copy: Path) -> None:
         for name, value in attrs.items():
             file["restoration"].attrs[name] = value
         recipe = json.loads(file.attrs["recipe"])
-        recipe["restoration"]["dtype"] = "float32"
+        recipe["truth"]["restoration"]["dtype"] = "float32"
         file.attrs["recipe"] = json.dumps(recipe)
         digest = hashlib.sha256(file.attrs["recipe"].encode()).hexdigest()
         file.attrs["recipe_sha256"] = digest

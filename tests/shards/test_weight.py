@@ -17,9 +17,12 @@ from isptools.shards.schema import FusionRow
 from tests.shards.made import capture, input_row, mosaic, shard, spec, truth, truth_row
 
 RECIPE = json.dumps({
-    "name": "made", "title": "Made", "truth": "fused",
-    "restoration": {"at": "xyz", "dtype": "uint16", "full_scale": 1.25, "source": "develop"},
-    "enhancement": {"at": "srgb", "dtype": "uint8", "full_scale": 1.0, "source": "develop"},
+    "name": "made", "title": "Made", "source": {}, "storage": {},
+    "truth": {
+        "make": "develop", "fuse": "truth",
+        "restoration": {"from": "kept", "at": "xyz", "dtype": "uint16", "full_scale": 1.25},
+        "enhancement": {"from": "kept", "at": "srgb", "dtype": "uint8", "full_scale": 1.0},
+    },
 })  # fmt: skip
 
 

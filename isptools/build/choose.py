@@ -1,0 +1,104 @@
+"""Which scenes of a listing are made: splits are settled, then the first of each are taken."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from isptools.build.lookup import Order, file_of
+from isptools.datasets.alike import fingerprint, grouped, joined
+from isptools.datasets.listing import BuildError, Line
+from isptools.datasets.scene import SPLITS, Couple, Exposures, Scene, Split
+from isptools.datasets.splits import hashed
+from isptools.recipe import Align, Develop
+
+Groups = dict[str, str]  # a scene's name to that of the group whose split it shares
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is asked of a plan beside the recipe."""
+
+    splits: Sequence[Split] = SPLITS
+    pictures: Path | None = None  # folder of the user's own enhancement truths
+    progress: Callable[[int, int], None] = lambda _done, _total: None  # scenes looked at, of all
+
+
+def chosen(scenes: Sequence[Scene], order: Order, choice: Choice) -> tuple[list[Scene], list[Line]]:
+    """The scenes that are made, each with its split; and a line for each that looks like another.
+
+    Near-duplicates among photographs that are to be aligned are looked for, small. BuildError if
+    scenes are not what the recipe makes, or a group is to stand in two splits.
+    """
+    fitting = scenes if isinstance(order.truth, Develop) else list(_couples(scenes))
+    groups, lines = _groups(fitting, order, choice)
+    here = limited(settled(fitting, groups), order.limit)
+    return [scene for scene in here if scene.split in choice.splits], lines
+
+
+def _couples(scenes: Iterable[Scene]) -> Iterator[Scene]:
+    """Each input of a scene with the scene's truth."""
+    for scene in scenes:
+        if isinstance(scene.shot, Exposures) and scene.shot.truth:
+            truth = scene.shot.truth
+            yield from (replace(scene, shot=Couple(one, truth)) for one in scene.shot.inputs)
+        else:
+            yield scene
+
+
+def _groups(scenes: Sequence[Scene], order: Order, choice: Choice) -> tuple[Groups, list[Line]]:
+    """The group of each scene, and a line for each that looks like another. Released patches are
+    of unknown scenes: each is its own."""
+    if not isinstance(order.truth, Align):
+        return {scene.name: scene.group or scene.name for scene in scenes}, []
+    prints: list[tuple[str, int | None]] = []
+    where: dict[str, str] = {}
+    for done, scene in enumerate(scenes):
+        choice.progress(done, len(scenes))
+        dslr = file_of(scene.shot.dslr, order).source if isinstance(scene.shot, Couple) else None
+        where.setdefault(scene.name, dslr.path if dslr else "")
+        seen = fingerprint(order.folder.root / dslr.path) if dslr else None
+        prints.append((scene.name, seen))
+    choice.progress(len(scenes), len(scenes))
+    alike = grouped(prints, order.truth.alike)
+    first: dict[str, str] = {}
+    links = [(name, group.name) for name, group in alike.items()]
+    links += [
+        (scene.name, first.setdefault(scene.group, scene.name)) for scene in scenes if scene.group
+    ]
+    groups = {name: members[0] for members in joined(alike, links) for name in members}
+    lines = []
+    for scene in scenes:
+        if like := alike[scene.name].like:
+            split = scene.split or hashed(groups[scene.name])
+            detail = f"looks like scene {like}; they stay in one split"
+            file = where[scene.name]
+            lines.append(Line(split, scene.name, file, "noted", "near-duplicate", detail))
+    return groups, lines
+
+
+def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:
+    """Scenes with their split: that of their group, given or by the hash of its name."""
+    scenes = list(scenes)
+    given: dict[str, Split] = {}
+    for scene in scenes:
+        group = groups[scene.name]
+        if scene.split and given.setdefault(group, scene.split) != scene.split:
+            raise BuildError(
+                f"scene {scene.name} and a near-duplicate or another picture of it are to stand "
+                f"in two splits, {given[group]} and {scene.split}"
+            )
+    return [
+        replace(scene, split=given.get(group) or hashed(group))
+        for scene in scenes
+        for group in [groups[scene.name]]
+    ]
+
+
+def limited(scenes: Iterable[Scene], limit: int | None) -> Iterator[Scene]:
+    """The first scenes of each split, with all that is of them."""
+    taken: dict[str, set[str]] = {}
+    for scene in scenes:
+        names = taken.setdefault(scene.split or "", set())
+        if limit is None or scene.name in names or len(names) < limit:
+            names.add(scene.name)
+            yield scene
