@@ -15,14 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import torch
 from click.testing import CliRunner
 
 from isptools import shards, shipped
 from isptools.cli import main as command_line
-from isptools.train import checkpoint
+from isptools.train import checkpoint, earlier
 from isptools.train.infer import Mosaic, develop
 from isptools.train.place import Place
 from isptools.train.run import Job, train
@@ -60,12 +59,20 @@ CASES: dict[str, tuple[str, str, tuple[str, ...], dict[str, Any]]] = {
 
 def chosen(preset: str, stages: tuple[str, ...], changes: dict[str, Any]) -> Settings:
     """The settings of a case: the only place that knows their notation."""
-    values = {"title": "fingerprint", "patch": 64} | changes
-    values["stages"] = [{"train": stage, "steps": STEPS, "rate": 1e-3} for stage in stages]
+    words = {"title": "fingerprint", "patch": 64} | changes
+    words["stages"] = [{"train": stage, "steps": STEPS, "rate": 1e-3} for stage in stages]
+    tables: dict[str, Any] = {}
+    for name in words.keys() & earlier.MOVED.keys():
+        table, _, word = earlier.MOVED[name].partition(".")
+        tables.setdefault(table, {})[word] = words.pop(name)
     if not preset:
-        return msgspec.convert(values, Settings)
+        tables["network"] = {"name": words.pop("network"), **tables.get("network", {})}
+        if "objective" in tables:
+            tables["objective"].setdefault("loss", "l1-log")
+        return Settings.of(words | tables)
+    words = {name: words[name] for name in words if name in {"stages", *changes}}
     file = shipped.folder("recipes") / "train" / f"{preset}.toml"
-    return Settings.load(file, {"stages": values["stages"]} | changes)
+    return Settings.load(file, words | tables)
 
 
 def of_weights(state: dict[str, torch.Tensor]) -> str:

@@ -16,8 +16,8 @@ from isptools.frame import Capture
 from isptools.measure.msr import BORDER
 from isptools.shards.schema import InputRow
 from isptools.train import data
+from isptools.train.camera import Camera
 from isptools.train.infer import Mosaic, develop
-from isptools.train.models import Camera
 
 F32 = NDArray[np.float32]
 # mosaic, what its file states, its row -> (H, W, 3) uint16 sRGB, or None where there is no picture
@@ -168,4 +168,4 @@ def write(
 def opened(folder: Path, split: str, camera: Camera) -> shards.Shards:
     """The shards a network can be scored on. ValueError in one line."""
     need = "enhancement" if camera.enhanced >= 0 else "restoration"
-    return data.open_shards(folder, split, camera.prepare, (need,))
+    return data.open_shards(folder, split, camera.intake, (need,))

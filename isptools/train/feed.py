@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from isptools.children import safe_path
-from isptools.train.data import Batch, Cuts, Turn, arranged
+from isptools.train.data import Cuts, Turn, arranged
+from isptools.train.intake import Batch
 
 SHARED = Path("/dev/shm")  # where shared memory lies on Linux
 AHEAD = 2  # batches a process reads before they are asked for
