@@ -107,14 +107,16 @@ def _preset(name: str, preset: str | None) -> Path:
         return path
     presets = sorted(file.stem for file in folder.glob("*.toml"))
     own = [one.removeprefix(f"{name}-") for one in presets if one.startswith(f"{name}-")]
-    if name not in NAMES and not own and ":" not in name:
-        raise ValueError(
-            f"no network or preset {name!r}; networks: {', '.join(NAMES)}; presets: "
-            f"{', '.join(presets)}; your own network as module:callable"
-        )
-    wrong = f"no preset {preset!r}" if preset else "how is it to be trained?"
-    there = f"--preset {' or '.join(own)}, or" if own else "none ships:"
-    raise ValueError(f"{name}: {wrong} Give {there} --settings FILE")
+    if own:
+        raise ValueError(f"{name}: give --preset {' or '.join(own)}, or --settings FILE")
+    if name in presets:
+        raise ValueError(f"{name} is a preset itself; leave --preset {preset} out")
+    if name in NAMES or ":" in name:
+        raise ValueError(f"{name}: no preset of it ships; give --settings FILE")
+    raise ValueError(
+        f"no network or preset {name!r}; networks: {', '.join(NAMES)}; presets: "
+        f"{', '.join(presets)}; your own network as module:callable"
+    )
 
 
 def _decoded(word: str) -> dict[str, Any]:

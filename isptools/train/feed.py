@@ -94,6 +94,7 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
         slots, batch_size=None, sampler=Turns(steps, feed.batch, feed.rank, feed.world),
         num_workers=feed.workers, collate_fn=_as_it_is,
         prefetch_factor=AHEAD if feed.workers else None,
+        generator=torch.Generator(),  # networks' chance must not depend on how often reading began
     )  # fmt: skip
     with safe_path():
         reading = iter(fetched)

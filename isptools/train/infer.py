@@ -93,7 +93,7 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
     if min(mosaic.pixels.shape) < least(camera):
         raise ValueError(f"a frame of {mosaic.pixels.shape} is too small for this network: "
                          f"{least(camera)} pixels a side are needed")  # fmt: skip
-    unit = _unit(camera)
+    unit = frame_unit(camera)
     rows, columns = (
         _indices(side, before, unit, every)
         for side, before in zip(mosaic.pixels.shape, (top, left), strict=True)
@@ -123,7 +123,7 @@ class _Row:
     xyz_to_camera: tuple[tuple[float, ...], ...] | None
 
 
-def _unit(camera: Camera) -> int:
+def frame_unit(camera: Camera) -> int:
     """Sides of the padded frame are multiples of so many pixels."""
     return math.lcm(camera.intake.period, *(one.factor * one.stride for one in camera.parts))
 

@@ -106,6 +106,7 @@ def _stage(run: Run, stage: Stage) -> bool:
         _take(run.camera, stage, state)
         return True
     if not state:
+        torch.manual_seed(settings.seed)  # whatever this call did before
         _take_earlier(run, stage)
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
