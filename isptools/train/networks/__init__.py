@@ -30,6 +30,7 @@ NAMES = (
     "srgan-can-one-stage",
     "deepisp",
     "deepisp-low",
+    "srcnn",
 )  # in the order in which they are listed
 
 
