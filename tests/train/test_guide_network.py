@@ -1,0 +1,82 @@
+"""The pages on training are followed word by word, in a folder that is not the repository's."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("lightning", reason="the extra `train` is not installed")
+
+from isptools import sample
+from isptools.train import networks
+from isptools.train.settings import Settings
+from tests.test_docs import ROOT, blocks
+
+GUIDE = ROOT / "docs/guides/add-a-network.md"
+PAGE = ROOT / "docs/train.md"
+OURS = ("isptools", "recipes", "manifests")
+
+
+def follow(page, folder):
+    """Named blocks become files, then every command is run as it stands; what each said."""
+    said = {}
+    commands = []
+    for language, name, text in blocks(page):
+        if name:
+            (folder / name).write_text(text, encoding="utf-8")
+        elif language == "console":
+            commands += text.strip().splitlines()
+    for command in commands:
+        program, *arguments = command.split()
+        module = ["-m", "isptools.cli"] if program == "isptools" else []
+        done = subprocess.run(
+            [sys.executable, *module, *arguments], cwd=folder, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        said[command] = done.stdout
+    return said
+
+
+def state_of_the_repository():
+    return {
+        path: path.stat().st_mtime_ns
+        for top in OURS
+        for path in (ROOT / top).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_a_stranger_adds_a_network(tmp_path):
+    assert not tmp_path.is_relative_to(ROOT)
+    before = state_of_the_repository()
+    said = follow(GUIDE, tmp_path)
+    assert len(said) == 7
+    assert said["python check.py"] == "all kept\n"
+    assert "mine:network" in said["isptools models mine:network"]
+    assert (tmp_path / "run/eval-test.csv").exists()
+    assert (tmp_path / "developed.png").exists()
+    assert state_of_the_repository() == before
+
+
+def test_the_page_on_training_runs(tmp_path):
+    pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
+    (tmp_path / "photos").mkdir()
+    sample.write("sid", tmp_path / "raws")[0].rename(tmp_path / "photos/IMG_0001.ARW")
+    said = follow(PAGE, tmp_path)
+    assert len(said) == 6
+    assert (tmp_path / "x.png").exists()
+
+
+def test_settings_that_pages_show_are_settings(tmp_path):
+    shown = [text for page in (PAGE, GUIDE) for kind, _, text in blocks(page) if kind == "toml"]
+    assert len(shown) == 2
+    for text in shown:
+        path = tmp_path / "x.toml"
+        path.write_text(text, encoding="utf-8")
+        settings = Settings.load(path)
+        if ":" not in settings.network["name"]:
+            networks.built(settings.network)
+    every = Settings.__struct_fields__
+    assert all(f"`{word}`" in PAGE.read_text(encoding="utf-8") for word in every)
