@@ -67,11 +67,13 @@ def model(path: Path, code: Path | None = None) -> tuple[Camera, Settings]:
     try:
         settings = Settings.of_json(state["settings"])
         camera, _ = networks.built(settings.network, code)
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise TrainError(f"{file}: {error}") from None
+    except KeyError as error:
+        raise TrainError(f"{file}: made by another version: holds no {error}") from None
     try:
         camera.load_state_dict(state["model"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:120]
         raise TrainError(
             f"{file}: made by another version or for another network: {said}"

@@ -1,14 +1,17 @@
 """The pages on training are followed word by word, in a folder that is not the repository's."""
 
+import contextlib
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from isptools import sample
+from isptools.cli import main
 from isptools.train import networks
 from isptools.train.settings import Settings
 from tests.test_docs import ROOT, blocks
@@ -18,7 +21,24 @@ PAGE = ROOT / "docs/train.md"
 OURS = ("isptools", "recipes", "manifests")
 
 
-def follow(page, folder):
+def alone(words, folder):
+    """A command in a process of its own, as somebody types it in a folder."""
+    module = ["-m", "isptools.cli"] if words[0] == "isptools" else []
+    done = subprocess.run(
+        [sys.executable, *module, *words[1:]], cwd=folder, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def here(words, folder):
+    """The same in this process, which has torch already."""
+    with contextlib.chdir(folder):
+        done = CliRunner().invoke(main, words[1:])
+    return done.exit_code, done.output
+
+
+def follow(page, folder, run):
     """Named blocks become files, then every command is run as it stands; what each said."""
     said = {}
     commands = []
@@ -28,14 +48,8 @@ def follow(page, folder):
         elif language == "console":
             commands += text.strip().splitlines()
     for command in commands:
-        program, *arguments = command.split()
-        module = ["-m", "isptools.cli"] if program == "isptools" else []
-        done = subprocess.run(
-            [sys.executable, *module, *arguments], cwd=folder, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        said[command] = done.stdout
+        status, said[command] = run(command.split(), folder)
+        assert status == 0, f"{command}: {said[command]}"
     return said
 
 
@@ -51,7 +65,7 @@ def state_of_the_repository():
 def test_a_stranger_adds_a_network(tmp_path):
     assert not tmp_path.is_relative_to(ROOT)
     before = state_of_the_repository()
-    said = follow(GUIDE, tmp_path)
+    said = follow(GUIDE, tmp_path, alone)
     assert len(said) == 7
     assert said["python check.py"] == "all kept\n"
     assert "mine:network" in said["isptools models mine:network"]
@@ -64,7 +78,7 @@ def test_the_page_on_training_runs(tmp_path):
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
     (tmp_path / "photos").mkdir()
     sample.write("sid", tmp_path / "raws")[0].rename(tmp_path / "photos/IMG_0001.ARW")
-    said = follow(PAGE, tmp_path)
+    said = follow(PAGE, tmp_path, here)
     assert len(said) == 6
     assert (tmp_path / "x.png").exists()
 

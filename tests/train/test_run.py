@@ -18,6 +18,7 @@ import msgspec  # noqa: E402 - behind the skip
 from isptools import shipped  # noqa: E402 - behind the skip
 from isptools.train import checkpoint, memory, networks, run  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
+from isptools.train.objectives import Difference, Turn  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
@@ -133,6 +134,31 @@ def test_accumulated_steps_are_larger_batches(shards_folder, tmp_path):
         settings = quick("restore", batch=batch, accumulate=accumulate)
         train(settings, Job(shards_folder, tmp_path / name, CPU))
     same(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=1e-3, atol=1e-5)
+
+
+def test_every_turn_of_an_objective_moves_its_own_weights(shards_folder, tmp_path, monkeypatch):
+    """As a GAN has two: the second sees the same cuts and what the first has moved."""
+
+    def halves(self, trained):
+        middle = len(trained) // 2
+        return Turn(trained[:middle], self.forward), Turn(trained[middle:], self.forward)
+
+    stages = [{"train": "restore", "steps": 3, "rate": 1e-3}]
+    settings = quick(stages=stages, accumulate=2, ema=0.5)
+    one_step = quick(stages=[{"train": "restore", "steps": 1, "rate": 1e-3}], accumulate=2)
+    train(one_step, Job(shards_folder, tmp_path / "one", CPU))
+    monkeypatch.setattr(Difference, "turns", halves)
+    train(one_step, Job(shards_folder, tmp_path / "two", CPU))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    trained = [name for name in one if name.startswith("nets.0.")]
+    middle = len(trained) // 2
+    same({n: one[n] for n in trained[:middle]}, {n: two[n] for n in trained[:middle]})
+    assert not all(torch.equal(one[n], two[n]) for n in trained[middle:])
+    with pytest.raises(TrainError, match="go on"):
+        train(settings, Job(shards_folder, tmp_path / "parts", CPU, stop_after=2))
+    train(settings, Job(shards_folder, tmp_path / "parts", CPU))
+    train(settings, Job(shards_folder, tmp_path / "whole", CPU))
+    same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
 def test_the_mean_of_weights_is_their_exponential_mean(shards_folder, tmp_path):

@@ -117,6 +117,10 @@ def test_a_run_of_the_earlier_format_goes_on_and_is_opened(shards_folder, tmp_pa
     for one, two in zip(*(model["model"].values() for model in models), strict=True):
         assert torch.equal(one, two)
     torch.save(models[0] | {"format": 1, "settings": json.dumps(FLAT)}, tmp_path / "model.pt")
+    few = json.dumps({"network": "cameranet", "title": "of another tool"})
+    torch.save(models[0] | {"settings": few}, tmp_path / "other.pt")
+    with pytest.raises(TrainError, match="made by another version: holds no 'betas'"):
+        checkpoint.model(tmp_path / "other.pt")
     camera, opened = checkpoint.model(tmp_path)
     assert opened.title == "t"
     assert torch.equal(next(camera.parameters()), next(iter(models[0]["model"].values())))
