@@ -13,7 +13,7 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from isptools import sample
 from isptools.cli import main
 from isptools.train import networks
-from isptools.train.settings import Settings
+from isptools.train.settings import Settings, Stage
 from tests.test_docs import ROOT, blocks
 
 GUIDE = ROOT / "docs/guides/add-a-network.md"
@@ -74,7 +74,9 @@ def test_a_stranger_adds_a_network(tmp_path):
     assert state_of_the_repository() == before
 
 
-def test_the_page_on_training_runs(tmp_path):
+def test_the_page_on_training_runs(tmp_path, monkeypatch):
+    """As it stands, but for the number of steps."""
+    monkeypatch.setattr(Stage, "length", lambda *_: 10)
     pytest.importorskip("onnxscript", reason="the extra `onnx` is not installed")
     (tmp_path / "photos").mkdir()
     sample.write("sid", tmp_path / "raws")[0].rename(tmp_path / "photos/IMG_0001.ARW")

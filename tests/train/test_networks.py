@@ -126,6 +126,18 @@ def test_restoration_loss_by_hand():
     assert coded == pytest.approx(0.35 + np.log(0.251 / 0.001))
 
 
+def test_a_joint_loss_is_shared_by_lambda():
+    """Both pictures of a network: lambda and 1 - lambda; two enhancements: their sum."""
+    zero, one = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)
+    restored = objectives.Pair("restoration", one * 2, zero, 1.0)
+    enhanced = objectives.Pair("enhancement", one, zero, 0.5)  # half of its pixels count
+    loss = objectives.Difference(objectives.L2(share=0.9))
+    both = {"restoration": restored, "enhancement": enhanced}
+    assert loss(both).item() == pytest.approx(0.9 * 4 + 0.1 * 2)
+    assert loss({"enhancement": enhanced, "from truth": enhanced}).item() == pytest.approx(4)
+    assert loss({"restoration": restored}).item() == pytest.approx(4)
+
+
 def test_lab_is_the_measured_one():
     picture = np.random.default_rng(0).random((6, 7, 3))
     ours = objectives.lab(torch.tensor(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0)
@@ -190,14 +202,9 @@ def test_w_starts_from_the_mean_affine_regression():
     np.testing.assert_allclose(ours.numpy(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", ["l1-log", "l2", "lab"])
-def test_untrusted_pixels_take_no_part_in_the_loss(loss):
-    torch.manual_seed(0)
-    words = {"title": "", "network": {"name": "cameranet", "widths": [4, 6]},
-             "objective": {"loss": loss}, "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
-    settings = Settings.of(words)
-    task = Task(networks.built(settings.network)[0], settings, settings.stages[0])
-    batch = {
+def triples():
+    """A batch of one cut of 32 pixels with both truths and a mask."""
+    return {
         "restoration": torch.rand(1, 3, 32, 32), "restoration_scale": torch.ones(1),
         "enhancement": torch.rand(1, 3, 32, 32), "enhancement_scale": torch.ones(1),
         "raw": torch.randint(100, 4000, (1, 32, 32)).to(torch.uint16),
@@ -205,6 +212,35 @@ def test_untrusted_pixels_take_no_part_in_the_loss(loss):
         "gain": torch.ones(1), "shot": torch.full((1, 4), 1e-4), "read": torch.full((1, 4), 1e-6),
         "xyz_from_camera": torch.eye(3)[None], "mask": torch.full((1, 32, 32), 255).byte(),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("joint", "pictures"),
+    [("paper", {"restoration", "enhancement"}), ("code", {"enhancement", "from truth"})],
+)
+def test_a_joint_stage_compares_what_paper_or_code_do(joint, pictures):
+    words = {"title": "", "network": {"name": "cameranet", "widths": [4, 6]},
+             "objective": {"loss": "l2", "joint": joint},
+             "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
+    settings = Settings.of(words)
+    task = Task(networks.built(settings.network)[0], settings, settings.stages[0])
+    seen = []
+    task.difference.register_forward_pre_hook(lambda _, given: seen.append(set(given[0])))
+    task.turns = (objectives.Turn((), task.difference),)
+    task(triples())
+    assert seen == [pictures]
+    with torch.no_grad():
+        assert task.strip(triples()).shape == (3, 32, 4 * 32)
+
+
+@pytest.mark.parametrize("loss", ["l1-log", "l2", "lab"])
+def test_untrusted_pixels_take_no_part_in_the_loss(loss):
+    torch.manual_seed(0)
+    words = {"title": "", "network": {"name": "cameranet", "widths": [4, 6]},
+             "objective": {"loss": loss}, "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
+    settings = Settings.of(words)
+    task = Task(networks.built(settings.network)[0], settings, settings.stages[0])
+    batch = triples()
     plain = task({name: x for name, x in batch.items() if name != "mask"})
     torch.testing.assert_close(task(batch), plain)
     batch["mask"][:, 5:20] = 0

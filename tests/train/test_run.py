@@ -153,7 +153,10 @@ def test_every_turn_of_an_objective_moves_its_own_weights(shards_folder, tmp_pat
     trained = [name for name in one if name.startswith("nets.0.")]
     middle = len(trained) // 2
     same({n: one[n] for n in trained[:middle]}, {n: two[n] for n in trained[:middle]})
-    assert not all(torch.equal(one[n], two[n]) for n in trained[middle:])
+    torch.manual_seed(one_step.seed)
+    fresh = networks.built(one_step.network)[0].state_dict()
+    assert not all(torch.equal(two[n], fresh[n]) for n in trained[middle:]), "its turn came"
+    assert not all(torch.equal(two[n], one[n]) for n in trained[middle:]), "behind the first"
     with pytest.raises(TrainError, match="go on"):
         train(settings, Job(shards_folder, tmp_path / "parts", CPU, stop_after=2))
     train(settings, Job(shards_folder, tmp_path / "parts", CPU))

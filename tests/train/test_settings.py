@@ -98,6 +98,7 @@ def test_settings_of_the_earlier_notation_mean_the_same():
     other = Settings.of(earlier.converted(flat))
     assert other.network == {"name": "deepisp-low", "layers": 3}
     assert other.objective == Lab(alpha=0.25)
+    assert not earlier.converted(FLAT | {"noise": False})["network"]["noise"]
     whole = earlier.converted(FLAT | {"network": "deepisp"})
     assert whole["network"] == {"name": "deepisp"}, "0 layers meant the paper's number"
     assert earlier.converted(msgspec.to_builtins(today)) == msgspec.to_builtins(today)
