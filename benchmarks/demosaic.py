@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as imageio
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -108,12 +107,12 @@ def spec(name: str, shape: tuple[int, int], split: str) -> Spec:
 
 def settings(steps: int, patch: int, rate: float) -> Settings:
     stage = {"train": "whole", "steps": steps, "rate": rate, "decay": "exponential"}
-    values = {
+    words = {
         "title": "DeepISP low level, photographs", "network": "deepisp-low", "patch": patch,
-        "betas": (0.9, 0.999), "loss": "l2", "noise": False, "save_every": 500, "log_every": 500,
-        "stages": [stage],
+        "adam": {"betas": (0.9, 0.999)}, "objective": {"loss": "l2"}, "save_every": 500,
+        "log_every": 500, "stages": [stage],
     }  # fmt: skip
-    return msgspec.convert(values, Settings)
+    return Settings.of(words)
 
 
 def others() -> dict[str, object]:
@@ -130,7 +129,7 @@ def others() -> dict[str, object]:
 def table(folder: Path, run: Path) -> None:
     camera, _ = checkpoint.model(run)
     rows: dict[str, list[tuple[float, float]]] = {}
-    with data.open_shards(folder, "test", camera.prepare, ("restoration",)) as source:
+    with data.open_shards(folder, "test", camera.intake, ("restoration",)) as source:
         for i in range(len(source)):
             sample = source[i]
             truth = sample.restoration.transpose(1, 2, 0)

@@ -20,6 +20,7 @@ from isptools import shards
 from isptools.shards import write
 from isptools.shards.schema import ROOT, Spec
 from isptools.train import data, feed
+from isptools.train.intake import PACKED
 
 TRUTHS = ("restoration", "enhancement")
 FRAME = 2832, 4240
@@ -27,7 +28,7 @@ FRAME = 2832, 4240
 
 def rate(folder: Path, patch: int, workers: int, items: int) -> tuple[float, float]:
     """Megapixels of triples a second, after the workers have started, and a second of CPU time."""
-    source = data.open_shards(folder, "train", "packed", TRUTHS)
+    source = data.open_shards(folder, "train", PACKED, TRUTHS)
     cuts = data.Cuts(source, patch, 0, TRUTHS)
     batches = feed.batches(cuts, range(items), feed.Feed(1, workers))
     warm = items // 5

@@ -18,10 +18,10 @@ import torch
 
 from isptools import measure
 from isptools.cli.eval import _baselines
-from isptools.train import checkpoint, data, evaluate
+from isptools.train import checkpoint, data, evaluate, networks
+from isptools.train.camera import Camera, parameters
 from isptools.train.flops import operations
 from isptools.train.infer import Mosaic, develop
-from isptools.train.models import Camera, Options, build, parameters
 from isptools.train.place import Place
 from isptools.train.run import Job, train
 from isptools.train.settings import Settings
@@ -38,13 +38,15 @@ VARIANTS = {
 }  # fmt: skip
 
 
-def settings(network: str, stages: list[tuple[str, int, float]], **changes: object) -> Settings:
-    values: dict[str, object] = {
-        "title": network, "network": network, "patch": 96, "batch": 2, "share": 0.9,
-        "widths": (12, 24, 48), "save_every": 10_000, "log_every": 1000,
+def settings(
+    network: dict[str, object], stages: list[tuple[str, int, float]], **changes: object
+) -> Settings:
+    words: dict[str, object] = {
+        "title": network["name"], "network": network, "patch": 96, "batch": 2,
+        "save_every": 10_000, "log_every": 1000,
         "stages": [{"train": name, "steps": n, "rate": rate} for name, n, rate in stages],
     }  # fmt: skip
-    return msgspec.convert(values | changes, Settings)
+    return Settings.of(words | changes)
 
 
 def table(folder: Path, seeds: int, split: str, share: float) -> None:
@@ -53,7 +55,9 @@ def table(folder: Path, seeds: int, split: str, share: float) -> None:
     for name, (network, stages) in VARIANTS.items():
         for seed in range(seeds):
             with tempfile.TemporaryDirectory() as out:
-                chosen = settings(network, stages, seed=seed, share=share)
+                sized = {"name": network, "widths": [12, 24, 48]}
+                objective = {"loss": "l1-log", "share": share}
+                chosen = settings(sized, stages, seed=seed, objective=objective)
                 train(chosen, Job(folder, Path(out), Place("cpu")))
                 camera, _ = checkpoint.model(Path(out))
             sizes[name] = parameters(camera)
@@ -76,11 +80,12 @@ def table(folder: Path, seeds: int, split: str, share: float) -> None:
         print(f"| {name} | {sizes.get(name, '')} | {' | '.join(cells)} |")
 
 
-HEART = {  # one scene learned by heart: network, what is trained, steps, rate, what else
-    "restore": ("cameranet", "restore", 14000, 2e-3, {"widths": (32, 32, 32)}),
-    "enhance": ("cameranet", "enhance", 12000, 2e-3, {"widths": (32, 32, 32)}),
-    "low": ("deepisp-low", "whole", 7000, 1e-3, {"layers": 8, "noise": False, "patch": 64}),
-    "whole": ("deepisp", "whole", 15000, 1e-3, {"layers": 15, "noise": False, "patch": 64}),
+THREE = {"name": "cameranet", "widths": [32, 32, 32]}
+HEART = {  # one scene learned by heart: network, what is trained, steps, rate, patch
+    "restore": (THREE, "restore", 14000, 2e-3, 96),
+    "enhance": (THREE, "enhance", 12000, 2e-3, 96),
+    "low": ({"name": "deepisp-low", "layers": 8}, "whole", 7000, 1e-3, 64),
+    "whole": ({"name": "deepisp", "layers": 15}, "whole", 15000, 1e-3, 64),
 }
 
 
@@ -89,8 +94,10 @@ def overfit(folder: Path, stages: list[str]) -> None:
     torch.set_num_threads(1)
     print("| stage | parameters | steps | CPU time, s | PSNR, dB |\n|---|---|---|---|---|")
     for name in stages:
-        network, stage, steps, rate, more = HEART[name]
-        chosen = settings(network, [(stage, steps, rate)], batch=1, loss="l2", **more)
+        network, stage, steps, rate, patch = HEART[name]
+        chosen = settings(
+            network, [(stage, steps, rate)], batch=1, patch=patch, objective={"loss": "l2"}
+        )
         falling = msgspec.structs.replace(chosen.stages[0], decay="exponential")
         chosen = msgspec.structs.replace(chosen, stages=(falling,))
         with tempfile.TemporaryDirectory() as out:
@@ -98,10 +105,16 @@ def overfit(folder: Path, stages: list[str]) -> None:
             train(chosen, Job(folder, Path(out), Place("cpu"), only=stage))
             seconds = time.process_time() - start
             state = checkpoint.load(Path(out) / f"{stage}.pt")
-        camera = build(chosen.network, chosen.options())
+        camera, _ = networks.built(chosen.network)
         camera.load_state_dict(state["model"])
         scores = known(camera.eval(), folder, "restore" if name == "low" else stage)
-        row = (f"{network}, {stage}", parameters(camera), steps, f"{seconds:.0f}", f"{scores:.1f}")
+        row = (
+            f"{network['name']}, {stage}",
+            parameters(camera),
+            steps,
+            f"{seconds:.0f}",
+            f"{scores:.1f}",
+        )
         print("|", " | ".join(map(str, row)), "|", flush=True)
 
 
@@ -110,7 +123,7 @@ def known(camera: Camera, folder: Path, stage: str) -> float:
     name = "restoration" if stage == "restore" else "enhancement"
     needed = ("restoration", "enhancement") if stage == "enhance" else (name,)
     found = []
-    with data.open_shards(folder, "train", camera.prepare, needed) as source:
+    with data.open_shards(folder, "train", camera.intake, needed) as source:
         for i in range(len(source)):
             sample = source[i]
             if stage == "enhance":
@@ -128,7 +141,7 @@ def speed(device: str, small: bool) -> None:
     """Seconds of a frame and of a training step, best of three behind a first one."""
     height, width, patch = (384, 512, 288) if small else (3024, 4032, 1024)
     for name in ("cameranet", "deepisp"):
-        camera = build(name, Options())
+        camera, _ = networks.built({"name": name})
         pixels = np.full((height, width), 600, np.uint16)
         flat = (512.0,) * 4, 16383.0, (1e-4,) * 4, (1e-6,) * 4
         frame = Mosaic(pixels, "RGGB", *flat)
@@ -136,7 +149,7 @@ def speed(device: str, small: bool) -> None:
         flops = counted(name, height, width)
         print(f"{name}: {width} x {height}: {seconds:.3f} s, {flops / seconds / 1e12:.3f} TFLOP/s")
         kind = "joint" if camera.restored >= 0 else "whole"
-        chosen = settings(name, [(kind, 1, 1e-4)])
+        chosen = settings({"name": name}, [(kind, 1, 1e-4)])
         task = Task(camera, chosen, chosen.stages[0])
         batch = {key: value.to(device) for key, value in made(patch).items()}
         task.to(device)
@@ -146,7 +159,7 @@ def speed(device: str, small: bool) -> None:
 
 def counted(name: str, height: int, width: int) -> int:
     with torch.device("meta"):
-        camera = build(name, Options())
+        camera, _ = networks.built({"name": name})
     return operations(camera, height, width)[0]
 
 

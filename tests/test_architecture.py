@@ -34,13 +34,14 @@ MAY_SEE = GROUND | {
     "get": {"datasets"},
     "report": {"shards", "measure"},
     "train": {"shards", "measure", "frame", "children", "datasets"},
+    "testing": {"shards", "train", "datasets", "build", "recipe"},
 }
 MAY_SEE |= {"cli": set(MAY_SEE)}
 OWNERS = {
     "rawpy": {"raw"},
     "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
-    "torch": {"train"},
+    "torch": {"train", "testing"},
     "click": {"cli"},
     "fsspec": {"get"},
     "aiohttp": {"get"},

@@ -21,15 +21,15 @@ OPTIONS = {
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
-    "develop": ["model", "raws", "out", "gain", "tile", "device"],
-    "eval": ["run", "shards", "split", "out", "tile", "baselines", "camera"],
-    "export": ["model", "onnx", "size"],
+    "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
+    "eval": ["run", "shards", "split", "out", "tile", "baselines", "camera", "code"],
+    "export": ["model", "onnx", "size", "code"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
     "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],
     "init": ["folder", "out", "kind", "jobs", "force"],
     "inspect": ["file", "image"],
     "manifest": ["folder", "out", "kind", "jobs", "force"],
-    "models": ["as_json"],
+    "models": ["names", "as_json"],
     "recipes": ["convert"],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
@@ -39,7 +39,7 @@ OPTIONS = {
     "show": ["recipe"],
     "stats": ["shards", "as_json"],
     "train": [
-        "network", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
+        "name", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
         "nodes", "workers",
     ],
 }  # fmt: skip

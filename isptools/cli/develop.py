@@ -22,9 +22,12 @@ PATH = click.Path(path_type=Path)
 @click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
               help="Side of the tiles in pixels; 0 takes frames whole.")  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--code", type=PATH,
+              help="Folder of the module of a run's own network.")  # fmt: skip
 def command(
-    model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str
-) -> None:
+    model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str,
+    code: Path | None,
+) -> None:  # fmt: skip
     """Develop RAWS with the network MODEL (a run's folder or its model.pt), upright."""
     from isptools.cli.extra import expect_train
 
@@ -34,7 +37,7 @@ def command(
 
     pairs = _targets(raws, out)
     try:
-        camera, _ = checkpoint.model(model)
+        camera, _ = checkpoint.model(model, code)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     failed = []

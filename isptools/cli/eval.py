@@ -25,9 +25,11 @@ PATH = click.Path(path_type=Path)
               help="Also score what needs no training.")  # fmt: skip
 @click.option("--camera", type=PATH,
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
+@click.option("--code", type=PATH,
+              help="Folder of the module of a run's own network.")  # fmt: skip
 def command(
     run: Path, shards: Path, split: str, out: Path | None, tile: int, baselines: bool,
-    camera: Path | None,
+    camera: Path | None, code: Path | None,
 ) -> None:  # fmt: skip
     """Score the network of RUN on a split: per picture as CSV, and the means."""
     from isptools.cli.extra import expect_train
@@ -36,7 +38,7 @@ def command(
     from isptools.train import checkpoint, evaluate
 
     try:
-        network, settings = checkpoint.model(run)
+        network, settings = checkpoint.model(run, code)
         with evaluate.opened(shards, split, network) as source:
             linear = evaluate.station(source) == "camera"
             others = (_linear() if linear else _baselines()) if baselines else {}

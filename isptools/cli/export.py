@@ -12,7 +12,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--onnx", type=PATH, required=True, help="File to write.")
 @click.option("--size", nargs=2, type=click.IntRange(min=1), default=(512, 512), show_default=True,
               metavar="HEIGHT WIDTH", help="Of the frame, in pixels of the mosaic.")  # fmt: skip
-def command(model: Path, onnx: Path, size: tuple[int, int]) -> None:
+@click.option("--code", type=PATH,
+              help="Folder of the module of a run's own network.")  # fmt: skip
+def command(model: Path, onnx: Path, size: tuple[int, int], code: Path | None) -> None:
     """Write the network MODEL (a run's folder or its model.pt) as ONNX.
 
     ONNX Runtime must give the same picture within 1e-3, or nothing is written.
@@ -24,7 +26,7 @@ def command(model: Path, onnx: Path, size: tuple[int, int]) -> None:
     from isptools.train.export import export
 
     try:
-        camera, _ = checkpoint.model(model)
+        camera, _ = checkpoint.model(model, code)
         worst = export(camera, onnx, *size)
     except ValueError as error:
         raise click.ClickException(str(error)) from None

@@ -1,18 +1,27 @@
 """`isptools models`."""
 
+from pathlib import Path
+
 import click
 
 
 @click.command()
+@click.argument("names", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(as_json: bool) -> None:
-    """List the networks: parameters and GFLOP for a frame of 4032 x 3024."""
+def command(names: tuple[str, ...], as_json: bool) -> None:
+    """List networks: parameters and GFLOP for a frame of 4032 x 3024.
+
+    All that ship, or those of NAMES; your own as module:callable.
+    """
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.train.models import listing
+    from isptools.train.listing import listing
 
-    rows = listing()
+    try:
+        rows = listing(names, Path.cwd())
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     if as_json:
         import json
 

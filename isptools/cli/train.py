@@ -1,19 +1,22 @@
 """`isptools train`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from isptools.train.settings import Settings
 
 PATH = click.Path(path_type=Path)
 
 
 @click.command(name="train")
-@click.argument("network", type=click.Choice(["cameranet", "cameranet-v1", "deepisp"]))
+@click.argument("name")
 @click.option("--shards", type=PATH, required=True, help="Folder of shards with a train split.")
 @click.option("--out", type=PATH, required=True, help="Folder of the run.")
-@click.option("--preset", help="Settings that ship: recipes/train/NETWORK-PRESET.toml.")
-@click.option("--settings", type=PATH, help="Your own TOML of settings.")
+@click.option("--preset", help="Of a network: NAME --preset tiny is the preset NAME-tiny.")
+@click.option("--settings", type=PATH, help="Your own TOML of settings, for the network NAME.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace one setting.")
 @click.option("--only", default="", help="One stage: restore, enhance, joint or whole.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -22,10 +25,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
               help="Processes that read shards.")  # fmt: skip
 def command(
-    network: str, shards: Path, out: Path, preset: str | None, settings: Path | None,
+    name: str, shards: Path, out: Path, preset: str | None, settings: Path | None,
     changes: tuple[str, ...], only: str, device: str, devices: int, nodes: int, workers: int,
 ) -> None:  # fmt: skip
-    """Train NETWORK from shards; the same command goes on where a run was stopped."""
+    """Train NAME from shards: a preset, a network, or your own as module:callable.
+
+    The same command goes on where a run was stopped.
+    """
     from contextlib import nullcontext
 
     from rich.console import Console
@@ -36,7 +42,6 @@ def command(
     expect_train()
     from isptools.train.place import Place
     from isptools.train.run import Job, train
-    from isptools.train.settings import Settings
 
     console = Console(stderr=True)
     bar = Bar(console) if console.is_terminal else None
@@ -49,10 +54,10 @@ def command(
             click.echo(f"{stage}: {step}/{of}, {said}", err=True)
 
     try:
-        chosen = Settings.load(settings or _shipped(network, preset), _changed(changes))
+        chosen = _chosen(name, preset, settings, changes)
         place = Place(device, devices, nodes, workers)
         with bar or nullcontext():
-            path = train(chosen, Job(shards, out, place, only, show=show))
+            path = train(chosen, Job(shards, out, place, only, show=show, code=Path.cwd()))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -60,31 +65,67 @@ def command(
     except KeyboardInterrupt:
         click.echo(f"stopped; the last checkpoint stays in {out}, run the same command", err=True)
         raise click.exceptions.Exit(130) from None
-    click.echo(f"{path}: {chosen.title}; score it with: isptools eval {out} --shards {shards}")
+    more = " --code ." if ":" in chosen.network["name"] else ""
+    click.echo(
+        f"{path}: {chosen.title}; score it with: isptools eval {out} --shards {shards}{more}"
+    )
 
 
-def _shipped(network: str, preset: str | None) -> Path:
+def _chosen(
+    name: str, preset: str | None, settings: Path | None, changes: tuple[str, ...]
+) -> "Settings":
+    """The settings that NAME and the options ask for. ValueError in one line."""
+    from isptools.train.settings import Settings, replaced_words
+
+    if settings and preset:
+        raise ValueError("give --preset or --settings, not both")
+    words: dict[str, Any] = {"network": {"name": _stated(settings, name)}} if settings else {}
+    for word in changes:
+        words = replaced_words(words, _decoded(word))
+    return Settings.load(settings or _preset(name, preset), words)
+
+
+def _stated(settings: Path, name: str) -> str:
+    """NAME, which a file of settings may leave out, but not contradict."""
+    from isptools.train.settings import settings_words
+
+    table = settings_words(settings).get("network", {})
+    stated = table.get("name", name) if isinstance(table, dict) else name
+    if stated != name:
+        raise ValueError(f"{settings}: its network is {stated}, not {name}")
+    return name
+
+
+def _preset(name: str, preset: str | None) -> Path:
+    """The file of a preset that ships, by its whole name or as one of a network's."""
     from isptools import shipped
+    from isptools.train.networks import NAMES
 
     folder = shipped.folder("recipes") / "train"
-    default = {"cameranet": "sid", "cameranet-v1": "sid", "deepisp": "s7"}[network]
-    path = folder / f"{network}-{preset or default}.toml"
-    if not path.is_file():
-        known = ", ".join(
-            sorted(file.stem.removeprefix(f"{network}-") for file in folder.glob(f"{network}-*"))
-        )
-        raise ValueError(f"no preset {preset!r} for {network}; there are {known}")
-    return path
+    path = folder / (f"{name}-{preset}.toml" if preset else f"{name}.toml")
+    if path.is_file():
+        return path
+    presets = sorted(file.stem for file in folder.glob("*.toml"))
+    own = [one.removeprefix(f"{name}-") for one in presets if one.startswith(f"{name}-")]
+    if own:
+        raise ValueError(f"{name}: give --preset {' or '.join(own)}, or --settings FILE")
+    if name in presets:
+        raise ValueError(f"{name} is a preset itself; leave --preset {preset} out")
+    if name in NAMES or ":" in name:
+        raise ValueError(f"{name}: no preset of it ships; give --settings FILE")
+    raise ValueError(
+        f"no network or preset {name!r}; networks: {', '.join(NAMES)}; presets: "
+        f"{', '.join(presets)}; your own network as module:callable"
+    )
 
 
-def _changed(words: tuple[str, ...]) -> dict[str, Any]:
+def _decoded(word: str) -> dict[str, Any]:
+    """KEY=VALUE, as TOML has it: network.layers=3 is a word of a table."""
     import msgspec
 
-    out: dict[str, Any] = {}
-    for word in words:
-        key, _, value = word.partition("=")
-        try:
-            out |= msgspec.toml.decode(f"{key} = {value}")
-        except msgspec.DecodeError:
-            raise ValueError(f"--set {word}: expected KEY=VALUE with a TOML value") from None
-    return out
+    key, _, value = word.partition("=")
+    try:
+        decoded: dict[str, Any] = msgspec.toml.decode(f"{key} = {value}")
+    except msgspec.DecodeError:
+        raise ValueError(f"--set {word}: expected KEY=VALUE with a TOML value") from None
+    return decoded

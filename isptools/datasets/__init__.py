@@ -19,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from isptools import shipped
 from isptools.datasets import card as cards
 from isptools.datasets.card import Card
 from isptools.datasets.listing import BuildError, Listing
@@ -36,6 +37,7 @@ __all__ = [
     "in_small",
     "miniature",
     "opened",
+    "protocol_of",
     "room_of",
 ]
 
@@ -62,6 +64,7 @@ class Room:
     numbers: Callable[[bytes, Named], Array | None]  # (H, W) uint16; None: not a file of its kind
     small: Callable[[Card], Card] | None  # the card of the miniature
     miniature: Callable[[Card, Path, int], Iterable[Path]] | None
+    protocol: str  # by which papers score the set, as isptools.train.evaluate calls it; or ""
     sha256: str  # of a stranger's file; "" for a room that ships
 
 
@@ -112,6 +115,12 @@ def miniature(name: str, out: Path, seed: int = 0) -> list[Path]:
     return list(draw(card, out, seed))
 
 
+def protocol_of(name: str) -> str:
+    """How papers score a shipped data set, as shards name it; "" where it has no way of its own."""
+    shipped_set = (shipped.folder("manifests") / name / "dataset.toml").is_file()
+    return room_of(cards.load(name)).protocol if shipped_set else ""
+
+
 def in_small(one: Opened) -> Opened:
     """The same choice of the miniature."""
     if one.room.small is None:
@@ -141,6 +150,7 @@ def _room(name: str, folder: Path) -> Room:
         getattr(module, "numbers", no_numbers),
         getattr(module, "small", None),
         getattr(module, "miniature", None),
+        getattr(module, "PROTOCOL", ""),
         digest,
     )
 

@@ -27,6 +27,7 @@ ID = re.compile(r"[\w-]+")
 LOOKED_AT = 12  # pairs from which a phase that nobody states is found
 CLEAR = 1.2  # the next phase leaves so many times the residual, or it can't be told
 NONE = (0.0, 0.0, 0.0, 0.0)
+PROTOCOL = "klatzer2016"  # how papers score it
 
 
 class Select(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

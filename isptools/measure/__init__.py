@@ -2,7 +2,7 @@
 
 from isptools.measure.color import color_angle, lab_of_srgb, s_cielab
 from isptools.measure.fidelity import bits_per_pixel, ms_ssim, psnr, ssim
-from isptools.measure.msr import linear_psnr, srgb_psnr
+from isptools.measure.klatzer import linear_psnr, srgb_psnr
 
 __all__ = [
     "bits_per_pixel",

@@ -7,10 +7,12 @@ from typing import Any
 
 import torch
 
-from isptools.train.models import Camera, build
+from isptools.train import networks
+from isptools.train.camera import Camera
 from isptools.train.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
+EARLIER = 1  # settings in their earlier notation, one optimizer
 
 
 class TrainError(ValueError):
@@ -48,20 +50,30 @@ def load(path: Path) -> dict[str, Any]:
         raise TrainError(f"{path}: no checkpoint of isptools ({said})") from None
     if not isinstance(state, dict) or "format" not in state:
         raise TrainError(f"{path}: no checkpoint of isptools")
-    if state["format"] != FORMAT:
+    if state["format"] not in (FORMAT, EARLIER):
         raise TrainError(f"{path}: format {state['format']}, this version reads {FORMAT}")
+    if "optimizer" in state:
+        state["optimizers"] = [state.pop("optimizer")]
     return state
 
 
-def model(path: Path) -> tuple[Camera, Settings]:
-    """The trained network of a run's folder (or of its `model.pt`), in evaluation mode."""
+def model(path: Path, code: Path | None = None) -> tuple[Camera, Settings]:
+    """The trained network of a run's folder (or of its `model.pt`), in evaluation mode.
+
+    A foreign one's module is installed, or lies in the folder `code`.
+    """
     file = path / "model.pt" if path.is_dir() else path
     state = load(file)
     try:
         settings = Settings.of_json(state["settings"])
-        camera = build(settings.network, settings.options())
+        camera, _ = networks.built(settings.network, code)
+    except ValueError as error:
+        raise TrainError(f"{file}: {error}") from None
+    except KeyError as error:
+        raise TrainError(f"{file}: made by another version: holds no {error}") from None
+    try:
         camera.load_state_dict(state["model"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, RuntimeError) as error:
         said = " ".join(str(error).split())[:120]
         raise TrainError(
             f"{file}: made by another version or for another network: {said}"

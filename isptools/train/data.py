@@ -10,28 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools import shards
-from isptools.train.models import Prepare
+from isptools.train.intake import Batch, Intake
 
 Array = NDArray[Any]
-Batch = dict[str, Tensor]
 Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: top, left
 PICTURES = ("raw", "restoration", "enhancement", "mask")  # of a batch; all else is facts
 TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
-STATIONS = {"restoration": {"xyz"}, "enhancement": {"srgb"}}
-# a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
-OWN_STATIONS = {("bilinear", "restoration"): {"xyz", "camera"}}
-KIND = {"packed": "bayer", "bilinear": "bayer", "xyz": "bayer", "xtrans": "xtrans"}
-# SID's X-Trans packing: per 6x6 cell four pixels a plane for planes 0 to 3 (R, G, B mixed rows are
-# as its authors have them), then G at fixed places of each 3x3
-XTRANS_QUADS = (
-    ((0, 0), (0, 4), (3, 1), (3, 3)), ((0, 2), (0, 5), (3, 2), (3, 5)),
-    ((0, 1), (0, 3), (3, 0), (3, 4)), ((1, 2), (2, 5), (5, 2), (4, 5)),
-    ((2, 2), (1, 5), (4, 2), (5, 5)),
-)  # fmt: skip
-XTRANS_GREENS = ((1, 0), (1, 1), (2, 0), (2, 1))
 
 
 def turned(picture: Array, symmetry: int) -> Array:
@@ -67,7 +53,7 @@ def symmetries(cfa: str) -> tuple[int, ...]:
 
 
 def open_shards(
-    folder: Path, split: str, prepare: Prepare, needs: Sequence[str] = ()
+    folder: Path, split: str, intake: Intake, needs: Sequence[str] = ()
 ) -> shards.Shards:
     """The shards of a split, after a look whether a network can take them.
 
@@ -76,9 +62,9 @@ def open_shards(
     opened = shards.open(folder, split)
     for table in opened.tables:
         kind = str(table.attrs["kind"])
-        if kind != KIND[prepare]:
+        if kind != intake.kind:
             raise ValueError(
-                f"{table.path}: holds {kind} mosaics, this network takes {KIND[prepare]}"
+                f"{table.path}: holds {kind} mosaics, this network takes {intake.kind}"
             )
         for name in needs:
             space = table.pictures[name].space if name in table.pictures else None
@@ -86,9 +72,8 @@ def open_shards(
             if space is None or missing:
                 what = missing[0] if missing else "the shard"
                 raise ValueError(f"{table.path}: {what} has no {name} truth, which this needs")
-            fitting = OWN_STATIONS.get((prepare, name), STATIONS[name])
-            if space not in fitting:
-                wanted = " or ".join(sorted(fitting))
+            if space not in intake.stations[name]:
+                wanted = " or ".join(sorted(intake.stations[name]))
                 raise ValueError(f"{table.path}: {name} stands at {space}, expected {wanted}")
     return opened
 
@@ -184,43 +169,6 @@ def arranged(batch: Batch, turns: Sequence[Turn]) -> Batch:
     return batch | pictures
 
 
-def prepared(batch: Batch, prepare: Prepare, noise: bool) -> Tensor:
-    """The network's input, on the batch's device: normalized, gained, packed or demosaicked.
-
-    Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as the
-    authors of SID do); below 0 nothing is cut.
-    """
-    raw = batch["raw"].to(torch.float32)
-    every = int(batch["black"].shape[1] ** 0.5)
-    black = batch["black"].view(-1, every, every)
-    black = black.repeat(1, *(-(-side // every) for side in raw.shape[1:]))
-    black = black[:, : raw.shape[1], : raw.shape[2]]
-    gain = batch["gain"].view(-1, 1, 1)
-    x = ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
-    if prepare == "packed":
-        x = F.pixel_unshuffle(x, 2)
-    elif prepare == "xtrans":
-        x = nine_planes(x)
-    else:
-        x = bilinear(x)
-        if prepare == "xyz":
-            x = torch.einsum("nck,nkhw->nchw", batch["xyz_from_camera"], x)
-    if not noise:
-        return x
-    plane = noise_level(batch).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
-    return torch.cat([x, plane], 1)
-
-
-def noise_level(batch: Batch) -> Tensor:
-    """Shot plus squared read noise (CameraNet v2, under eq. 2), after the exposure gain.
-
-    Shards hold variance = shot * x + read, so `read` is the square already.
-    """
-    gain = batch["gain"]
-    level: Tensor = gain * batch["shot"].mean(1) + gain**2 * batch["read"].mean(1)
-    return level
-
-
 def trusted(batch: Batch) -> Tensor | None:
     """(N, 1, H, W): whether a truth's pixel is to be trusted; None where no truth was fused."""
     return batch["mask"][:, None] > 0 if "mask" in batch else None
@@ -229,25 +177,3 @@ def trusted(batch: Batch) -> Tensor | None:
 def truth(batch: Batch, name: str) -> Tensor:
     """A truth in physical values, float32."""
     return batch[name].to(torch.float32) * batch[f"{name}_scale"].view(-1, 1, 1, 1)
-
-
-def bilinear(x: Tensor) -> Tensor:
-    """(N, 1, H, W) RGGB mosaic to (N, 3, H, W): means of the nearest samples of each color."""
-    masks = x.new_zeros(3, *x.shape[2:])
-    masks[0, ::2, ::2] = masks[1, ::2, 1::2] = masks[1, 1::2, ::2] = masks[2, 1::2, 1::2] = 1
-    cross = x.new_tensor([[0, 1, 0], [1, 4, 1], [0, 1, 0]])
-    square = x.new_tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
-    kernel = torch.stack([square, cross, square])[:, None]
-    total = F.conv2d(x * masks, kernel, padding=1, groups=3)
-    return total / F.conv2d(masks[None], kernel, padding=1, groups=3)
-
-
-def nine_planes(x: Tensor) -> Tensor:
-    """(N, 1, H, W) X-Trans mosaic, sides multiples of 6, to SID's (N, 9, H / 3, W / 3)."""
-    out = x.new_empty(x.shape[0], 9, x.shape[2] // 3, x.shape[3] // 3)
-    for plane, quad in enumerate(XTRANS_QUADS):
-        for k, (row, column) in enumerate(quad):
-            out[:, plane, k // 2 :: 2, k % 2 :: 2] = x[:, 0, row::6, column::6]
-    for plane, (row, column) in enumerate(XTRANS_GREENS, 5):
-        out[:, plane] = x[:, 0, row::3, column::3]
-    return out

@@ -12,19 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools import measure, shards
+from isptools.datasets import protocol_of
 from isptools.frame import Capture
-from isptools.measure.msr import BORDER
+from isptools.measure.klatzer import BORDER
 from isptools.shards.made import made_by
 from isptools.shards.schema import InputRow
 from isptools.train import data
+from isptools.train.camera import Camera
 from isptools.train.infer import Mosaic, develop
-from isptools.train.models import Camera
 
 F32 = NDArray[np.float32]
 # mosaic, what its file states, its row -> (H, W, 3) uint16 sRGB, or None where there is no picture
 Baseline = Callable[[NDArray[np.uint16], Capture, InputRow], NDArray[Any] | None]
 COLUMNS = ("psnr", "ssim", "ms_ssim", "s_cielab", "color_angle")
-MSR_COLUMNS = ("psnr_linear", "psnr_srgb")
+LINEAR_COLUMNS = ("psnr_linear", "psnr_srgb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
     )
 
 
-def msr(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
-    """The columns of MSR's protocol for one pair of (H, W, 3) in linear camera RGB."""
+def linear(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
+    """The columns of Klatzer et al. 2016 for one pair of (H, W, 3) in linear camera RGB."""
     return measure.linear_psnr(picture, truth), measure.srgb_psnr(picture, truth)
 
 
@@ -99,9 +100,9 @@ PAPERS = Protocol(
         "color_angle_luminance": [0.05, 0.95],
     },
 )
-MSR = Protocol(
-    MSR_COLUMNS,
-    msr,
+LINEAR = Protocol(
+    LINEAR_COLUMNS,
+    linear,
     {
         "crop": f"{BORDER} pixels on every side",
         "clipping": "[0, 255]",
@@ -119,8 +120,8 @@ def station(source: shards.Shards) -> str:
 
 def of(source: shards.Shards) -> Protocol:
     """The data set's own protocol where it has one, else that of the papers on whole ISPs."""
-    own = str(source.tables[0].attrs["data_set"]) == "msr" and station(source) == "camera"
-    return MSR if own else PAPERS
+    named = protocol_of(str(source.tables[0].attrs["data_set"]))
+    return LINEAR if named == "klatzer2016" and station(source) == "camera" else PAPERS
 
 
 def means(found: list[Score]) -> dict[str, tuple[float, ...]]:
@@ -169,4 +170,4 @@ def write(
 def opened(folder: Path, split: str, camera: Camera) -> shards.Shards:
     """The shards a network can be scored on. ValueError in one line."""
     need = "enhancement" if camera.enhanced >= 0 else "restoration"
-    return data.open_shards(folder, split, camera.prepare, (need,))
+    return data.open_shards(folder, split, camera.intake, (need,))

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isptools.train.camera import Camera
 from isptools.train.checkpoint import TrainError
-from isptools.train.flops import CHANNELS, SIDE
-from isptools.train.models import Camera
 
 CLOSE = 1e-3  # the largest difference of any pixel that passes for the same picture
 
@@ -29,20 +28,21 @@ class Pictures(nn.Module):
 def export(camera: Camera, path: Path, height: int, width: int) -> float:
     """Write the network for prepared frames of this size in mosaic pixels.
 
-    The input is what `data.prepared` gives, (1, C, h, w) float32. Gives the largest difference
-    between torch and ONNX Runtime on a random frame. TrainError where the size does not fit, the
-    libraries are missing, or the pictures differ; nothing is written then.
+    The input is what the network's intake prepares, (1, C, h, w) float32. Gives the largest
+    difference between torch and ONNX Runtime on a random frame. TrainError where the size does not
+    fit, the libraries are missing, or the pictures differ; nothing is written then.
     """
     onnxruntime = _runtime()
-    side = SIDE[camera.prepare]
+    side = camera.intake.side
     if height % (side * 16) or width % (side * 16):
         raise TrainError(f"sides of an exported frame are multiples of {side * 16} pixels")
-    shape = (1, CHANNELS[camera.prepare] + camera.noise, height // side, width // side)
+    shape = (1, camera.intake.inputs, height // side, width // side)
     frame = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     wrapped = Pictures(camera).eval()
     part = path.with_name(f".{path.name}.part")
     try:
-        program = _program(wrapped, frame, _names(camera))
+        names = [name for at in range(len(camera.nets)) for name in camera.pictures(at)]
+        program = _program(wrapped, frame, names)
         if program is None:
             raise TrainError(f"{path}: torch exported nothing")
         program.save(part)
@@ -57,11 +57,6 @@ def export(camera: Camera, path: Path, height: int, width: int) -> float:
     finally:
         part.unlink(missing_ok=True)
     return worst
-
-
-def _names(camera: Camera) -> list[str]:
-    places = (("restoration", camera.restored), ("enhancement", camera.enhanced))
-    return [name for name, at in places if at >= 0]
 
 
 def _runtime() -> Any:

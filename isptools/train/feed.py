@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from isptools.children import safe_path
-from isptools.train.data import Batch, Cuts, Turn, arranged
+from isptools.train.data import Cuts, Turn, arranged
+from isptools.train.intake import Batch
 
 SHARED = Path("/dev/shm")  # where shared memory lies on Linux
 AHEAD = 2  # batches a process reads before they are asked for
@@ -93,6 +94,7 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
         slots, batch_size=None, sampler=Turns(steps, feed.batch, feed.rank, feed.world),
         num_workers=feed.workers, collate_fn=_as_it_is,
         prefetch_factor=AHEAD if feed.workers else None,
+        generator=torch.Generator(),  # networks' chance must not depend on how often reading began
     )  # fmt: skip
     with safe_path():
         reading = iter(fetched)

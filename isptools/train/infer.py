@@ -1,5 +1,6 @@
 """A whole mosaic through a trained network: tiles, bounded memory, the untiled picture."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,7 @@ from torch import Tensor
 
 from isptools.shards.schema import InputRow
 from isptools.train import data
-from isptools.train.flops import SIDE
-from isptools.train.models import Camera, least
+from isptools.train.camera import Camera, least
 
 Array = NDArray[Any]
 Window = tuple[int, int, int, int]  # top, left, height, width
@@ -73,9 +73,8 @@ def _developed(
     with torch.inference_mode():
         for at in range(len(camera.nets)):
             x = _through(camera, at, x, tile, device)
-            for name, place in (("restoration", camera.restored), ("enhancement", camera.enhanced)):
-                if at == place:
-                    out[name] = x[0, :, top : top + height, left : left + width].cpu().numpy()
+            for name in camera.pictures(at):
+                out[name] = x[0, :, top : top + height, left : left + width].cpu().numpy()
     return out
 
 
@@ -84,9 +83,9 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
 
     Pixels beyond the frame are mirrored, moved inward where mirroring would miss the phase.
     """
-    if data.KIND[camera.prepare] != ("bayer" if len(mosaic.cfa) == 4 else "xtrans"):
-        raise ValueError(f"this network takes {data.KIND[camera.prepare]} mosaics only")
-    every = 2 if len(mosaic.cfa) == 4 else 6
+    every = camera.intake.period
+    if len(mosaic.cfa) != every**2:
+        raise ValueError(f"this network takes {camera.intake.kind} mosaics only")
     shift = data.phase(mosaic.cfa, 0, every)
     if shift is None:
         raise ValueError(f"no crop of {mosaic.cfa} shows the pattern networks are trained on")
@@ -94,7 +93,7 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
     if min(mosaic.pixels.shape) < least(camera):
         raise ValueError(f"a frame of {mosaic.pixels.shape} is too small for this network: "
                          f"{least(camera)} pixels a side are needed")  # fmt: skip
-    unit = _unit(camera, every)
+    unit = frame_unit(camera)
     rows, columns = (
         _indices(side, before, unit, every)
         for side, before in zip(mosaic.pixels.shape, (top, left), strict=True)
@@ -104,7 +103,7 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
     }
     facts = data.levels(mosaic_row(mosaic), shift[2])
     batch |= {name: torch.from_numpy(value[None]) for name, value in facts.items()}
-    return data.prepared(batch, camera.prepare, camera.noise), top, left
+    return camera.intake.prepared(batch), top, left
 
 
 def mosaic_row(mosaic: Mosaic) -> Any:
@@ -124,22 +123,9 @@ class _Row:
     xyz_to_camera: tuple[tuple[float, ...], ...] | None
 
 
-def _unit(camera: Camera, every: int) -> int:
+def frame_unit(camera: Camera) -> int:
     """Sides of the padded frame are multiples of so many pixels."""
-    side = SIDE[camera.prepare]
-    unit = every
-    for at, net in enumerate(camera.nets):
-        pixels = (side if at == 0 and side > 1 else _pixels(camera, at)) * int(net.stride)  # type: ignore[arg-type] # ours
-        unit = int(np.lcm(unit, pixels))
-    return unit
-
-
-def _pixels(camera: Camera, at: int) -> int:
-    """Pixels of the picture per input pixel of a network, a side."""
-    if at == 0 and SIDE[camera.prepare] > 1:
-        return SIDE[camera.prepare]
-    packs = hasattr(camera.nets[at], "form")
-    return int(camera.nets[at].factor) if packs else 1  # type: ignore[arg-type] # an int of ours
+    return math.lcm(camera.intake.period, *(one.factor * one.stride for one in camera.parts))
 
 
 def _indices(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
@@ -153,42 +139,34 @@ def _indices(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]
 
 
 def _through(camera: Camera, at: int, x: Tensor, tile: int, device: str) -> Tensor:
-    """One network over the whole picture x, which stays in the computer's memory."""
-    net: Any = camera.nets[at]
+    """One part over the whole picture x, which stays in the computer's memory."""
+    net, module = camera.parts[at], camera.nets[at]
     if not tile:
-        return net(camera.enter(at, x.to(device))).cpu()  # type: ignore[no-any-return] # a tensor
-    one, scale = _scales(camera, at)
-    step = max(tile // (one * net.stride * scale), 1) * net.stride * one
-    halo = -(-net.reach // net.stride) * net.stride * one
+        return module(camera.enter(at, x.to(device))).cpu()  # type: ignore[no-any-return] # a tensor
+    packing = camera.packing(at)
+    scale = net.factor // packing  # the result's pixels per pixel of x, a side
+    step = max(tile // (net.factor * net.stride), 1) * net.stride * packing
+    halo = -(-net.reach // net.stride) * net.stride * packing
     pooled = _pooled(camera, at, x, (step, halo), device)
-    shape = (1, 3, x.shape[2] * scale, x.shape[3] * scale)
-    out = torch.empty(shape)
+    out = torch.empty(1, 3, x.shape[2] * scale, x.shape[3] * scale)
     for inner, outer in _tiles((x.shape[2], x.shape[3]), step, halo):
-        done = net(camera.enter(at, _cut(x, outer).to(device)), pooled)
+        entered = camera.enter(at, _cut(x, outer).to(device))
+        done = module(entered) if pooled is None else module(entered, pooled)
         _put(out, done, inner, outer, scale)
     return out
-
-
-def _scales(camera: Camera, at: int) -> tuple[int, int]:
-    """x's pixels per pixel the network sees, and the result's pixels per pixel of x, a side."""
-    packed = at == 0 and SIDE[camera.prepare] > 1
-    one = 1 if packed else _pixels(camera, at)
-    factor: Any = camera.nets[at].factor
-    return one, int(factor) // one
 
 
 def _pooled(
     camera: Camera, at: int, x: Tensor, sizes: tuple[int, int], device: str
 ) -> Tensor | None:
     """The mean over the frame of the features the global part takes, tile by tile."""
-    net: Any = camera.nets[at]
-    if not hasattr(net, "bottom") or (hasattr(net, "vector") and net.vector is None):
+    net = camera.parts[at]
+    if net.bottom is None:
         return None
-    one, _ = _scales(camera, at)
+    cell = camera.packing(at) * net.stride
     total, count = torch.zeros(()), 0
     for inner, outer in _tiles((x.shape[2], x.shape[3]), *sizes):
         features = net.bottom(camera.enter(at, _cut(x, outer).to(device)))
-        cell = one * net.stride
         top, left = (inner[0] - outer[0]) // cell, (inner[1] - outer[1]) // cell
         own = features[:, :, top : top + inner[2] // cell, left : left + inner[3] // cell]
         total = total + own.sum((2, 3), dtype=torch.float64).cpu()

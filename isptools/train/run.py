@@ -2,21 +2,22 @@
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isptools import shards
-from isptools.train import data, feed
+from isptools.train import data, feed, networks
+from isptools.train.camera import Camera, Examples, least
 from isptools.train.checkpoint import TrainError, load, save
-from isptools.train.deepisp import DeepISP, mean_affine
+from isptools.train.intake import Batch
 from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
-from isptools.train.models import Camera, build, least
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
 from isptools.train.task import Task, needs, span
@@ -35,6 +36,34 @@ class Job:
     only: str = ""  # a single stage, for two of them side by side on two devices
     stop_after: int = 0  # steps of this call, 0 for no limit
     show: Show = lambda *_: None
+    code: Path | None = None  # the folder of a foreign network's module
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A job under way."""
+
+    camera: Camera
+    settings: Settings  # every option of the network written out
+    job: Job
+    fabric: Any
+
+    def file(self, stage: Stage) -> Path:
+        return self.job.out / f"{stage.train}.pt"
+
+    def facts(self) -> dict[str, Any]:
+        return {"network": self.settings.network["name"], "settings": self.settings.to_json()}
+
+
+@dataclass(slots=True)
+class Moving:
+    """A stage under way: its step, its model and who moves the weights, one optimizer a turn."""
+
+    model: Any
+    optimizers: list[Any]
+    trained: list[nn.Parameter]
+    mean: list[Tensor]  # of the weights; empty where none is kept
+    step: int = 0
 
 
 def train(settings: Settings, job: Job) -> Path:
@@ -45,171 +74,201 @@ def train(settings: Settings, job: Job) -> Path:
     """
     fabric = launched(job.place, settings.precision)
     torch.manual_seed(settings.seed)
-    camera = build(settings.network, settings.options())
+    camera, table = networks.built(settings.network, job.code)
+    run = Run(camera, msgspec.structs.replace(settings, network=table), job, fabric)
     _expect_patch(camera, settings.patch)
-    _claim(settings, job, fabric)
+    _claim(run)
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
         raise TrainError(f"these settings have no stage {job.only!r}")
     for stage in stages:  # before hours are spent on the first one
-        data.open_shards(job.shards, "train", camera.prepare, needs(camera, stage.train))
+        span(camera, stage)
+        data.open_shards(job.shards, "train", camera.intake, needs(camera, stage.train))
+    if camera.begin and not all(run.file(stage).exists() for stage in stages):
+        camera.begin(_examples(run))
     for stage in stages:
-        if not _stage(camera, settings, stage, job, fabric):
+        if not _stage(run, stage):
             raise TrainError(f"stopped; run the same command to go on from {job.out}")
     if not job.only and fabric.is_global_zero:
-        save(job.out / "model.pt", _facts(settings) | {"model": camera.state_dict()})
+        save(job.out / "model.pt", run.facts() | {"model": camera.state_dict()})
     fabric.barrier()
     return job.out / "model.pt"
 
 
-def _stage(camera: Camera, settings: Settings, stage: Stage, job: Job, fabric: Any) -> bool:
+def _stage(run: Run, stage: Stage) -> bool:
     """One stage, from its checkpoint if there is one; False where `stop_after` ended it."""
-    task = Task(camera, settings, stage)
-    source = data.open_shards(job.shards, "train", camera.prepare, task.truths())
-    items = settings.batch * settings.accumulate * fabric.world_size
-    length = stage.length(len(source), items)
-    state = _start(camera, settings, stage, job, source)
+    settings, job, fabric = run.settings, run.job, run.fabric
+    task = Task(run.camera, settings, stage)
+    source = data.open_shards(job.shards, "train", run.camera.intake, task.truths())
+    length = stage.length(len(source), settings.batch * settings.accumulate * fabric.world_size)
+    state = load(run.file(stage)) if run.file(stage).exists() else {}
     if state.get("done"):
-        _take(camera, stage, state)
+        _take(run.camera, stage, state)
         return True
-    trained = [p for p in task.parameters() if p.requires_grad]
-    adam = torch.optim.Adam(trained, stage.rate, settings.betas, settings.adam_eps)
-    model, optimizer = fabric.setup(task, adam)
-    mean = [p.detach().clone() for p in trained] if settings.ema else []
-    begin = 0
-    if state:
-        camera.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        fabric.strategy.precision.load_state_dict(state["scaler"])
-        begin, mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
-    if settings.channels_last:
-        camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
-    if settings.compile:
-        model.compile()
-    until = min(length, begin + job.stop_after) if job.stop_after else length
+    if not state:
+        torch.manual_seed(settings.seed)  # whatever this call did before
+        _take_earlier(run, stage)
+    moving = _set_up(run, task, stage, state)
+    until = min(length, moving.step + job.stop_after) if job.stop_after else length
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero)
-    batches = iter(_loader(task, source, range(begin, until), settings, job, fabric))
-    for step in range(begin, until):
-        rate = stage.rate_at(step, length)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = _step(model, optimizer, batches, settings, fabric, log)
-        for m, p in zip(mean, trained, strict=False):
-            m.lerp_(p.detach(), 1 - settings.ema)
-        last = step + 1 == length
-        told = last or (step + 1) % settings.log_every == 0
+    batches = iter(_loader(run, task, source, range(moving.step, until)))
+    while moving.step < until:
+        rate = stage.rate_at(moving.step, length)
+        loss = _step(run, moving, batches, rate, log)
+        step, last = moving.step, moving.step == length
+        told = last or step % settings.log_every == 0
         if told:
-            log.write(
-                step + 1, rate, _validated(task, settings, job, fabric, log if last else None)
-            )
-        job.show(stage.train, step + 1, length, loss.item() if told else None)
-        if last and mean:
-            for m, p in zip(mean, trained, strict=True):
-                p.data.copy_(m)
-        if last or step + 1 == until or (step + 1) % settings.save_every == 0:
-            log.expect_finite(trained)
-            if fabric.is_global_zero:
-                save(_file(job, stage), _facts(settings) | {
-                    "step": step + 1, "done": last, "model": camera.state_dict(), "mean": mean,
-                    "optimizer": optimizer.state_dict(), "random": torch.get_rng_state(),
-                    "scaler": fabric.strategy.precision.state_dict(),
-                })  # fmt: skip
-            fabric.barrier()
+            log.write(step, rate, _validated(run, task, log if last else None))
+        job.show(stage.train, step, length, loss.item() if told else None)
+        if last:
+            _take_mean(moving)
+        if last or step == until or step % settings.save_every == 0:
+            log.expect_finite(moving.trained)
+            _save(run, stage, moving, last)
     return until == length
 
 
-def _step(model: Any, optimizer: Any, batches: Any, settings: Settings, fabric: Any, log: Log
-          ) -> Tensor:  # fmt: skip
-    """Gradients of every micro-step, then one move of the weights; gives the mean loss."""
-    total = torch.zeros((), device=fabric.device)
-    for micro in range(settings.accumulate):
-        batch, turns = log.wait(lambda: fabric.to_device(next(batches)))
-        batch = data.arranged(batch, turns)
-        last = micro + 1 == settings.accumulate
-        try:
-            with fabric.no_backward_sync(model, enabled=not last):
-                loss = model(batch) / settings.accumulate
-                fabric.backward(loss)
-            total += loss.detach()
-            if last:
-                optimizer.step()
-            continue
-        except torch.cuda.OutOfMemoryError:
-            pass  # what the error holds is free again behind this block
-        raise TrainError(_too_large(model.module, batch, settings, fabric))
-    optimizer.zero_grad(set_to_none=True)
+def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving:
+    """Model and optimizers where they run, and as the checkpoint left them."""
+    settings, fabric = run.settings, run.fabric
+    trained = [p for p in task.parameters() if p.requires_grad]
+    adams = [
+        torch.optim.Adam(turn.parameters, stage.rate, settings.adam.betas, settings.adam.eps)
+        for turn in task.turns
+    ]
+    model, *optimizers = fabric.setup(task, *adams)
+    mean = [p.detach().clone() for p in trained] if settings.ema else []
+    moving = Moving(model, optimizers, trained, mean)
+    if state:
+        run.camera.load_state_dict(state["model"])
+        for optimizer, held in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(held)
+        torch.set_rng_state(state["random"])
+        fabric.strategy.precision.load_state_dict(state["scaler"])
+        moving.step, moving.mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
+    if settings.channels_last:
+        run.camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
+    if settings.compile:
+        model.compile()
+    return moving
+
+
+def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Log) -> Tensor:
+    """Every turn moves its weights once; gives the sum of their losses."""
+    micros: Iterable[Batch] = _micros(run, batches, log)
+    if len(moving.optimizers) > 1:
+        micros = list(micros)  # every turn sees the same cuts
+    total = torch.zeros((), device=run.fabric.device)
+    for turn, optimizer in enumerate(moving.optimizers):
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        total += _turn(run, moving, turn, micros)
+    moving.step += 1
     log.add(total)
+    for m, p in zip(moving.mean, moving.trained, strict=False):
+        m.lerp_(p.detach(), 1 - run.settings.ema)
     return total
 
 
-def _too_large(task: Any, batch: dict[str, Tensor], settings: Settings, fabric: Any) -> str:
-    with fabric.autocast():
-        fits = fitting_patch(task, batch, settings.patch)
-    return f"a patch of {settings.patch} pixels does not fit into this GPU's memory; " + (
+def _micros(run: Run, batches: Iterator[Any], log: Log) -> Iterator[Batch]:
+    """The batches of one step, on the device and turned."""
+    for _ in range(run.settings.accumulate):
+        batch, turns = log.wait(lambda: run.fabric.to_device(next(batches)))
+        yield data.arranged(batch, turns)
+
+
+def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tensor:
+    """Gradients of every micro-step, then one move of the turn's weights; gives the mean loss."""
+    count, fabric, model = run.settings.accumulate, run.fabric, moving.model
+    total = torch.zeros((), device=fabric.device)
+    for micro, batch in enumerate(micros, 1):
+        try:
+            with fabric.no_backward_sync(model, enabled=micro < count):
+                loss = model(batch, turn) / count
+                fabric.backward(loss)
+            total += loss.detach()
+            if micro == count:
+                moving.optimizers[turn].step()
+            continue
+        except torch.cuda.OutOfMemoryError:
+            pass  # what the error holds is free again behind this block
+        raise TrainError(_too_large(run, model.module, batch))
+    for optimizer in moving.optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    return total
+
+
+def _too_large(run: Run, task: Any, batch: Batch) -> str:
+    patch = run.settings.patch
+    with run.fabric.autocast():
+        fits = fitting_patch(task, batch, patch)
+    return f"a patch of {patch} pixels does not fit into this GPU's memory; " + (
         f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does"
     )
 
 
-def _loader(
-    task: Task, source: shards.Shards, steps: range, settings: Settings, job: Job, fabric: Any
-) -> Any:
+def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
+    settings, fabric = run.settings, run.fabric
     cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
     ahead = feed.Feed(
-        settings.batch, job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
+        settings.batch, run.job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
         fabric.world_size,
     )  # fmt: skip
     micro = settings.accumulate
     return feed.batches(cuts, range(steps.start * micro, steps.stop * micro), ahead)
 
 
-def _validated(
-    task: Task, settings: Settings, job: Job, fabric: Any, log: Log | None = None
-) -> float:
+def _validated(run: Run, task: Task, log: Log | None = None) -> float:
     """The same loss on the same few cuts of the validation split; NaN where there is none.
 
     With `log`, the first cut is saved as a picture: the network's beside the truth.
     """
     try:
-        source = data.open_shards(job.shards, "val", task.camera.prepare, task.truths())
+        source = data.open_shards(run.job.shards, "val", run.camera.intake, task.truths())
     except ValueError:
         return math.nan
     with source, torch.no_grad():
-        cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
+        cuts = data.Cuts(source, run.settings.patch, run.settings.seed, task.truths())
         batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
         task.eval()
         total = 0.0
         for at, batch in enumerate(batches):
-            moved = fabric.to_device(batch)
+            moved = run.fabric.to_device(batch)
             total += task(moved).item()
             if log and not at:
-                log.picture(task.look(moved))
+                log.picture(task.strip(moved))
         task.train()
     return float(total) / VALIDATION
 
 
-def _start(camera: Camera, settings: Settings, stage: Stage, job: Job, source: shards.Shards
-           ) -> dict[str, Any]:  # fmt: skip
-    """The stage's checkpoint, or {}; a fresh DeepISP has its W from the training pictures."""
-    path = _file(job, stage)
-    if path.exists():
-        return load(path)
-    for net in camera.nets:
-        if isinstance(net, DeepISP):
-            net.start_from(_affine(camera, settings, source))
-    if stage.train == "joint":
-        for before in settings.stages[: settings.stages.index(stage)]:
-            earlier = load(_file(job, before))
-            if not earlier["done"]:
-                raise TrainError(
-                    f"{_file(job, before)}: not done yet; finish --only {before.train}"
-                )
-            _take(camera, before, earlier)
-    return {}
+def _take_mean(moving: Moving) -> None:
+    for m, p in zip(moving.mean, moving.trained, strict=False):
+        p.data.copy_(m)
+
+
+def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
+    if run.fabric.is_global_zero:
+        save(run.file(stage), run.facts() | {
+            "step": moving.step, "done": done, "model": run.camera.state_dict(),
+            "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
+            "random": torch.get_rng_state(), "scaler": run.fabric.strategy.precision.state_dict(),
+        })  # fmt: skip
+    run.fabric.barrier()
+
+
+def _take_earlier(run: Run, stage: Stage) -> None:
+    """A joint stage begins with what the stages before it trained."""
+    if stage.train != "joint":
+        return
+    for before in run.settings.stages[: run.settings.stages.index(stage)]:
+        state = load(run.file(before))
+        if not state["done"]:
+            raise TrainError(f"{run.file(before)}: not done yet; finish --only {before.train}")
+        _take(run.camera, before, state)
 
 
 def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
-    """The networks a stage trained, from its checkpoint: they may come from two processes."""
+    """The parts a stage trained, from its checkpoint: they may come from two processes."""
     first, last = span(camera, stage)
     own = tuple(f"nets.{at}." for at in range(first, last + 1))
     camera.load_state_dict(
@@ -217,18 +276,18 @@ def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
     )
 
 
-def _affine(camera: Camera, settings: Settings, source: shards.Shards) -> Any:
-    size = min(settings.patch, 256)
-    cuts = data.Cuts(source, size, settings.seed, ("enhancement",))
-    pairs = []
+def _examples(run: Run) -> Examples:
+    """One cut of every training input as the network takes it, beside its last truth."""
+    truths = needs(run.camera, "whole")
+    source = data.open_shards(run.job.shards, "train", run.camera.intake, truths)
+    cuts = data.Cuts(source, min(run.settings.patch, 256), run.settings.seed, truths)
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
-        x = data.prepared(batch, camera.prepare, camera.noise)
-        pairs.append((x[0].numpy(), data.truth(batch, "enhancement")[0].numpy()))
-    return mean_affine(pairs)
+        x = run.camera.intake.prepared(batch)
+        yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
 
 
 def _expect_patch(camera: Camera, patch: int) -> None:
-    every = 6 if camera.prepare == "xtrans" else 2
+    every = camera.intake.period
     if patch % every or patch < least(camera):
         raise TrainError(
             f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
@@ -236,23 +295,20 @@ def _expect_patch(camera: Camera, patch: int) -> None:
         )
 
 
-def _claim(settings: Settings, job: Job, fabric: Any) -> None:
+def _claim(run: Run) -> None:
     """A folder belongs to one set of settings. TrainError where another run stands in it."""
-    path, text = job.out / "settings.json", settings.to_json()
-    if fabric.is_global_zero:
-        job.out.mkdir(parents=True, exist_ok=True)
+    path = run.job.out / "settings.json"
+    if run.fabric.is_global_zero:
+        run.job.out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two stages side by side
-            part.write_text(text, encoding="utf-8")
+            part.write_text(run.settings.to_json(), encoding="utf-8")
             part.replace(path)
-    fabric.barrier()
-    if path.read_text(encoding="utf-8") != text:
-        raise TrainError(f"{job.out}: holds a run of other settings; take another --out")
-
-
-def _facts(settings: Settings) -> dict[str, Any]:
-    return {"network": settings.network, "settings": settings.to_json()}
-
-
-def _file(job: Job, stage: Stage) -> Path:
-    return job.out / f"{stage.train}.pt"
+    run.fabric.barrier()
+    try:
+        held = Settings.of_json(path.read_text(encoding="utf-8"))
+        same = held.to_json() == run.settings.to_json()
+    except (KeyError, ValueError):
+        same = False
+    if not same:
+        raise TrainError(f"{run.job.out}: holds a run of other settings; take another --out")

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
-from isptools.train.models import MODELS, Options
+from isptools.train import earlier
+from isptools.train.objectives import Above, L1Log, Objective, Share
 
-Above = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=0)]
-Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
 AFTER = 0.75  # of a stage the papers' rate falls to a tenth
 
 
@@ -38,67 +38,89 @@ class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.rate * (0.1 if late else 1.0)
 
 
+class Adam(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The optimizer's numbers."""
+
+    betas: tuple[Share, Share] = (0.9, 0.99)
+    eps: Above = 1e-8
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where paper and public code differ, the default is the paper's choice (docs/train.md)."""
 
     title: str
-    network: str
+    network: dict[str, Any]  # its `name`, and what its own Options may say
     stages: tuple[Stage, ...]
-    patch: Annotated[int, msgspec.Meta(gt=0)] = 1024  # pixels of the mosaic
-    batch: Annotated[int, msgspec.Meta(gt=0)] = 1  # a process and micro-step
-    accumulate: Annotated[int, msgspec.Meta(gt=0)] = 1  # micro-steps a step
-    betas: tuple[Share, Share] = (0.9, 0.99)
-    adam_eps: Above = 1e-8
-    share: Share = 0.5  # lambda of the joint loss
-    joint: Literal["paper", "code"] = "paper"  # code: both enhancements, no restoration term
-    eps: Above = 1e-3  # of the logarithms; the papers print none
-    logs: Literal["paper", "code"] = "paper"
-    alpha: Share = 0.5  # DeepISP's share of MS-SSIM; its paper prints none
-    loss: Literal["l1-log", "l2", "lab"] = "l1-log"  # of networks with one truth: see losses
-    perceptual: Annotated[float, msgspec.Meta(ge=0)] = 0.0  # weight; needs `vgg`
-    vgg: str = ""
-    color: Annotated[float, msgspec.Meta(ge=0)] = 0.0
-    variation: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    objective: Objective = L1Log()
+    patch: Positive = 1024  # pixels of the mosaic
+    batch: Positive = 1  # a process and micro-step
+    accumulate: Positive = 1  # micro-steps a step
+    adam: Adam = Adam()
     masks: bool = True  # pixels of fused truths that are not to be trusted stay out of the loss
-    noise: bool = True
-    pooled: Literal["scale-shift", "scale", "none"] = "scale-shift"
-    display: Literal["paper", "code"] = "paper"
-    widths: tuple[Annotated[int, msgspec.Meta(gt=0)], ...] = (32, 64, 128, 256, 512)
-    layers: Count = 0
     seed: Count = 0
     ema: Share = 0.0  # decay of the mean of weights; 0 for none
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool = False
     compile: bool = False
-    save_every: Annotated[int, msgspec.Meta(gt=0)] = 1000  # steps
-    log_every: Annotated[int, msgspec.Meta(gt=0)] = 100
+    save_every: Positive = 1000  # steps
+    log_every: Positive = 100
 
     def __post_init__(self) -> None:
-        if self.network not in MODELS:
-            raise ValueError(f"no network {self.network!r}; there are {', '.join(MODELS)}")
+        if type(self.network.get("name")) is not str:
+            raise ValueError('network: give its name, as name = "cameranet"')
         if not self.stages or len({stage.train for stage in self.stages}) < len(self.stages):
             raise ValueError("stages: at least one, and none twice")
-        if self.perceptual and not self.vgg:
-            raise ValueError("perceptual needs `vgg`, the path of torchvision's vgg19 weights")
 
-    def options(self) -> Options:
-        return Options(self.noise, self.pooled, self.display, self.widths, self.layers)
+    @classmethod
+    def of(cls, words: dict[str, Any]) -> Self:
+        """From decoded words, where `network` may be a name alone. ValueError in one line."""
+        earlier.expect_none(words)
+        try:
+            return msgspec.convert(_with_table(words), cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
 
     @classmethod
     def load(cls, path: Path, changes: dict[str, Any] | None = None) -> Self:
-        """Read a TOML, some keys replaced; ValueError in one line if it is wrong."""
+        """From a TOML, some words replaced; ValueError in one line if it is wrong."""
+        words = replaced_words(settings_words(path), changes or {})
         try:
-            values = msgspec.toml.decode(path.read_bytes())
-            return msgspec.convert(values | (changes or {}), cls)
-        except FileNotFoundError:
-            raise ValueError(f"{path}: there is no such file of settings") from None
-        except msgspec.DecodeError as error:
+            return cls.of(words)
+        except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
     @classmethod
     def of_json(cls, text: str) -> Self:
-        """The settings a checkpoint holds."""
-        return msgspec.json.decode(text, type=cls)
+        """What a checkpoint holds, in this notation or the earlier one."""
+        return cls.of(earlier.converted(msgspec.json.decode(text, type=dict[str, Any])))
 
     def to_json(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()
+
+
+def settings_words(path: Path) -> dict[str, Any]:
+    """The words of a TOML as they stand there, `network` as a table where it is given.
+
+    ValueError in one line.
+    """
+    try:
+        return _with_table(msgspec.toml.decode(path.read_bytes()))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file of settings") from None
+    except msgspec.DecodeError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def replaced_words(words: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The words with some replaced; of a table only those that are named."""
+    out = dict(words)
+    for name, value in _with_table(changes).items():
+        before = out.get(name)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        out[name] = before | value if both else value
+    return out
+
+
+def _with_table(words: dict[str, Any]) -> dict[str, Any]:
+    name = words.get("network")
+    return words | {"network": {"name": name}} if isinstance(name, str) else words

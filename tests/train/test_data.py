@@ -1,6 +1,7 @@
 """What the loader may do to a picture, and what it may not."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -10,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from isptools import shards  # noqa: E402 - behind the skip
-from isptools.train import data, feed  # noqa: E402 - behind the skip
+from isptools.train import data, feed, intake  # noqa: E402 - behind the skip
 from tests.shards import made  # noqa: E402 - behind the skip
 
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
@@ -55,7 +56,7 @@ def test_xtrans_symmetries_keep_the_phase():
 
 
 def test_items_are_cuts_of_the_shard(shards_folder):
-    source = data.open_shards(shards_folder, "train", "packed", ("restoration", "enhancement"))
+    source = data.open_shards(shards_folder, "train", intake.PACKED, ("restoration", "enhancement"))
     cuts = data.Cuts(source, 48, 5, ("restoration", "enhancement"))
     for n, batch in enumerate(feed.loader(cuts, range(12), feed.Feed())):
         item = {name: value[0] for name, value in batch.items()}
@@ -93,7 +94,7 @@ def test_the_device_turns_batches_as_numpy_does(cfa, symmetry):
 
 
 def test_a_batch_stays_until_the_next_is_asked_for(shards_folder):
-    source = data.open_shards(shards_folder, "train", "packed", ("restoration",))
+    source = data.open_shards(shards_folder, "train", intake.PACKED, ("restoration",))
     cuts = data.Cuts(source, 32, 1, ("restoration",))
     for workers in (1, 2):
         fresh = feed.loader(cuts, range(12), feed.Feed(batch=2))
@@ -106,7 +107,7 @@ def test_a_batch_stays_until_the_next_is_asked_for(shards_folder):
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_shard_is_one_line(workers, tmp_path):
     path = made.shard(tmp_path)
-    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    source = data.open_shards(tmp_path, "train", intake.PACKED, ("restoration",))
     cuts = data.Cuts(source, 32, 1, ("restoration",))
     with h5py.File(path) as file:
         places = [file["input"].id.get_chunk_info(n) for n in range(9)]
@@ -121,7 +122,7 @@ def test_a_damaged_shard_is_one_line(workers, tmp_path):
 
 def test_too_little_shared_memory_is_one_line(tmp_path, monkeypatch):
     made.shard(tmp_path)
-    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    source = data.open_shards(tmp_path, "train", intake.PACKED, ("restoration",))
     cuts = data.Cuts(source, 32, 1, ("restoration",))
     small = feed.shutil._ntuple_diskusage(64 << 20, 64 << 20, 1000)
     monkeypatch.setattr(feed.shutil, "disk_usage", lambda _: small)
@@ -146,7 +147,7 @@ def test_weights_of_fused_truths_are_masks(tmp_path):
         facts = made.input_row("s/0", "s", **dict.fromkeys(made.spec().pictures, at))
         writer.input(facts, made.mosaic(0), made.capture(), ())
     made.shard(tmp_path, made.spec("b.h5"), ("s3",))  # one that was not fused
-    source = data.open_shards(tmp_path, "train", "packed", ("enhancement",))
+    source = data.open_shards(tmp_path, "train", intake.PACKED, ("enhancement",))
     cuts = data.Cuts(source, 40, 0, ("enhancement",))
     masked, whole = [], 0
     for n, batch in enumerate(feed.loader(cuts, range(12), feed.Feed())):
@@ -164,7 +165,7 @@ def test_weights_of_fused_truths_are_masks(tmp_path):
 
 
 def test_batches_are_the_same_for_any_number_of_workers(shards_folder):
-    source = data.open_shards(shards_folder, "train", "packed", ("enhancement",))
+    source = data.open_shards(shards_folder, "train", intake.PACKED, ("enhancement",))
     cuts = data.Cuts(source, 32, 1, ("enhancement",))
     runs = [
         list(feed.loader(cuts, range(3, 7), feed.Feed(batch=2, workers=workers)))
@@ -193,7 +194,7 @@ def batch_of(mosaic, **changes):
 
 def test_packing_and_levels_by_hand():
     mosaic = np.arange(64, 64 + 16, dtype=np.uint16).reshape(4, 4)
-    x = data.prepared(batch_of(mosaic), "packed", noise=True)[0]
+    x = replace(intake.PACKED, noise=True).prepared(batch_of(mosaic))[0]
     assert x.shape == (5, 2, 2)
     for plane, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
         black = 64 + plane
@@ -207,14 +208,14 @@ def test_bilinear_by_hand():
     scene = np.stack([y + 2 * x, 3 * y - x, x + y])  # linear: means of neighbors are exact
     letters, _, _ = colors("RGGB", (8, 10))
     mosaic = np.choose(np.vectorize("RGB".index)(letters), scene)
-    ours = data.bilinear(torch.from_numpy(mosaic)[None, None])[0].numpy()
+    ours = intake.bilinear(torch.from_numpy(mosaic)[None, None])[0].numpy()
     np.testing.assert_allclose(ours[:, 1:-1, 1:-1], scene[:, 1:-1, 1:-1], atol=1e-5)
 
 
 def test_nine_planes_hold_every_pixel_once_and_one_color_each():
     letters, y, x = colors(data.TARGET[36], (12, 18))
     number = torch.from_numpy((y * 18 + x).astype(np.float32))[None, None]
-    planes = data.nine_planes(number)[0]
+    planes = intake.nine_planes(number)[0]
     assert planes.shape == (9, 4, 6)
     assert sorted(planes.flatten().tolist()) == list(range(12 * 18))
     color = letters.ravel()[planes.long().numpy()]
@@ -224,7 +225,7 @@ def test_nine_planes_hold_every_pixel_once_and_one_color_each():
 def test_unequal_sensor_sizes_stand_in_one_run(tmp_path):
     made.shard(tmp_path)
     made.shard(tmp_path, made.spec("b.h5", (64, 60)), ("s3", "s4"))
-    source = data.open_shards(tmp_path, "train", "packed", ("restoration",))
+    source = data.open_shards(tmp_path, "train", intake.PACKED, ("restoration",))
     cuts = data.Cuts(source, 16, 0, ("restoration",))
     batches = list(feed.loader(cuts, range(4), feed.Feed(batch=2)))
     assert all(batch["raw"].shape == (2, 16, 16) for batch in batches)
@@ -232,18 +233,18 @@ def test_unequal_sensor_sizes_stand_in_one_run(tmp_path):
 
 def test_shards_of_another_kind_are_refused(tmp_path, shards_folder):
     with pytest.raises(ValueError, match="takes xtrans"):
-        data.open_shards(shards_folder, "train", "xtrans")
+        data.open_shards(shards_folder, "train", intake.XTRANS)
     pictures = {"restoration": made.spec().pictures["restoration"]}
     made.shard(tmp_path, made.spec(pictures=pictures))
     with pytest.raises(ValueError, match="no enhancement truth"):
-        data.open_shards(tmp_path, "train", "packed", ("enhancement",))
+        data.open_shards(tmp_path, "train", intake.PACKED, ("enhancement",))
     other = made.spec("b.h5").pictures | {
         "restoration": made.Picture("camera", "uint16", 1.0, "", "develop")
     }
     (tmp_path / "other").mkdir()
     made.shard(tmp_path / "other", made.spec(pictures=other))
     with pytest.raises(ValueError, match="stands at camera, expected xyz"):
-        data.open_shards(tmp_path / "other", "train", "packed", ("restoration",))
+        data.open_shards(tmp_path / "other", "train", intake.PACKED, ("restoration",))
 
 
 def test_stored_truths_are_the_samples(shards_folder):
@@ -256,9 +257,9 @@ def test_stored_truths_are_the_samples(shards_folder):
 
 def test_the_input_is_cut_where_the_truth_is_saturated():
     mosaic = np.full((4, 4), 1000, np.uint16)
-    x = data.prepared(batch_of(mosaic), "packed", noise=False)
+    x = intake.PACKED.prepared(batch_of(mosaic))
     assert x.max() == 1
-    assert data.prepared(batch_of(mosaic - 1000), "packed", noise=False).min() < -0.1
+    assert intake.PACKED.prepared(batch_of(mosaic - 1000)).min() < -0.1
 
 
 def resident():
@@ -273,7 +274,7 @@ def test_memory_does_not_grow_with_the_data_read(tmp_path):
     """Cuts of ten times the memory that may be added: nothing read is kept."""
     made.shard(tmp_path, made.spec(shape=(900, 1200), tile=252), ("s1",))
     truths = ("restoration", "enhancement")
-    source = data.open_shards(tmp_path, "train", "packed", truths)
+    source = data.open_shards(tmp_path, "train", intake.PACKED, truths)
     cuts = data.Cuts(source, 510, 0, truths)
     fresh = feed.batches(cuts, range(110), feed.Feed())
     for _ in range(10):

@@ -36,15 +36,13 @@ def run(folder, tmp_path_factory):
     stages = 'stages=[{train="whole",steps=12,rate=1e-3,decay="none"}]'
     invoke(
         "train",
-        "deepisp",
-        "--preset",
-        "msr",
+        "deepisp-msr",
         "--shards",
         folder,
         "--out",
         out,
         "--set",
-        "layers=3",
+        "network.layers=3",
         "--set",
         "log_every=4",
         "--set",
@@ -110,4 +108,5 @@ def test_the_preset_holds_the_papers_numbers():
     settings = Settings.load(shipped.folder("recipes") / "train" / "deepisp-msr.toml")
     assert settings.stages[0].epochs == 5000
     assert settings.stages[0].rate == 5e-5
-    assert (settings.betas, settings.adam_eps, settings.layers) == ((0.9, 0.999), 1e-8, 0)
+    assert (settings.adam.betas, settings.adam.eps) == ((0.9, 0.999), 1e-8)
+    assert settings.network == {"name": "deepisp-low"}, "the paper's 20 layers"

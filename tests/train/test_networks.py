@@ -1,20 +1,35 @@
 """Counts of the papers, exactly; operations; what each loss says of known pictures."""
 
-import msgspec
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from isptools import measure  # noqa: E402 - behind the skip
-from isptools.train import losses  # noqa: E402 - behind the skip
-from isptools.train.cameranet import UNet, halve  # noqa: E402 - behind the skip
-from isptools.train.deepisp import DeepISP, mean_affine, monomials  # noqa: E402 - behind the skip
-from isptools.train.models import MODELS, Options, build, listing, shown  # noqa: E402 - behind the skip
+from isptools.train import networks, objectives  # noqa: E402 - behind the skip
+from isptools.train.camera import parameters, shown  # noqa: E402 - behind the skip
+from isptools.train.listing import listing  # noqa: E402 - behind the skip
+from isptools.train.networks.cameranet import halve  # noqa: E402 - behind the skip
+from isptools.train.networks.deepisp import (  # noqa: E402 - behind the skip
+    DeepISP,
+    mean_affine,
+    monomials,
+)
+from isptools.train.perceptual import Perceptual  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
 from isptools.train.task import Task  # noqa: E402 - behind the skip
 
-SMALL = Options(widths=(8, 16, 24), layers=3)
+SMALL = {"widths": [8, 16, 24], "layers": 3}
+
+
+def made(name, **options):
+    return networks.built({"name": name, **options})[0]
+
+
+def small(name):
+    """With those of the small options that it has."""
+    known = networks.opened(name).options.__struct_fields__
+    return made(name, **{word: value for word, value in SMALL.items() if word in known})
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +52,13 @@ def test_parameters(listed, name, parameters):
 def test_parameters_without_and_with_other_global_blocks():
     """Released scripts: no global block in Restore-Net; papers' text: multiplication alone."""
     with torch.device("meta"):
-        whole = build("cameranet", Options(noise=False))
-        bare = build("cameranet", Options(noise=False, pooled="none"))
-        scaled = build("cameranet", Options(noise=False, pooled="scale"))
-    count = lambda one: sum(p.numel() for p in one.parameters())  # noqa: E731 - a short name
-    assert count(whole.nets[0]) == 13_262_668
-    assert count(whole.nets[1]) == 13_264_972
-    assert count(whole.nets[1]) + count(bare.nets[0]) == 24_952_728
-    assert round(count(scaled) / 1e6, 2) == 24.43
+        whole = made("cameranet", noise=False)
+        bare = made("cameranet", noise=False, pooled="none")
+        scaled = made("cameranet", noise=False, pooled="scale")
+    assert parameters(whole.nets[0]) == 13_262_668
+    assert parameters(whole.nets[1]) == 13_264_972
+    assert parameters(whole.nets[1]) + parameters(bare.nets[0]) == 24_952_728
+    assert round(parameters(scaled) / 1e6, 2) == 24.43
 
 
 def test_operations(listed):
@@ -55,14 +69,12 @@ def test_operations(listed):
     assert listed["deepisp"]["gflops_paper_way"] == pytest.approx(12869.79, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", networks.NAMES)
 def test_every_network_gives_pictures_of_the_frames_size_and_learns(name):
     torch.manual_seed(0)
-    model = build(name, SMALL)
-    channels, side = {"packed": (4, 2), "xtrans": (9, 3), "bilinear": (3, 1), "xyz": (3, 1)}[
-        model.prepare
-    ]
-    x = torch.rand(2, channels + model.noise, 96 // side, 192 // side)
+    model = small(name)
+    side = model.intake.side
+    x = torch.rand(2, model.intake.inputs, 96 // side, 192 // side)
     pictures = model(x)
     assert set(pictures) == {
         word
@@ -88,8 +100,7 @@ def test_halving_is_tensorflows_same(side):
 
 
 def test_the_global_block_scales_and_shifts():
-    net = build("cameranet", SMALL).nets[0]
-    assert isinstance(net, UNet)
+    net = small("cameranet").nets[0]
     x = torch.rand(1, 5, 32, 32)
     pooled = net.bottom(x).mean((2, 3))
     torch.testing.assert_close(net(x, pooled), net(x))
@@ -108,25 +119,37 @@ def test_displays():
 def test_restoration_loss_by_hand():
     picture = torch.full((1, 3, 2, 2), 0.5)
     truth = torch.full((1, 3, 2, 2), 0.25)
-    assert losses.restoration(picture, truth).item() == pytest.approx(0.25 + np.log(2))
+    assert objectives.restoration(picture, truth).item() == pytest.approx(0.25 + np.log(2))
     dark = torch.full((1, 3, 2, 2), -0.1)
-    assert losses.restoration(dark, truth, 1e-3).item() == pytest.approx(0.35 + np.log(250))
-    coded = losses.restoration(dark, truth, 1e-3, "code").item()
+    assert objectives.restoration(dark, truth, 1e-3).item() == pytest.approx(0.35 + np.log(250))
+    coded = objectives.restoration(dark, truth, 1e-3, "code").item()
     assert coded == pytest.approx(0.35 + np.log(0.251 / 0.001))
+
+
+def test_a_joint_loss_is_shared_by_lambda():
+    """Both pictures of a network: lambda and 1 - lambda; two enhancements: their sum."""
+    zero, one = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 8, 8)
+    restored = objectives.Pair("restoration", one * 2, zero, 1.0)
+    enhanced = objectives.Pair("enhancement", one, zero, 0.5)  # half of its pixels count
+    loss = objectives.Difference(objectives.L2(share=0.9))
+    both = {"restoration": restored, "enhancement": enhanced}
+    assert loss(both).item() == pytest.approx(0.9 * 4 + 0.1 * 2)
+    assert loss({"enhancement": enhanced, "from truth": enhanced}).item() == pytest.approx(4)
+    assert loss({"restoration": restored}).item() == pytest.approx(4)
 
 
 def test_lab_is_the_measured_one():
     picture = np.random.default_rng(0).random((6, 7, 3))
-    ours = losses.lab(torch.tensor(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0)
+    ours = objectives.lab(torch.tensor(picture.transpose(2, 0, 1)[None]))[0].permute(1, 2, 0)
     np.testing.assert_allclose(ours.numpy(), measure.lab_of_srgb(picture), atol=1e-3)
 
 
 def test_losses_vanish_on_equal_pictures_and_have_gradients():
     picture = torch.rand(1, 3, 32, 32, requires_grad=True)
-    assert losses.deepisp(picture, picture.detach()).item() == pytest.approx(0, abs=1e-5)
-    assert losses.color(picture, picture.detach()).item() == 0
-    assert losses.variation(torch.full((1, 3, 4, 4), 0.3)).item() == 0
-    total = losses.deepisp(picture, torch.zeros(1, 3, 32, 32)) + losses.color(
+    assert objectives.deepisp(picture, picture.detach()).item() == pytest.approx(0, abs=1e-5)
+    assert objectives.color(picture, picture.detach()).item() == 0
+    assert objectives.variation(torch.full((1, 3, 4, 4), 0.3)).item() == 0
+    total = objectives.deepisp(picture, torch.zeros(1, 3, 32, 32)) + objectives.color(
         picture, torch.ones(1, 3, 32, 32)
     )
     total.backward()
@@ -135,17 +158,17 @@ def test_losses_vanish_on_equal_pictures_and_have_gradients():
 
 def test_perceptual_loss_needs_weights_of_the_user(tmp_path):
     with pytest.raises(ValueError, match="torchvision's vgg19"):
-        losses.Perceptual(tmp_path / "vgg19.pth")
+        Perceptual(tmp_path / "vgg19.pth")
     (tmp_path / "x.pth").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="no VGG-19 weights"):
-        losses.Perceptual(tmp_path / "x.pth")
+        Perceptual(tmp_path / "x.pth")
 
 
 def test_perceptual_loss_with_weights(tmp_path):
     torch.manual_seed(0)
-    sizes = [w for w in losses.Perceptual.PLAN if w]
+    sizes = [w for w in Perceptual.PLAN if w]
     at, last, state = 0, 3, {}
-    for width in losses.Perceptual.PLAN:
+    for width in Perceptual.PLAN:
         if width:
             state[f"features.{at}.weight"] = torch.randn(width, last, 3, 3) * 0.05
             state[f"features.{at}.bias"] = torch.zeros(width)
@@ -153,7 +176,7 @@ def test_perceptual_loss_with_weights(tmp_path):
         at += 2 if width else 1
     assert len(sizes) == 16
     torch.save(state, tmp_path / "vgg.pth")
-    loss = losses.Perceptual(tmp_path / "vgg.pth")
+    loss = Perceptual(tmp_path / "vgg.pth")
     picture = torch.rand(1, 3, 32, 32)
     assert loss(picture, picture) == 0
     assert loss(picture, picture.flip(3)) > 0
@@ -179,14 +202,9 @@ def test_w_starts_from_the_mean_affine_regression():
     np.testing.assert_allclose(ours.numpy(), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("loss", ["l1-log", "l2", "lab"])
-def test_untrusted_pixels_take_no_part_in_the_loss(loss):
-    torch.manual_seed(0)
-    values = {"title": "", "network": "cameranet", "loss": loss, "widths": [4, 6],
-              "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
-    settings = msgspec.convert(values, Settings)
-    task = Task(build("cameranet", settings.options()), settings, settings.stages[0])
-    batch = {
+def triples():
+    """A batch of one cut of 32 pixels with both truths and a mask."""
+    return {
         "restoration": torch.rand(1, 3, 32, 32), "restoration_scale": torch.ones(1),
         "enhancement": torch.rand(1, 3, 32, 32), "enhancement_scale": torch.ones(1),
         "raw": torch.randint(100, 4000, (1, 32, 32)).to(torch.uint16),
@@ -194,6 +212,35 @@ def test_untrusted_pixels_take_no_part_in_the_loss(loss):
         "gain": torch.ones(1), "shot": torch.full((1, 4), 1e-4), "read": torch.full((1, 4), 1e-6),
         "xyz_from_camera": torch.eye(3)[None], "mask": torch.full((1, 32, 32), 255).byte(),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("joint", "pictures"),
+    [("paper", {"restoration", "enhancement"}), ("code", {"enhancement", "from truth"})],
+)
+def test_a_joint_stage_compares_what_paper_or_code_do(joint, pictures):
+    words = {"title": "", "network": {"name": "cameranet", "widths": [4, 6]},
+             "objective": {"loss": "l2", "joint": joint},
+             "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
+    settings = Settings.of(words)
+    task = Task(networks.built(settings.network)[0], settings, settings.stages[0])
+    seen = []
+    task.difference.register_forward_pre_hook(lambda _, given: seen.append(set(given[0])))
+    task.turns = (objectives.Turn((), task.difference),)
+    task(triples())
+    assert seen == [pictures]
+    with torch.no_grad():
+        assert task.strip(triples()).shape == (3, 32, 4 * 32)
+
+
+@pytest.mark.parametrize("loss", ["l1-log", "l2", "lab"])
+def test_untrusted_pixels_take_no_part_in_the_loss(loss):
+    torch.manual_seed(0)
+    words = {"title": "", "network": {"name": "cameranet", "widths": [4, 6]},
+             "objective": {"loss": loss}, "stages": [{"train": "joint", "steps": 1}]}  # fmt: skip
+    settings = Settings.of(words)
+    task = Task(networks.built(settings.network)[0], settings, settings.stages[0])
+    batch = triples()
     plain = task({name: x for name, x in batch.items() if name != "mask"})
     torch.testing.assert_close(task(batch), plain)
     batch["mask"][:, 5:20] = 0

@@ -19,10 +19,10 @@ from isptools.train.settings import Settings  # noqa: E402 - behind the skip
 @pytest.mark.parametrize(
     ("preset", "recipe", "small"),
     [
-        ("cameranet-fivek", "fivek", {"widths": [6, 8]}),
-        ("cameranet-hdrplus", "hdrplus", {"widths": [6, 8]}),
-        ("deepisp-s7", "s7-isp", {"layers": 2}),
-        ("deepisp-s7", "s7-isp-mimic", {"layers": 2}),
+        ("cameranet-fivek", "fivek", {"network.widths": [6, 8]}),
+        ("cameranet-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
+        ("deepisp-s7", "s7-isp", {"network.layers": 2}),
+        ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
     ],
 )
 def test_a_preset_trains_from_its_miniature(preset, recipe, small, tmp_path):

@@ -16,9 +16,9 @@ import imageio.v3 as imageio  # noqa: E402 - behind the skip
 import msgspec  # noqa: E402 - behind the skip
 
 from isptools import shipped  # noqa: E402 - behind the skip
-from isptools.train import checkpoint, memory, run  # noqa: E402 - behind the skip
+from isptools.train import checkpoint, memory, networks, run  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
-from isptools.train.models import build  # noqa: E402 - behind the skip
+from isptools.train.objectives import Difference, Turn  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
@@ -31,12 +31,12 @@ PRESETS = sorted((shipped.folder("recipes") / "train").glob("*.toml"))
 
 def quick(*stages, **changes):
     steps = {"steps": 6, "rate": 1e-3}
-    values = {
-        "title": "a test", "network": "cameranet", "widths": (6, 8), "patch": 32, "batch": 2,
-        "save_every": 4, "log_every": 3,
+    words = {
+        "title": "a test", "network": {"name": "cameranet", "widths": [6, 8]}, "patch": 32,
+        "batch": 2, "save_every": 4, "log_every": 3,
         "stages": [{"train": stage, **steps} for stage in stages or ALL],
     }  # fmt: skip
-    return msgspec.convert(values | changes, Settings)
+    return Settings.of(words | changes)
 
 
 def weights(folder, name="model.pt"):
@@ -52,14 +52,16 @@ def same(one, two, **tolerance):
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_presets_are_valid(path):
     settings = Settings.load(path)
-    assert settings.network.startswith(path.stem.split("-")[0])
+    assert settings.network["name"].startswith(path.stem.split("-")[0])
+    networks.built(settings.network)
 
 
 def test_presets_hold_the_papers_numbers():
     folder = shipped.folder("recipes") / "train"
     for name, share, epochs in (("sid", 0.9, 1000), ("hdrplus", 0.5, 4000), ("fivek", 0.1, 2000)):
         settings = Settings.load(folder / f"cameranet-{name}.toml")
-        assert (settings.share, settings.patch, settings.betas) == (share, 1024, (0.9, 0.99))
+        assert (settings.objective.share, settings.patch) == (share, 1024)
+        assert settings.adam.betas == (0.9, 0.99)
         assert [stage.epochs for stage in settings.stages] == [epochs, 500, 200]
 
 
@@ -73,13 +75,19 @@ def test_rates_fall_at_three_quarters():
     assert Stage("restore", epochs=3).length(8, 5) == 5
 
 
-@pytest.mark.parametrize("network", ["cameranet", "deepisp", "cameranet-v1", "srgan-can"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        {"name": "cameranet", "widths": [6, 8]},
+        {"name": "deepisp", "layers": 2},
+        {"name": "cameranet-v1", "widths": [6, 8]},
+        {"name": "srgan-can", "noise": False},
+    ],
+    ids=lambda network: network["name"],
+)
 def test_a_killed_and_resumed_run_ends_with_the_same_weights(network, shards_folder, tmp_path):
-    two = network != "deepisp"
-    stages = ("restore", "joint") if two else ("whole",)
-    if two:
-        stages = ("restore", "enhance", "joint")
-    settings = quick(*stages, network=network, layers=2, noise=network == "cameranet", ema=0.9)
+    stages = ("whole",) if network["name"] == "deepisp" else ALL
+    settings = quick(*stages, network=network, ema=0.9)
     train(settings, Job(shards_folder, tmp_path / "whole", CPU))
     with pytest.raises(TrainError, match="go on"):
         train(settings, Job(shards_folder, tmp_path / "parts", CPU, stop_after=4))
@@ -107,7 +115,7 @@ def test_two_processes_train_as_one(shards_folder, tmp_path):
     """Gloo, two processes of one item each, against one process of two items."""
     word = [
         "-m", "isptools.cli", "train", "cameranet", "--preset", "tiny", "--device", "cpu",
-        "--shards", str(shards_folder), "--set", "widths=[6,8]", "--set", "patch=32",
+        "--shards", str(shards_folder), "--set", "network.widths=[6,8]", "--set", "patch=32",
         "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
     ]  # fmt: skip
     both = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -128,11 +136,39 @@ def test_accumulated_steps_are_larger_batches(shards_folder, tmp_path):
     same(weights(tmp_path / "a"), weights(tmp_path / "b"), rtol=1e-3, atol=1e-5)
 
 
+def test_every_turn_of_an_objective_moves_its_own_weights(shards_folder, tmp_path, monkeypatch):
+    """As a GAN has two: the second sees the same cuts and what the first has moved."""
+
+    def halves(self, trained):
+        middle = len(trained) // 2
+        return Turn(trained[:middle], self.forward), Turn(trained[middle:], self.forward)
+
+    stages = [{"train": "restore", "steps": 3, "rate": 1e-3}]
+    settings = quick(stages=stages, accumulate=2, ema=0.5)
+    one_step = quick(stages=[{"train": "restore", "steps": 1, "rate": 1e-3}], accumulate=2)
+    train(one_step, Job(shards_folder, tmp_path / "one", CPU))
+    monkeypatch.setattr(Difference, "turns", halves)
+    train(one_step, Job(shards_folder, tmp_path / "two", CPU))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    trained = [name for name in one if name.startswith("nets.0.")]
+    middle = len(trained) // 2
+    same({n: one[n] for n in trained[:middle]}, {n: two[n] for n in trained[:middle]})
+    torch.manual_seed(one_step.seed)
+    fresh = networks.built(one_step.network)[0].state_dict()
+    assert not all(torch.equal(two[n], fresh[n]) for n in trained[middle:]), "its turn came"
+    assert not all(torch.equal(two[n], one[n]) for n in trained[middle:]), "behind the first"
+    with pytest.raises(TrainError, match="go on"):
+        train(settings, Job(shards_folder, tmp_path / "parts", CPU, stop_after=2))
+    train(settings, Job(shards_folder, tmp_path / "parts", CPU))
+    train(settings, Job(shards_folder, tmp_path / "whole", CPU))
+    same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
 def test_the_mean_of_weights_is_their_exponential_mean(shards_folder, tmp_path):
     steps = {"stages": [{"train": "restore", "steps": 3, "rate": 1e-2}], "save_every": 1}
     plain, mean = quick("restore", **steps), quick("restore", ema=0.6, **steps)
     torch.manual_seed(plain.seed)
-    expected = build(plain.network, plain.options()).state_dict()
+    expected = networks.built(plain.network)[0].state_dict()
     for done in range(3):
         if done < 2:
             with pytest.raises(TrainError, match="go on"):
@@ -150,8 +186,10 @@ def test_the_mean_of_weights_is_their_exponential_mean(shards_folder, tmp_path):
 @pytest.mark.parametrize("stage", ["restore", "enhance"])
 def test_one_scene_is_learned_by_heart(stage, shards_folder, tmp_path):
     """The loss falls to a small part; the number of steps is what a test may take."""
-    settings = quick(stage, stages=[{"train": stage, "steps": 120, "rate": 4e-3}],
-                     widths=(12, 24), log_every=20, save_every=500)  # fmt: skip
+    settings = quick(
+        stages=[{"train": stage, "steps": 120, "rate": 4e-3}],
+        network={"name": "cameranet", "widths": [12, 24]}, log_every=20, save_every=500,
+    )  # fmt: skip
     train(settings, Job(shards_folder, tmp_path, CPU))
     rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert [int(row["step"]) for row in rows] == [20, 40, 60, 80, 100, 120]
@@ -162,8 +200,10 @@ def test_one_scene_is_learned_by_heart(stage, shards_folder, tmp_path):
 
 
 def test_precision_and_memory_layout(shards_folder, tmp_path):
-    settings = quick("joint", precision="bf16", channels_last=True, joint="code", logs="code",
-                     display="code", color=0.1, variation=0.1)  # fmt: skip
+    objective = {"loss": "l1-log", "joint": "code", "logs": "code", "color": 0.1, "variation": 0.1}
+    network = {"name": "cameranet", "widths": [6, 8], "display": "code"}
+    settings = quick("joint", precision="bf16", channels_last=True, objective=objective,
+                     network=network)  # fmt: skip
     train(settings, Job(shards_folder, tmp_path, CPU))
     assert all(value.isfinite().all() for value in weights(tmp_path).values())
 
@@ -249,7 +289,7 @@ def test_other_files_are_no_models(content, said, tmp_path):
     else:
         state = {
             "foreign": {"x": 1}, "later": {"format": 99}, "pickle": {"format": 1, "x": Path("x")},
-            "other": {"format": 1, "settings": quick().to_json(), "model": {}},
+            "other": {"format": checkpoint.FORMAT, "settings": quick().to_json(), "model": {}},
         }[content]  # fmt: skip
         torch.save(state, path)
     with pytest.raises(TrainError, match=said) as caught:
@@ -262,8 +302,8 @@ def test_other_files_are_no_models(content, said, tmp_path):
 )
 def test_a_patch_too_small_is_refused(patch, network, shards_folder, tmp_path):
     """The Enhance-Net's lowest level is dilated by 8: nine pixels of 32 are the least."""
-    widths = (2, 2, 2, 2, 2) if patch == 288 else (2, 2)
-    settings = quick("whole", network=network, patch=patch, widths=widths, layers=1, batch=1,
+    size = {"widths": [2] * (5 if patch == 288 else 2)} if network == "cameranet" else {"layers": 1}
+    settings = quick("whole", network={"name": network, **size}, patch=patch, batch=1,
                      stages=[{"train": "whole", "steps": 1}])  # fmt: skip
     if patch == 288:
         train(settings, Job(shards_folder, tmp_path / "fits", CPU))

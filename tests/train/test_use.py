@@ -10,12 +10,12 @@ from click.testing import CliRunner
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from isptools import measure, sample, shards  # noqa: E402 - behind the skip
+from isptools import measure, shards  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
-from isptools.train import checkpoint, data, infer  # noqa: E402 - behind the skip
-from isptools.train.models import Options, build  # noqa: E402 - behind the skip
+from isptools.datasets import miniature  # noqa: E402 - behind the skip
+from isptools.train import checkpoint, data, infer, networks  # noqa: E402 - behind the skip
 
-SMALL = Options(widths=(4, 6, 8), layers=3)
+SMALL = {"widths": [4, 6, 8], "layers": 3}
 
 
 def invoke(*words):
@@ -31,7 +31,9 @@ def mosaic(cfa="RGGB", shape=(150, 203), seed=0):
 def trained(name, options=SMALL):
     """Weights large enough that every path matters."""
     torch.manual_seed(1)
-    camera = build(name, options)
+    known = networks.opened(name).options.__struct_fields__
+    chosen = {word: value for word, value in options.items() if word in known}
+    camera, _ = networks.built({"name": name, **chosen})
     with torch.no_grad():
         for key, parameter in camera.named_parameters():
             if "rise" in key:
@@ -59,7 +61,7 @@ def test_tiles_show_the_untiled_picture(name):
 
 
 def test_tiles_of_the_enhance_nets_dilations():
-    camera = trained("cameranet", Options(widths=(4, 4, 4, 4, 4)))
+    camera = trained("cameranet", {"widths": [4, 4, 4, 4, 4]})
     frame = mosaic(shape=(1408, 352))
     whole = infer.develop(camera, frame)["enhancement"]
     tiled = infer.develop(camera, frame, tile=128)["enhancement"]
@@ -100,7 +102,8 @@ def run_folder(shards_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
     done = invoke(
         "train", "cameranet", "--shards", shards_folder, "--out", out, "--preset", "tiny",
-        "--device", "cpu", "--set", "widths=[8,12]", "--set", "patch=48", "--set", "eps=1e-2",
+        "--device", "cpu", "--set", "network.widths=[8,12]", "--set", "patch=48",
+        "--set", "objective.eps=1e-2",
         "--set", 'stages=[{train="restore",steps=30,rate=3e-3},'
         '{train="enhance",steps=30,rate=3e-3},{train="joint",steps=10,rate=1e-3}]',
     )  # fmt: skip
@@ -111,7 +114,8 @@ def run_folder(shards_folder, tmp_path_factory):
 def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkeypatch):
     words = (
         "train", "cameranet", "--shards", shards_folder, "--out", tmp_path, "--preset", "tiny",
-        "--device", "cpu", "--set", "widths=[4,6]", "--set", "patch=32", "--set", "log_every=2",
+        "--device", "cpu", "--set", "network.widths=[4,6]", "--set", "patch=32",
+        "--set", "log_every=2",
         "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
     )  # fmt: skip
     lines = invoke(*words).stderr
@@ -175,7 +179,7 @@ def test_camera_jpegs_are_scored_where_they_lie_on_the_sensor(run_folder, shards
 
 
 def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
-    raws = sample.write("sid", tmp_path / "raws")[:2]
+    raws = miniature("sid", tmp_path / "raws")[:2]
     done = invoke("develop", run_folder, raws[0], "--out", tmp_path / "x.png", "--gain", "100")
     assert done.exit_code == 0, done.output
     import imageio.v3 as imageio  # noqa: PLC0415 - for this look
@@ -208,10 +212,13 @@ def test_a_tile_too_large_for_a_gpu_says_what_to_try(monkeypatch):
     [
         (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "tiny"), "no shards"),
         (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "mars"), "tiny"),
-        (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
-        (("train", "cameranet", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
+        (("train", "cameranet-sid", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
+        (("train", "cameranet-sid", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
         (("train", "cameranet", "--shards", "s", "--out", "file/o", "--preset", "tiny"), "file"),
-        (("train", "cameranet", "--shards", "s", "--out", "o", "--device", "cuda:99"), "cuda:99"),
+        (
+            ("train", "deepisp-s7", "--shards", "s", "--out", "o", "--device", "cuda:9"),
+            "cuda:9",
+        ),
         (("eval", "none", "--shards", "none"), "no such checkpoint"),
         (("develop", "none", "a.dng", "--out", "x.jpg"), ".tif, .tiff or .png"),
         (("develop", "none", "a.dng", "--out", "x.png"), "no such checkpoint"),

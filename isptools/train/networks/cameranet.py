@@ -1,17 +1,41 @@
-"""CameraNet (v1 arXiv 1908.01481, v2 TIP 2021) and the networks of its ablation study."""
+"""CameraNet (v2, TIP 2021): packed raw, two U-Nets with a global block each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from isptools.train.camera import Camera, Net
+from isptools.train.intake import PACKED
+
 WIDTHS = (32, 64, 128, 256, 512)
 DILATIONS = (1, 2, 2, 4, 8)
 Global = Literal["scale-shift", "scale", "none"]
+Width = Annotated[int, msgspec.Meta(gt=0)]
+Widths = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=5)]  # a level each
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where paper and public code differ, or where it may be made smaller; see docs/train.md."""
+
+    noise: bool = True  # the noise level as one more plane (eq. 2)
+    pooled: Global = "scale-shift"
+    display: Literal["paper", "code"] = "paper"  # how restored XYZ enters the Enhance-Net
+    widths: Widths = WIDTHS
+
+
+def network(options: Options) -> Camera:
+    """Restore-Net to XYZ, Enhance-Net on to sRGB."""
+    intake = replace(PACKED, noise=options.noise)
+    first = sized(Form(intake.inputs), options.widths, options.pooled)
+    second = enhance_net(options.widths, options.pooled)
+    parts = [unet(first), unet(second)]
+    return Camera(parts, intake, restored=0, enhanced=1, display=options.display)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +51,45 @@ class Form:
     depth: int = 3  # 3x3 convolutions a level
     pooled: Global = "scale-shift"  # "scale" is the papers' text, "scale-shift" their count
     norm: bool = False  # adaptive batch normalization (v1's Enhance-Net)
+
+
+def sized(form: Form, widths: tuple[int, ...], pooled: Global) -> Form:
+    """The same with other widths, as many levels as there are of them, and another global block."""
+    return replace(form, widths=widths, pooled=pooled, dilations=form.dilations[: len(widths)])
+
+
+def enhance_net(widths: tuple[int, ...], pooled: Global, depth: int = 3) -> Form:
+    """Of a U-Net from XYZ to sRGB: dilated, with residual blocks."""
+    form = Form(12, dilations=DILATIONS[: len(widths)], residual=True, depth=depth)
+    return sized(form, widths, pooled)
+
+
+def unet(form: Form) -> Net:
+    """A U-Net with fresh weights and its facts."""
+    module = UNet(form)
+    bottom = None if form.pooled == "none" else module.bottom
+    return Net(
+        module=module, factor=form.factor, stride=2 ** (len(form.widths) - 1), reach=reach(form),
+        least=least(form), bottom=bottom,
+    )  # fmt: skip
+
+
+def reach(form: Form) -> int:
+    """Input pixels around a tile that may change it (the pooled vector aside)."""
+    last = len(form.widths) - 1
+    total = 0
+    for level, dilation in enumerate(form.dilations):
+        more = form.depth - 1
+        plain = 1 + dilation + (more - 1)  # entry, first and further convolutions
+        down = 1 + more * dilation
+        total += (plain if level == last else plain + down) << level
+        total += 1 << level  # the pooling or upsampling between levels
+    return total
+
+
+def least(form: Form) -> int:
+    """The smallest side of an input: reflected edges need more pixels than the dilation."""
+    return max((d << level) + 1 for level, d in enumerate(form.dilations))
 
 
 class AdaptiveNorm(nn.Module):
@@ -95,8 +158,7 @@ class UNet(nn.Module):
 
     def __init__(self, form: Form) -> None:
         super().__init__()
-        self.form, self.factor = form, form.factor
-        self.stride = 2 ** (len(form.widths) - 1)  # tiles begin at multiples of it
+        self.form = form
         widths, more = form.widths, form.depth - 1
         ins = (form.inputs, *widths[:-1])
         dilations = form.dilations[:-1]
@@ -116,24 +178,6 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], form.outputs, 1)
         for parameter in self.rise.parameters():
             nn.init.normal_(parameter, std=1e-3)
-
-    @property
-    def reach(self) -> int:
-        """Input pixels around a tile that may change it (the pooled vector aside)."""
-        last = len(self.form.widths) - 1
-        total = 0
-        for level, dilation in enumerate(self.form.dilations):
-            more = self.form.depth - 1
-            plain = 1 + dilation + (more - 1)  # entry, first and further convolutions
-            down = 1 + more * dilation
-            total += (plain if level == last else plain + down) << level
-            total += 1 << level  # the pooling or upsampling between levels
-        return total
-
-    @property
-    def least(self) -> int:
-        """The smallest side of an input: reflected edges need more pixels than the dilation."""
-        return max((d << level) + 1 for level, d in enumerate(self.form.dilations))
 
     def descend(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """Skips, and the bottom level's entry features."""
@@ -191,60 +235,3 @@ def _fully(width: int, pooled: Global) -> nn.Module | None:
         return None
     inner = 2 * width if pooled == "scale-shift" else width
     return nn.Sequential(nn.Linear(width, inner), nn.LeakyReLU(0.2), nn.Linear(inner, inner))
-
-
-class SRResNet(nn.Module):
-    """SRGAN's generator (Ledig et al. 2017) as a restoration net: `blocks` residual blocks."""
-
-    stride = 1
-
-    def __init__(self, inputs: int, blocks: int = 10, width: int = 64, factor: int = 2) -> None:
-        super().__init__()
-        self.factor = factor
-        self.enter = nn.Sequential(nn.Conv2d(inputs, width, 9, padding=4), nn.PReLU())
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.PReLU(),
-                nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width),
-            )
-            for _ in range(blocks)
-        )  # fmt: skip
-        self.leave = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
-        self.rise = nn.Conv2d(width, width * factor**2, 3, padding=1)
-        self.slope = nn.PReLU()
-        self.head = nn.Conv2d(width, 3, 9, padding=4)
-        self.reach = 4 + 2 * blocks + 1 + 1 + 4
-
-    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
-        start = self.enter(x)
-        x = start
-        for block in self.blocks:
-            x = x + block(x)
-        x = self.slope(F.pixel_shuffle(self.rise(self.leave(x) + start), self.factor))
-        out: Tensor = self.head(x)
-        return out
-
-
-class CAN(nn.Module):
-    """Context aggregation network of width 24 (Chen, Xu and Koltun 2017): full resolution."""
-
-    stride = 1
-    factor = 1
-
-    def __init__(self, inputs: int = 3, width: int = 24) -> None:
-        super().__init__()
-        rates = (1, 2, 4, 8, 16, 32, 64, 1)
-        ins = (inputs, *[width] * (len(rates) - 1))
-        self.convs = nn.ModuleList(
-            nn.Conv2d(i, width, 3, padding=r, dilation=r, bias=False)
-            for i, r in zip(ins, rates, strict=True)
-        )
-        self.norms = nn.ModuleList(AdaptiveNorm(width) for _ in rates)
-        self.head = nn.Conv2d(width, 3, 1)
-        self.reach = sum(rates)
-
-    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
-        for convolution, norm in zip(self.convs, self.norms, strict=True):
-            x = leaky(norm(convolution(x)))
-        out: Tensor = self.head(x)
-        return out

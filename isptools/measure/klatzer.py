@@ -1,4 +1,4 @@
-"""The scores of the MSR demosaicing set, as Klatzer et al. (ICCP 2016) and later papers take them.
+"""The scores of demosaicking that Klatzer et al. (ICCP 2016) and later papers take.
 
 Pictures are (H, W, 3) linear camera RGB, floats in [0, 1]. Seven pixels on every side are left out,
 pictures are clipped to [0, 255], and the peak is 255.

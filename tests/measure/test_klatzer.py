@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from isptools.measure import linear_psnr, msr, srgb_psnr
+from isptools.measure import klatzer, linear_psnr, srgb_psnr
 
 
 def by_hand(x: float) -> float:
@@ -16,9 +16,9 @@ def by_hand(x: float) -> float:
 
 
 def test_the_matrix_keeps_gray():
-    np.testing.assert_allclose(msr.MATRIX.sum(axis=0), 1, atol=2e-6)
+    np.testing.assert_allclose(klatzer.MATRIX.sum(axis=0), 1, atol=2e-6)
     grays = np.array([0.0, 1.0, 17.0, 128.0, 254.0, 255.0])
-    out = msr.to_srgb(np.repeat(grays, 3).reshape(1, -1, 3))
+    out = klatzer.to_srgb(np.repeat(grays, 3).reshape(1, -1, 3))
     np.testing.assert_allclose(np.ptp(out, axis=2), 0, atol=2e-3)
     np.testing.assert_allclose(out[0, :, 1], [by_hand(gray) for gray in grays], rtol=1e-5)
     assert out[0, 0, 0] == pytest.approx(-0.0583658, abs=1e-7)  # black: the offset alone
@@ -26,7 +26,7 @@ def test_the_matrix_keeps_gray():
 
 def test_one_color_by_hand():
     """R 100, G 60, B 20: each output is a column of the matrix times them."""
-    out = msr.to_srgb(np.array([[[100.0, 60.0, 20.0]]]))[0, 0]
+    out = klatzer.to_srgb(np.array([[[100.0, 60.0, 20.0]]]))[0, 0]
     linear = (
         1.585846 * 100 - 0.413732 * 60 - 0.172114 * 20,
         -0.093656 * 100 + 1.647805 * 60 - 0.554149 * 20,
@@ -34,7 +34,7 @@ def test_one_color_by_hand():
     )
     assert linear == pytest.approx((130.3184, 78.41972, 1.47392))
     np.testing.assert_allclose(out, [by_hand(x) for x in linear], rtol=1e-9)
-    outside = msr.to_srgb(np.array([[[0.0, 200.0, 0.0]]]))[0, 0]  # red would be negative
+    outside = klatzer.to_srgb(np.array([[[0.0, 200.0, 0.0]]]))[0, 0]  # red would be negative
     assert outside[0] == pytest.approx(-255 * 15 / 65535)
 
 

@@ -1,10 +1,35 @@
 """DeepISP (Schwartz, Giryes and Bronstein, TIP 2018): low-level and high-level stages."""
 
+from typing import Annotated
+
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
+
+from isptools.train.camera import Camera, Examples, Net
+from isptools.train.intake import BILINEAR
+
+HIGH = 3  # high-level layers
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where it may be made smaller."""
+
+    layers: Annotated[int, msgspec.Meta(gt=0)] = 15  # of the low-level stage
+
+
+def network(options: Options) -> Camera:
+    """Bilinear camera RGB to sRGB."""
+    module = DeepISP(options.layers)
+    stride = 4**HIGH
+    net = Net(
+        module=module, stride=stride, least=stride // 2,  # the last convolution then sees 2 x 2
+        reach=options.layers + sum(4**i for i in range(HIGH)) + stride, bottom=module.bottom,
+    )  # fmt: skip
+    return Camera([net], BILINEAR, enhanced=0, begin=module.begin)
 
 
 class LowLevel(nn.Module):
@@ -14,14 +39,10 @@ class LowLevel(nn.Module):
     al. 2015) and residuals begin near 0; from torch's own start 20 blocks hardly learned at 5e-4.
     """
 
-    factor = 1
-    stride = 1
-
-    def __init__(self, layers: int = 15, maps: int = 64) -> None:
+    def __init__(self, layers: int, maps: int = 64) -> None:
         super().__init__()
         ins = (3, *[maps] * (layers - 1))
         self.convs = nn.ModuleList(_begun(i, maps) for i in ins)
-        self.reach = layers
 
     def both(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """The corrected picture, and the features of the last block."""
@@ -33,7 +54,7 @@ class LowLevel(nn.Module):
             x = torch.cat([features, picture], 1)
         return picture, features
 
-    def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:  # noqa: ARG002 - one shape for all
+    def forward(self, x: Tensor) -> Tensor:
         return self.both(x)[0]
 
 
@@ -55,9 +76,7 @@ class DeepISP(nn.Module):
     the features' mean over the picture, or from `pooled` where that is cut into tiles.
     """
 
-    factor = 1
-
-    def __init__(self, layers: int = 15, high: int = 3, maps: int = 64) -> None:
+    def __init__(self, layers: int, high: int = HIGH, maps: int = 64) -> None:
         super().__init__()
         self.low = LowLevel(layers, maps)
         ins = (maps - 3, *[maps] * (high - 1))
@@ -65,8 +84,10 @@ class DeepISP(nn.Module):
             nn.Conv2d(i, maps, 3, stride=2, padding=1, padding_mode="reflect") for i in ins
         )
         self.matrix = nn.Linear(maps, 30)
-        self.stride = 4**high
-        self.reach = layers + sum(4**i for i in range(high)) + 4**high
+
+    def begin(self, examples: Examples) -> None:
+        """W begins as what suits the training pictures best."""
+        self.start_from(mean_affine(examples))
 
     def start_from(self, affine: NDArray[np.float64]) -> None:
         """W begins as `affine` (3 x 4: r, g, b, 1) for every picture."""
@@ -100,9 +121,7 @@ def monomials(picture: Tensor) -> Tensor:
     return torch.stack([r, g, b, r * r, r * g, r * b, g * g, g * b, b * b, one], 1)
 
 
-def mean_affine(
-    pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]],
-) -> NDArray[np.float64]:
+def mean_affine(pairs: Examples) -> NDArray[np.float64]:
     """The mean over pictures of the least-squares affine map (3 x 4) of each onto its truth.
 
     Pairs of (3, H, W). The paper, section IV.C.

@@ -1,0 +1,108 @@
+"""What a network takes of a mosaic: an `Intake` a kind, and the arithmetic from digital numbers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+Batch = dict[str, Tensor]
+PERIODS = {"bayer": 2, "xtrans": 6}  # a side, of the color filters
+# X-Trans packing of Chen et al. 2018: per 6x6 cell four pixels a plane for planes 0 to 3 (mixed
+# rows are as its authors have them), then G at fixed places of each 3x3
+XTRANS_QUADS = (
+    ((0, 0), (0, 4), (3, 1), (3, 3)), ((0, 2), (0, 5), (3, 2), (3, 5)),
+    ((0, 1), (0, 3), (3, 0), (3, 4)), ((1, 2), (2, 5), (5, 2), (4, 5)),
+    ((2, 2), (1, 5), (4, 2), (5, 5)),
+)  # fmt: skip
+XTRANS_GREENS = ((1, 0), (1, 1), (2, 0), (2, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How a mosaic enters a network, and which shards can teach one that takes it."""
+
+    kind: str  # of the mosaic: "bayer" or "xtrans"
+    channels: int
+    side: int  # pixels of the mosaic per pixel of the input, a side
+    planes: Callable[[Tensor, Batch], Tensor]  # (N, 1, H, W) from 0 to 1, and facts -> channels
+    stations: Mapping[str, frozenset[str]]  # where its truths may stand
+    noise: bool = False  # the noise level as one more plane (CameraNet v2, eq. 2)
+
+    @property
+    def inputs(self) -> int:
+        """Channels, the noise level's among them."""
+        return self.channels + self.noise
+
+    @property
+    def period(self) -> int:
+        return PERIODS[self.kind]
+
+    def prepared(self, batch: Batch) -> Tensor:
+        """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
+        x = self.planes(_normalized(batch), batch)
+        if not self.noise:
+            return x
+        plane = noise_level(batch).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
+        return torch.cat([x, plane], 1)
+
+
+def _normalized(batch: Batch) -> Tensor:
+    """(N, 1, H, W), black 0 and white 1 before the gain.
+
+    Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as Chen et
+    al. 2018 do); below 0 nothing is cut.
+    """
+    raw = batch["raw"].to(torch.float32)
+    every = int(batch["black"].shape[1] ** 0.5)
+    black = batch["black"].view(-1, every, every)
+    black = black.repeat(1, *(-(-side // every) for side in raw.shape[1:]))
+    black = black[:, : raw.shape[1], : raw.shape[2]]
+    gain = batch["gain"].view(-1, 1, 1)
+    return ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
+
+
+def noise_level(batch: Batch) -> Tensor:
+    """Shot plus squared read noise (CameraNet v2, under eq. 2), after the exposure gain.
+
+    Shards hold variance = shot * x + read, so `read` is the square already.
+    """
+    gain = batch["gain"]
+    level: Tensor = gain * batch["shot"].mean(1) + gain**2 * batch["read"].mean(1)
+    return level
+
+
+def bilinear(x: Tensor) -> Tensor:
+    """(N, 1, H, W) RGGB mosaic to (N, 3, H, W): means of the nearest samples of each color."""
+    masks = x.new_zeros(3, *x.shape[2:])
+    masks[0, ::2, ::2] = masks[1, ::2, 1::2] = masks[1, 1::2, ::2] = masks[2, 1::2, 1::2] = 1
+    cross = x.new_tensor([[0, 1, 0], [1, 4, 1], [0, 1, 0]])
+    square = x.new_tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
+    kernel = torch.stack([square, cross, square])[:, None]
+    total = F.conv2d(x * masks, kernel, padding=1, groups=3)
+    return total / F.conv2d(masks[None], kernel, padding=1, groups=3)
+
+
+def nine_planes(x: Tensor) -> Tensor:
+    """(N, 1, H, W) X-Trans mosaic, sides multiples of 6, to SID's (N, 9, H / 3, W / 3)."""
+    out = x.new_empty(x.shape[0], 9, x.shape[2] // 3, x.shape[3] // 3)
+    for plane, quad in enumerate(XTRANS_QUADS):
+        for k, (row, column) in enumerate(quad):
+            out[:, plane, k // 2 :: 2, k % 2 :: 2] = x[:, 0, row::6, column::6]
+    for plane, (row, column) in enumerate(XTRANS_GREENS, 5):
+        out[:, plane] = x[:, 0, row::3, column::3]
+    return out
+
+
+def _xyz(x: Tensor, batch: Batch) -> Tensor:
+    return torch.einsum("nck,nkhw->nchw", batch["xyz_from_camera"], bilinear(x))
+
+
+XYZ_SRGB = {"restoration": frozenset({"xyz"}), "enhancement": frozenset({"srgb"})}
+# a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
+ANY_LINEAR = XYZ_SRGB | {"restoration": frozenset({"xyz", "camera"})}
+PACKED = Intake("bayer", 4, 2, lambda x, _: F.pixel_unshuffle(x, 2), XYZ_SRGB)
+XTRANS = Intake("xtrans", 9, 3, lambda x, _: nine_planes(x), XYZ_SRGB)
+BILINEAR = Intake("bayer", 3, 1, lambda x, _: bilinear(x), ANY_LINEAR)
+XYZ = Intake("bayer", 3, 1, _xyz, XYZ_SRGB)
