@@ -85,7 +85,7 @@ def bilinear(x: Tensor) -> Tensor:
 
 
 def nine_planes(x: Tensor) -> Tensor:
-    """(N, 1, H, W) X-Trans mosaic, sides multiples of 6, to SID's (N, 9, H / 3, W / 3)."""
+    """(N, 1, H, W) X-Trans mosaic, sides multiples of 6, to (N, 9, H / 3, W / 3)."""
     out = x.new_empty(x.shape[0], 9, x.shape[2] // 3, x.shape[3] // 3)
     for plane, quad in enumerate(XTRANS_QUADS):
         for k, (row, column) in enumerate(quad):

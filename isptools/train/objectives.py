@@ -198,7 +198,7 @@ def lab(srgb: Tensor) -> Tensor:
 
 
 def color(picture: Tensor, truth: Tensor, sigma: float = 3.0) -> Tensor:
-    """Mean squared difference behind a normalized 21 x 21 Gaussian (after DPED)."""
+    """Mean squared difference behind a normalized 21 x 21 Gaussian (Ignatov et al. 2017)."""
     at = torch.arange(-10, 11, dtype=picture.dtype, device=picture.device)
     line = torch.exp(-(at**2) / (2 * sigma**2))
     kernel = torch.outer(line, line) / line.sum() ** 2
