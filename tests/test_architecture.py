@@ -91,11 +91,11 @@ def test_nobody_imports_the_room_of_one_data_set(path):
         assert not [room for room in rooms if name == room or name.startswith(f"{room}.")], name
 
 
-# how data sets are called; HDR+ is the name of a method, too, which burst/ follows
-SETS = (
-    "sid", "sidd", "fivek", "hdrplus", "hdr+", "hdrplusdata", "msr", "s7", "s7-isp", "s7_isp",
-    "dped", "zurich", "pynet", "see-in-the-dark",
-)  # fmt: skip
+# how data sets are called: as their folders and rooms are, and otherwise; HDR+ is the name of a
+# method, too, which burst/ follows
+FOLDERS = (path.parent.name for path in (ROOT.parent / "manifests").glob("*/dataset.toml"))
+OTHERWISE = ("hdr+", "hdrplusdata", "s7", "pynet", "see-in-the-dark")
+SETS = tuple({*FOLDERS, *ROOMS[3:], *OTHERWISE} - set(ROOMS[:3]) - {"pairs"})
 WORD = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, SETS)) + r")(?![\w-]|\.\w+\()", re.I)
 MAY_NAME = {"datasets/names.py": SETS, "burst": ("hdr+",)}
 

@@ -34,10 +34,14 @@ def header(
 ) -> raw.Header:
     """The header of a camera raw, or what is stated about another file and its size."""
     sensor = sensor_of(named, card)
-    if sensor is None:
+    own = room.numbers(path.read_bytes(), named) if room.reads_numbers else None
+    if sensor is None and own is None:
         return raw.header(path)
+    sensor = sensor or card.sensor or Sensor()
     stated = capture_of(named, sensor)
-    if _is_bare(named, sensor):
+    if own is not None:
+        found = mosaic.stated_header((own.shape[0], own.shape[1]), stated)
+    elif _is_bare(named, sensor):
         found = mosaic.bare_header(path, stated, sensor.shape or (0, 0), sensor.dtype, sensor.skip)
     else:
         found = mosaic.header(path, stated, sensor.variable)

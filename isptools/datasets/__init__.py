@@ -67,6 +67,11 @@ class Room:
     protocol: str  # by which papers score the set, as isptools.train.evaluate calls it; or ""
     sha256: str  # of a stranger's file; "" for a room that ships
 
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether files have to be asked what they are."""
+        return self.numbers is not no_numbers
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:

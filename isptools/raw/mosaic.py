@@ -38,8 +38,13 @@ def header(path: Path, capture: Capture, variable: str = "x") -> Header:
     sides = mat.shape(path, variable) if _is_mat(path.name) else _png_size(path)
     if len(sides) != 2 or not all(sides):
         raise RawError(str(path), f"{variable} is {sides}, expected height and width", REMEDY)
-    return Header(sides[0], sides[1], capture.kind, capture.cfa, capture.make, capture.model,
-                  capture.flip, capture.iso)  # fmt: skip
+    return stated_header((sides[0], sides[1]), capture)
+
+
+def stated_header(shape: tuple[int, int], capture: Capture) -> Header:
+    """Of a file that states nothing: its size, with the facts of `capture`."""
+    return Header(*shape, capture.kind, capture.cfa, capture.make, capture.model, capture.flip,
+                  capture.iso)  # fmt: skip
 
 
 def read(data: bytes, name: str, capture: Capture, variable: str = "x") -> Frame:
@@ -71,8 +76,7 @@ def bare_header(
 ) -> Header:
     """The stated size with the facts of `capture`, where the file is as long as that."""
     _expect_size(path.stat().st_size, str(path), shape, dtype, skip)
-    return Header(*shape, capture.kind, capture.cfa, capture.make, capture.model, capture.flip,
-                  capture.iso)  # fmt: skip
+    return stated_header(shape, capture)
 
 
 def _expect_size(size: int, name: str, shape: tuple[int, int], dtype: str, skip: int) -> None:

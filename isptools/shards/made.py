@@ -61,10 +61,10 @@ class _Recipe1(msgspec.Struct):
 
 
 class _Picture2(msgspec.Struct):
+    origin: str = msgspec.field(name="from")
     dtype: str = "uint16"
-    at: str = str(Space.SRGB)
+    at: str = str(Space.CAMERA)  # of a linear truth as it comes, which states none
     full_scale: float = 1.0
-    origin: str = msgspec.field(default="own", name="from")
 
 
 class _Truth2(msgspec.Struct):

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from isptools.datasets import miniature
 from isptools.cli import main
+from isptools.datasets import miniature
 from isptools.train import networks
 from isptools.train.settings import Settings, Stage
 from tests.test_docs import ROOT, blocks
