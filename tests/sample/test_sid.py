@@ -12,6 +12,7 @@ import rawpy
 
 from isptools import manifest, raw, sample
 from isptools.manifest import Manifest
+from isptools.measure.exposure import Shot, ratio
 
 BLACK = {"sid": 512, "sid-fuji": 1024}
 CFA = {"sid": "RGGB", "sid-fuji": "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}
@@ -102,7 +103,7 @@ def test_the_manifest_is_the_official_one_made_smaller(name: str) -> None:
     assert Counter(scene.split for scene in scenes) == {"train": 3, "val": 1, "test": 2}
     assert all(2 <= len(scene.inputs) <= 3 for scene in scenes)
     ratios = {
-        manifest.ratio(entry.exposure_s or 0, scene.truth.exposure_s or 0, 300)
+        min(ratio(Shot(entry.exposure_s), Shot(scene.truth.exposure_s), "time") or 0, 300)
         for scene in scenes
         for entry in scene.inputs
     }
