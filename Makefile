@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 OUT ?= demo
 # what is installed beside the builder: the trainer with PyTorch; `make demo EXTRAS=` leaves it out
 EXTRAS ?= train
+# how many processes test at once, each whole files of tests; 0: this one alone
+WORKERS ?= 2
 
 .PHONY: demo train test fingerprint clean
 
@@ -27,7 +29,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py

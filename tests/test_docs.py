@@ -8,11 +8,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from isptools import shipped
 from isptools.cli import main
 from isptools.datasets import miniature
+from tests import links
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# every page of the repository, the data sets' in manifests/ among them
+FOLDERS = (".github", "benchmarks", "docs", "isptools", "manifests", "recipes", "tests")
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *(path for name in FOLDERS for path in sorted((ROOT / name).rglob("*.md"))),
+]
 RUN_ELSEWHERE = {"shard-format.md", "first-build.md"}  # tests/shards/test_document.py
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```", re.M | re.S)
 
@@ -75,9 +82,58 @@ def test_guides_that_build(page, number, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8")):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+    assert links.broken(page) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "good"),
+    [
+        ("[a](there.md)", True),
+        ("[a](there.md#where-filestsv-comes-from)", True),
+        ("[a](there.md#twice-1)", True),
+        ("[a](#here)", True),
+        ("[a](folder/)", True),
+        ("[a](https://example.org/none.md#none)", True),
+        ("`[a](none.md)`", True),
+        ("[a]: there.md", True),
+        ("[a](none.md)", False),
+        ("[a](none.md 'title')", False),
+        ("[a](there.md#none)", False),
+        ("[a](there.md#twice-2)", False),
+        ("[a](there.md#no-heading)", False),
+        ("[a](#none)", False),
+        ("[a]: none.md", False),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_found(link, good, tmp_path):
+    there = "# A\n## Where `files.tsv` comes from\n## Twice\n## Twice\n```\n# no heading\n```\n"
+    (tmp_path / "there.md").write_text(there)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "page.md").write_text(f"# Here\n\n{link}\n")
+    assert (links.broken(tmp_path / "page.md") == []) == good
+
+
+def test_every_page_is_read():
+    """A folder of pages that the list above forgets."""
+    told = subprocess.run(
+        ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if told.returncode:
+        pytest.skip("no clone")
+    kept = {ROOT / line for line in told.stdout.splitlines()}
+    assert {path for path in kept if path.exists()} <= set(PAGES)
+
+
+def test_every_data_set_has_one_page_and_the_index_names_it():
+    """The page lies with the facts; the index links to it and names the data set's recipes."""
+    index = ROOT / "docs/datasets/README.md"
+    assert [path.name for path in index.parent.iterdir()] == ["README.md"]
+    linked = re.findall(r"\]\(\.\./\.\./manifests/([^/)]+)/README\.md\)", index.read_text())
+    assert sorted(linked) == sorted(path.name for path in (ROOT / "manifests").iterdir())
+    named = set(re.findall(r"`([^`]+)`", "".join(
+        line for line in index.read_text().splitlines() if line.startswith("| [")
+    )))  # fmt: skip
+    assert named == {path.stem for path in shipped.folder("recipes").glob("*.toml")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

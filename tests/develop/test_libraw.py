@@ -30,8 +30,12 @@ def rawpy_pixels(data, choices):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("cfa", PHASES)
-def test_every_choice_on_synthetic_mosaics(method, cfa):
-    """Sizes x balances x highlights x spaces x curves in full; tones and flips go round in turn."""
+def test_every_choice_on_synthetic_mosaics(method, cfa, monkeypatch):
+    """Sizes x balances x highlights x spaces x curves in full; tones and flips go round in turn.
+
+    On one thread: for pictures of 46 rows two only wait for each other, on a busy machine for long.
+    """
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     files = {}
     for shape, orientation in product(SHAPES, ORIENTATIONS):
         data, frame = libraw.written(libraw.probe(cfa, shape, flip_orientation=orientation))
@@ -62,14 +66,20 @@ def test_smallest_pictures_libraw_opens(method, shape):
     )
 
 
+@pytest.mark.parametrize(
+    "choices",
+    [{}, {"highlights": 2, "auto_bright": True, "adjust": 0.75, "balance": "auto", "space": "xyz"}],
+    ids=["plain", "all-steps"],
+)
 @pytest.mark.parametrize("threads", ["1", "2", "7"])
 @pytest.mark.parametrize("method", METHODS)
-def test_threads_and_tiles_leave_no_seam(monkeypatch, threads, method):
-    """Wider than a column tile, and cut into strips of rows."""
+def test_threads_and_tiles_leave_no_seam(monkeypatch, threads, method, choices):
+    """Wider than a column tile, and cut into strips of rows; the picture stands on its side."""
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    data, frame = libraw.written(libraw.probe("BGGR", (131, 2111)))
+    data, frame = libraw.written(libraw.probe("BGGR", (131, 2111), flip_orientation=6))
     np.testing.assert_array_equal(
-        develop(frame, libraw.steps(method=method)).pixels, libraw.rendered(data, method=method)
+        develop(frame, libraw.steps(method=method, **choices)).pixels,
+        libraw.rendered(data, method=method, **choices),
     )
 
 
