@@ -33,6 +33,7 @@ test: $(VENV)/.installed-dev
 
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py
+	$(BIN)/python benchmarks/fingerprint_train.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'

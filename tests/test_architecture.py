@@ -82,6 +82,34 @@ def test_imports_have_no_circle():
         left = {room: seen for room, seen in left.items() if room not in ground}
 
 
+def test_files_import_each_other_in_no_circle():
+    """Files of one room too, and imports for types alone."""
+    files = {module_of(path): path for path in ROOT.rglob("*.py")}
+    left = {
+        module: {other for name in imports(ast.parse(path.read_text("utf-8")), path)
+                 if (other := nearest(name, files)) not in {None, module}}
+        for module, path in files.items()
+        if path.name != "__init__.py"  # a package's face hands names on
+    }  # fmt: skip
+    left = {module: {other for other in seen if other in left} for module, seen in left.items()}
+    while left:
+        ground = {module for module, seen in left.items() if not seen & set(left)}
+        assert ground, f"these import each other: {', '.join(sorted(left))}"
+        left = {module: seen for module, seen in left.items() if module not in ground}
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def nearest(name, files):
+    """The module that an imported name stands in."""
+    while name and name not in files:
+        name = name.rpartition(".")[0]
+    return name or None
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_nobody_imports_the_room_of_one_data_set(path):
     """`datasets.room_of` finds it by the name that dataset.toml gives."""

@@ -57,7 +57,7 @@ def test_python_examples_run(page, demo, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("page", "number"), [("add-a-data-set.md", 3), ("own-captures.md", 5)]
+    ("page", "number"), [("add-a-data-set.md", 6), ("own-captures.md", 5)]
 )  # fmt: skip
 def test_guides_that_build(page, number, tmp_path):
     """Every named block becomes a file, then the commands are run as they stand."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.option("--ratio", default=0.9, show_default=True, type=click.FloatRange(0, 1),
               help="Share of the pictures a site must stand out in.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
-              help="Write the step for a recipe's `prepare` to this file.")  # fmt: skip
+              help="Write the step, for [truth] of a recipe, to this file.")  # fmt: skip
 def command(raws: tuple[Path, ...], ratio: float, out: Path | None) -> None:
     """Find hot and dead pixels of one camera in several RAWS, and confirm them over all.
 

@@ -1,35 +1,47 @@
 """Random cuts of shards, torch-free: only the tiles a cut touches are read."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from isptools import patches
+from isptools.shards.schema import InputRow
 
-if TYPE_CHECKING:
-    from isptools.shards.read import Sample, Shards
+S = TypeVar("S")  # what a cut is
+Cut_co = TypeVar("Cut_co", covariant=True)
 
 
-class Crops:
+class Frames(Protocol[Cut_co]):
+    """Whole frames that can be cut: `isptools.shards.Shards`."""
+
+    @property
+    def tables(self) -> Sequence[Any]: ...  # with shape and path
+    def __len__(self) -> int: ...
+    def facts(self, i: int) -> InputRow: ...
+    def shape(self, i: int) -> tuple[int, int]: ...
+    def cut(self, i: int, window: patches.Window) -> Cut_co: ...
+
+
+class Crops(Generic[S]):
     """Square cuts of side `size`, each origin a multiple of the CFA's period.
 
     `crops[step]` depends on seed and step alone: in every epoch of `len(shards)` steps each sample
     comes once, in a new order, cut at a new place. Iterating begins at step 0 and does not end.
     """
 
-    def __init__(self, shards: "Shards", size: int, seed: int = 0) -> None:
+    def __init__(self, shards: Frames[S], size: int, seed: int = 0) -> None:
         for table in shards.tables:
             if size > min(table.shape):
                 raise ValueError(f"a cut of {size} pixels does not fit into {table.path}")
         self.shards, self.size, self.seed = shards, size, seed
         self._order: tuple[int, list[int]] = (-1, [])
 
-    def __getitem__(self, step: int) -> "Sample":
+    def __getitem__(self, step: int) -> S:
         i, window = self.window(step)
         return self.shards.cut(i, window)
 
-    def __iter__(self) -> Iterator["Sample"]:
+    def __iter__(self) -> Iterator[S]:
         step = 0
         while True:
             yield self[step]

@@ -177,7 +177,7 @@ class Shards:
         """Height and width of sample i."""
         return self._place(i)[0].shape
 
-    def crops(self, size: int, seed: int = 0) -> "cuts.Crops":
+    def crops(self, size: int, seed: int = 0) -> "cuts.Crops[Sample]":
         """Random square cuts, the same for the same seed and step; see `Crops`."""
         return cuts.Crops(self, size, seed)
 
