@@ -32,6 +32,10 @@ class Kept(Strict, frozen=True, tag="kept", tag_field="from"):
     full_scale: Above0 = 1.0  # value that the largest integer stands for
     note: str = ""  # what people must know about it; stored in the shard
 
+    def __post_init__(self) -> None:
+        if self.dtype == "float32" and self.full_scale != 1:
+            raise ValueError("`full_scale` is of integers: float32 keeps the numbers as they are")
+
 
 class Published(Strict, frozen=True, tag="published", tag_field="from"):
     """The data set's own finished picture, laid onto the sensor."""

@@ -17,12 +17,15 @@ def command(recipe: str) -> None:
 
     RECIPE is one that ships (see `isptools recipes`) or a .toml file.
     """
+    import msgspec
+
     from isptools import datasets
     from isptools.recipe import Develop, Recipe, find
 
     try:
         plan = Recipe.load(recipe)
         source = datasets.opened(plan.source, find(recipe).parent)
+        plan = msgspec.structs.replace(plan, source=source.source(plan.data_set))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{plan.name}  {plan.sha256}")
