@@ -43,5 +43,5 @@ def listed(recipe: str | Recipe, source: Path) -> datasets.Listing:
 
 def listed_of(card: datasets.Card, source: Path, **words: Any) -> datasets.Listing:
     """The scenes of a card, with words of a recipe's `source`."""
-    opened = datasets.chosen(card, words)
+    opened = datasets.selected(card, words)
     return opened.room.find(card, opened.select, source)

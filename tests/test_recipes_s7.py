@@ -124,7 +124,7 @@ def test_a_group_that_the_list_would_split_goes_to_test(tmp_path):
         (tmp_path / scene).mkdir()
         for name in ("medium_expusure.dng", "short_expusure1.dng"):
             (tmp_path / scene / name).touch()
-    opened = datasets.chosen(official, {"published": "curl"})
+    opened = datasets.selected(official, {"published": "curl"})
     found = opened.room.find(official, opened.select, tmp_path)
     lines, split = found.lines, {one.name: one.split for one in found.scenes}
     assert split == {

@@ -12,7 +12,7 @@ from isptools.build import folder, index, journal, ledger, state
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan
 from isptools.build.run import run_units
-from isptools.build.warm import warm
+from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
 from isptools.datasets import BuildError, Listing, Opened
 from isptools.datasets.scene import SPLITS, Split
@@ -89,7 +89,7 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
         journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines))))
     if rest:
         options.progress("kernels", 0, 1)
-        warm(work.recipe, rest)
+        compile_kernels(work.recipe, rest)
         options.progress("kernels", 1, 1)
     rows = {unit.name: unit.rows for unit in todo.units}
     done = sum(rows.values()) - sum(unit.rows for unit in rest)

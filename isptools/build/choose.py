@@ -23,7 +23,9 @@ class Choice:
     progress: Callable[[int, int], None] = lambda _done, _total: None  # scenes looked at, of all
 
 
-def chosen(scenes: Sequence[Scene], order: Order, choice: Choice) -> tuple[list[Scene], list[Line]]:
+def chosen_scenes(
+    scenes: Sequence[Scene], order: Order, choice: Choice
+) -> tuple[list[Scene], list[Line]]:
     """The scenes that are made, each with its split; and a line for each that looks like another.
 
     Near-duplicates among photographs that are to be aligned are looked for, small. BuildError if

@@ -10,10 +10,10 @@ import numpy as np
 
 from isptools import raw
 from isptools.build import enhanced, folder, frames, lineup
-from isptools.build.fused import fused
+from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
 from isptools.build.lookup import one_line
-from isptools.build.rows import Read, fusion_row, input_row, truth_row
+from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Refusal, Work, noted, refused, spec_of
 from isptools.burst import BurstError
@@ -92,7 +92,9 @@ def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
 # -- frames --------------------------------------------------------------------------------------
 
 
-def _truth_frame(task: Task, unit: Unit, work: Work, truth: Develop) -> tuple[Read, list[Line]]:
+def _truth_frame(
+    task: Task, unit: Unit, work: Work, truth: Develop
+) -> tuple[ReadFrame, list[Line]]:
     """The frame that the walk begins at, merged from the task's burst where the recipe says so."""
     read, lines = _read(task.truth, unit, work, truth, linear=truth.linear), list[Line]()
     if truth.fuse:
@@ -108,8 +110,8 @@ def _truth_frame(task: Task, unit: Unit, work: Work, truth: Develop) -> tuple[Re
 
 
 def _merged(
-    task: Task, read: Read, unit: Unit, work: Work, truth: Develop
-) -> tuple[Read, list[Line]]:
+    task: Task, read: ReadFrame, unit: Unit, work: Work, truth: Develop
+) -> tuple[ReadFrame, list[Line]]:
     def frame(file: File) -> Frame:
         try:
             return _read(file, unit, work, truth, same=False).frame
@@ -117,12 +119,14 @@ def _merged(
             raise BurstError(str(refusal)) from None
 
     try:
-        return fused(task, unit.split, read, frame, truth)
+        return fused_truth(task, unit.split, read, frame, truth)
     except (BurstError, UnsupportedError) as error:
         raise Refusal("burst", one_line(error)) from None
 
 
-def _input_frame(file: File, task: Task, own: Read, unit: Unit, work: Work, truth: Develop) -> Read:
+def _input_frame(
+    file: File, task: Task, own: ReadFrame, unit: Unit, work: Work, truth: Develop
+) -> ReadFrame:
     same = file.source == task.truth.source and not truth.fuse
     read = replace(own, file=file) if same else _completed(_read(file, unit, work, truth), work)
     _expect_phase(read.frame, own.frame)
@@ -134,8 +138,8 @@ def _input_frame(file: File, task: Task, own: Read, unit: Unit, work: Work, trut
 
 def _read(
     file: File, unit: Unit, work: Work, truth: Develop, same: bool = True, linear: bool = False
-) -> Read:
-    """Read a file once: its hash and its frame. Refusal if it is not what was planned.
+) -> ReadFrame:
+    """ReadFrame a file once: its hash and its frame. Refusal if it is not what was planned.
 
     With `same` its shape and kind must be those of the shard; `linear` is a truth as it comes.
     """
@@ -158,10 +162,10 @@ def _read(
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise Refusal("changed", "the file changed while the build ran; run the build again")
-    return Read(file, digest, _with_black(frame, truth.black))
+    return ReadFrame(file, digest, _with_black(frame, truth.black))
 
 
-def _completed(read: Read, work: Work) -> Read:
+def _completed(read: ReadFrame, work: Work) -> ReadFrame:
     """With what stands beside the file."""
     beside: Mapping[str, Path] = {
         kind: work.root / source.path for kind, source in read.file.beside
@@ -192,16 +196,16 @@ def _with_black(frame: Frame, black: float | None) -> Frame:
 def _expect_phase(frame: Frame, truth: Frame) -> None:
     """Where the truth is a linear picture, it shows whether the color filters are as stated."""
     if truth.space is Space.CAMERA:
-        found = phase.found(frame.pixels, truth.pixels)
+        found = phase.residuals_of_phases(frame.pixels, truth.pixels)
         if phase.contradicts(found, frame.capture.cfa):
-            raise Refusal("wrong-phase", phase.told(found, frame.capture.cfa),
-                          phase.ratio(found, frame.capture.cfa))  # fmt: skip
+            raise Refusal("wrong-phase", phase.contradiction(found, frame.capture.cfa),
+                          phase.residual_ratio(found, frame.capture.cfa))  # fmt: skip
 
 
 # -- truths --------------------------------------------------------------------------------------
 
 
-def _stored(shard: write.Writer, own: Read, task: Task, work: Work, truth: Develop) -> int:
+def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
     """Render the truths of a scene in one walk and store them; returns their row."""
     try:
         last, kept = _rendered(own.frame, truth)
@@ -232,12 +236,12 @@ def _picture(
 ) -> enhanced.Enhanced:
     """The user's own picture, or the data set's."""
     if work.pictures:
-        return enhanced.read(work.pictures / path, developed, frame.capture.flip)
+        return enhanced.own_picture(work.pictures / path, developed, frame.capture.flip)
     kept = truth.enhancement
     fit = lineup.Fit(work.card.pictures)
     if isinstance(kept, Published):
         fit = lineup.Fit(work.card.pictures, kept.within, kept.reach)
-    return lineup.read(work.root / path, developed, frame.capture, fit)
+    return lineup.laid_picture(work.root / path, developed, frame.capture, fit)
 
 
 def _size(recipe: str, name: str, pixels: Array, frame: Frame) -> str:

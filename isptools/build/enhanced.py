@@ -70,7 +70,7 @@ def _begins(stem: str, scene: str) -> bool:
     return stem.startswith(scene) and not rest[:1].isalnum()
 
 
-def read(path: Path, developed: Array, flip: int) -> Enhanced:
+def own_picture(path: Path, developed: Array, flip: int) -> Enhanced:
     """Read a picture and turn it onto the sensor.
 
     `developed` is the developed truth (H, W, 3) in the sensor's orientation, and `flip` LibRaw's

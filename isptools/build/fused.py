@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import overload
 
-from isptools.build.rows import Read
+from isptools.build.rows import ReadFrame
 from isptools.build.task import File, Task
 from isptools.burst import Options, fuse
 from isptools.datasets.listing import Line
@@ -33,9 +33,9 @@ class Frames(Sequence[Frame]):
         return self.read(self.files[index])
 
 
-def fused(
-    task: Task, split: str, truth: Read, read: Callable[[File], Frame], how: Develop
-) -> tuple[Read, list[Line]]:
+def fused_truth(
+    task: Task, split: str, truth: ReadFrame, read: Callable[[File], Frame], how: Develop
+) -> tuple[ReadFrame, list[Line]]:
     """The truth with fused pixels and what made them, and a line for each frame that was refused.
 
     BurstError if the burst can't be fused.

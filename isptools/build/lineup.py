@@ -47,7 +47,9 @@ class Fit:
     reach: int = 0  # whole pixels that it may be moved by
 
 
-def read(path: Path, developed: Array, capture: Capture, fit: Fit | None = None) -> Enhanced:
+def laid_picture(
+    path: Path, developed: Array, capture: Capture, fit: Fit | None = None
+) -> Enhanced:
     """The picture (H, W, 3) uint8 or uint16 sRGB on the grid of `developed`, (H, W, 3) as the
     sensor lies; what the crop has cut off repeats the picture's border.
 

@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedScene:
     """A scene that can be made, with the kind and shape of its inputs; or why not."""
 
     scene: Scene
@@ -48,7 +48,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class LookedUp:
     """One file as its header shows it; without a header it can't be used, and lines say why."""
 
     lines: tuple[Line, ...]
@@ -57,10 +57,10 @@ class Seen:
     lacks: tuple[str, str] | None = None  # reason and detail: a sidecar that it needs is missing
 
 
-def planned_exposures(scene: Scene, shot: Exposures[Named], order: Order) -> Planned:
+def planned_exposures(scene: Scene, shot: Exposures[Named], order: Order) -> PlannedScene:
     """The scene as a task; without one where its truth or all of its inputs can't be used."""
     wanted = _walked(scene, shot, order)
-    own = seen(scene, wanted, order, _mark(shot, wanted, order))
+    own = looked_up(scene, wanted, order, _mark(shot, wanted, order))
     if own.lacks:
         return _dropped(scene, shot, order, own.lines, own.lacks)
     if own.file is None or own.header is None:
@@ -73,11 +73,11 @@ def planned_exposures(scene: Scene, shot: Exposures[Named], order: Order) -> Pla
     lines = (*own.lines, *(line for one in all_seen for line in one.lines))
     inputs = tuple(one.file for one in all_seen if one.file and one.header)
     if not inputs:
-        return Planned(scene, lines)
+        return PlannedScene(scene, lines)
     merged = tuple(_frames(shot, order)) if order.walk.fuse else ()
     final = picture and picture.source and File("", Named(picture.source.path), picture.source)
     task = Task(scene.name, Exposures(own.file, inputs, merged, final or None))
-    return Planned(scene, lines, task, own.header.kind, (own.header.height, own.header.width))
+    return PlannedScene(scene, lines, task, own.header.kind, (own.header.height, own.header.width))
 
 
 def _walked(scene: Scene, shot: Exposures[Named], order: Order) -> Named:
@@ -98,19 +98,19 @@ def _mark(shot: Exposures[Named], wanted: Named, order: Order) -> str:
         return "-fused"
     if not order.walk.linear and wanted.path in {one.path for one in shot.inputs}:
         return "-developed"
-    return "-truth" if order.walk.linear or stem(wanted) in map(stem, shot.inputs) else ""
+    return "-truth" if order.walk.linear or stem_of(wanted) in map(stem_of, shot.inputs) else ""
 
 
-def seen(scene: Scene, named: Named, order: Order, mark: str = "") -> Seen:
+def looked_up(scene: Scene, named: Named, order: Order, mark: str = "") -> LookedUp:
     """A file of a scene: found, with its sidecars, and fit to be a mosaic."""
     file, lines = _file(scene, named, order, mark)
     if file is None:
-        return Seen(lines)
+        return LookedUp(lines)
     file, lacks = _with_sidecars(file, order)
     if lacks:
-        return Seen(lines, file, None, lacks)
+        return LookedUp(lines, file, None, lacks)
     header, more = _header(scene, file, order)
-    return Seen((*lines, *more), file, header)
+    return LookedUp((*lines, *more), file, header)
 
 
 def _file(
@@ -120,7 +120,7 @@ def _file(
     if found.source is None:
         kind: LineKind = "missing" if found.reason == "missing" else "refused"
         return None, (_line(scene, named.path, kind, found.reason, found.detail),)
-    file = File(f"{order.card.name}/{scene.name}/{stem(named)}{mark}", named, found.source)
+    file = File(f"{order.card.name}/{scene.name}/{stem_of(named)}{mark}", named, found.source)
     if not found.reason:
         return file, ()
     return file, (_line(scene, named.path, "noted", found.reason, found.detail),)
@@ -167,8 +167,8 @@ def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, 
     return None, (*lines, _line(scene, name, "refused", header.kind, detail))
 
 
-def _input(scene: Scene, named: Named, order: Order, own: Seen) -> Seen:
-    found = seen(scene, named, order)
+def _input(scene: Scene, named: Named, order: Order, own: LookedUp) -> LookedUp:
+    found = looked_up(scene, named, order)
     if found.lacks:
         return replace(found, file=None, lines=(
             *found.lines, _line(scene, named.path, "refused", *found.lacks)))  # fmt: skip
@@ -177,7 +177,7 @@ def _input(scene: Scene, named: Named, order: Order, own: Seen) -> Seen:
     reason, detail = difference(found.header, own.header)
     if not reason:
         return found
-    return Seen((*found.lines, _line(scene, named.path, "refused", reason, detail)))
+    return LookedUp((*found.lines, _line(scene, named.path, "refused", reason, detail)))
 
 
 def difference(header: raw.Header, truth: raw.Header) -> tuple[str, str]:
@@ -199,7 +199,7 @@ def _picture(scene: Scene, shot: Exposures[Named], order: Order) -> Found | None
     """The enhanced picture, where the recipe or the user asks for one."""
     if order.pictures is not None:
         named = shot.frames[0] if order.walk.fuse else shot.truth
-        return enhanced.match(order.pictures, scene.name, stem(named) if named else "")
+        return enhanced.match(order.pictures, scene.name, stem_of(named) if named else "")
     if not isinstance(order.walk.enhancement, Published):
         return None
     if shot.final is None:
@@ -224,7 +224,7 @@ def _dropped(
     lines: tuple[Line, ...],
     why: tuple[str, str],
     but: str = "",
-) -> Planned:
+) -> PlannedScene:
     """A scene that can't be made: a line for each of its inputs (`but` the one that has one)."""
     told = list(lines)
     for one in shot.inputs:
@@ -232,10 +232,10 @@ def _dropped(
             file, more = _file(scene, one, order)
             told += more
             told += [_line(scene, one.path, "refused", *why)] if file else []
-    return Planned(scene, tuple(told))
+    return PlannedScene(scene, tuple(told))
 
 
-def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> Planned:
+def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> PlannedScene:
     """The scene as a task; without one where a side is not there."""
     found = [(one, file_of(one, order)) for one in (couple.phone, couple.dslr)]
     lines = []
@@ -246,11 +246,11 @@ def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> Planned
             lines.append(_line(scene, one.path, kind, file.reason, detail))
     phone, dslr = (file.source for _, file in found)
     if phone is None or dslr is None:
-        return Planned(scene, tuple(lines))
+        return PlannedScene(scene, tuple(lines))
     key, name = f"{order.card.name}/{scene.name}", Path(phone.path).stem
     key = key if key.endswith(f"/{name}") else f"{key}/{name}"
     both = Couple(File(key, couple.phone, phone), File(f"{key}:dslr", couple.dslr, dslr))
-    return Planned(scene, (), Task(scene.name, both), *_patches(order))
+    return PlannedScene(scene, (), Task(scene.name, both), *_patches(order))
 
 
 def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
@@ -263,7 +263,7 @@ def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
     return ("bayer" if raw_patches else "rgb"), (how.patch, how.patch)
 
 
-def stem(named: Named) -> str:
+def stem_of(named: Named) -> str:
     return PurePosixPath(named.path).stem
 
 

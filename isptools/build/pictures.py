@@ -13,7 +13,7 @@ def is_raw(path: Path) -> bool:
     return path.suffix[1:].lower() in RAW
 
 
-def read(path: Path) -> Array:
+def upright_picture(path: Path) -> Array:
     """(H, W, 3) uint8 or uint16 sRGB. UnsupportedError or RawError in one line; OSError."""
     return developed(raw.read(path)) if is_raw(path) else picture.read(path)
 

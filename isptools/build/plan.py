@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isptools.build import enhanced
-from isptools.build.choose import Choice, chosen
-from isptools.build.lookup import Order, Planned, planned_couple, planned_exposures
+from isptools.build.choose import Choice, chosen_scenes
+from isptools.build.lookup import Order, PlannedScene, planned_couple, planned_exposures
 from isptools.build.task import Task, Unit
 from isptools.datasets import Listing, Opened
 from isptools.datasets.files import Folder
@@ -38,7 +38,7 @@ def plan(recipe: Recipe, source: Opened, listing: Listing, choice: Choice) -> Pl
     pictures = enhanced.listed(choice.pictures) if choice.pictures else None
     folder = Folder(listing.root)
     order = Order(source.card, source.room, folder, pictures, recipe.truth, recipe.limit)
-    scenes, lines = chosen(listing.scenes, order, choice)
+    scenes, lines = chosen_scenes(listing.scenes, order, choice)
     found = [_planned(scene, order, choice, (i, len(scenes))) for i, scene in enumerate(scenes)]
     units = tuple(_units(recipe.name, recipe.storage.scenes_per_shard, found))
     _expect_keys(units, source.card.name)
@@ -46,7 +46,7 @@ def plan(recipe: Recipe, source: Opened, listing: Listing, choice: Choice) -> Pl
     return Plan(listing.root, units, by_split(told, choice.splits))
 
 
-def _planned(scene: Scene, order: Order, choice: Choice, done: tuple[int, int]) -> Planned:
+def _planned(scene: Scene, order: Order, choice: Choice, done: tuple[int, int]) -> PlannedScene:
     """One scene; `done` of how many are looked at."""
     if isinstance(scene.shot, Couple):
         return planned_couple(scene, scene.shot, order)
@@ -61,7 +61,7 @@ def by_split(lines: Iterable[Line], splits: Iterable[Split]) -> dict[str, tuple[
     return {split: tuple(line for line in lines if line.split == split) for split in ("", *splits)}
 
 
-def _units(name: str, each: int, found: Iterable[Planned]) -> Iterator[Unit]:
+def _units(name: str, each: int, found: Iterable[PlannedScene]) -> Iterator[Unit]:
     """Shards of one split, shape and kind of input, in the order of the scenes."""
     groups: dict[tuple[Split, Kind, tuple[int, int]], list[Task]] = {}
     for one in found:

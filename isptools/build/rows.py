@@ -22,7 +22,7 @@ UNSET: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadFrame:
     """A file that was read."""
 
     file: File
@@ -37,7 +37,7 @@ def columns(capture: Capture, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def input_row(
-    read: Read, scene: str, noise: Noise, truth: Read, law: Law, limit: float
+    read: ReadFrame, scene: str, noise: Noise, truth: ReadFrame, law: Law, limit: float
 ) -> InputRow:
     """The facts of an input; its row numbers of the truths are still to be set."""
     exposure_ratio, origin = _ratio(read, truth, law, limit)
@@ -57,7 +57,7 @@ def input_row(
     )
 
 
-def truth_row(read: Read, scene: str, developed: Frame) -> TruthRow:
+def truth_row(read: ReadFrame, scene: str, developed: Frame) -> TruthRow:
     """The facts of a truth; clipped counts and the user's own picture are still to be set."""
     return TruthRow(
         key=read.file.key,
@@ -82,7 +82,7 @@ def fusion_row(key: str, fused: Fused) -> FusionRow:
     )
 
 
-def _ratio(read: Read, truth: Read, law: Law, limit: float) -> tuple[float | None, str]:
+def _ratio(read: ReadFrame, truth: ReadFrame, law: Law, limit: float) -> tuple[float | None, str]:
     """From the nominal exposures of the manifest, else from those the two files state."""
     for origin in ("manifest", "exif"):
         found = ratio(_shot(read, origin), _shot(truth, origin), law)
@@ -91,7 +91,7 @@ def _ratio(read: Read, truth: Read, law: Law, limit: float) -> tuple[float | Non
     return None, ""
 
 
-def _shot(read: Read, origin: str) -> Shot:
+def _shot(read: ReadFrame, origin: str) -> Shot:
     """Time from one place; ISO from the manifest where it states one, aperture from the file."""
     named, capture = read.file.named, read.frame.capture
     if origin == "manifest":

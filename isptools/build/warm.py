@@ -14,7 +14,7 @@ SIDE = 96  # pixels; enough for every border and every thread
 D65 = ((0.95, -0.35, -0.08), (-0.5, 1.3, 0.2), (-0.1, 0.25, 0.6))  # of no camera in particular
 
 
-def warm(recipe: Recipe, units: Iterable[Unit]) -> None:
+def compile_kernels(recipe: Recipe, units: Iterable[Unit]) -> None:
     """Send a small made-up frame down the recipe's chain, for Bayer units.
 
     Numba keeps the machine code on disk, so this is slow only the first time; X-Trans frames are

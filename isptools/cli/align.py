@@ -118,11 +118,11 @@ def _keep_apart(out: Path, inputs: tuple[Path, ...]) -> None:
 
 def _picture(path: Path) -> "Array":
     """An upright picture: a raw file goes through the chain to sRGB."""
-    from isptools.build.pictures import read
+    from isptools.build.pictures import upright_picture
     from isptools.frame import UnsupportedError
 
     try:
-        return read(path)
+        return upright_picture(path)
     except (UnsupportedError, ValueError) as error:
         text = str(error)
         raise click.ClickException(text if str(path) in text else f"{path}: {text}") from None

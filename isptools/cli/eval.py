@@ -113,7 +113,7 @@ def _camera(folder: Path) -> Any:
         try:
             if path is None:
                 raise UnsupportedError("no camera JPEG of that name")
-            picture = lineup.read(path, chain(pixels, capture, facts), capture).pixels
+            picture = lineup.laid_picture(path, chain(pixels, capture, facts), capture).pixels
         except (UnsupportedError, lineup.MisfitError) as error:
             click.echo(f"{facts.key}: {error}; left out", err=True)
             return None

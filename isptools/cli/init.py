@@ -60,14 +60,14 @@ def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen]
     """What lies there, what it is, and its table; says it, and ends here if it can't be told."""
     from isptools.cli.progress import shown
     from isptools.propose.kinds import proposals
-    from isptools.propose.look import look
+    from isptools.propose.look import seen_files
     from isptools.propose.table import table
 
     if not folder.is_dir():
         raise click.ClickException(f"{folder}: no such folder")
     try:
         with shown() as show:
-            seen = look(folder, lambda done, total: show("headers", done, total))
+            seen = seen_files(folder, lambda done, total: show("headers", done, total))
             for line in told(folder, seen):
                 click.echo(line)
             if kind in {None, "pairs"} and (folder / "pairs.csv").is_file():

@@ -33,12 +33,12 @@ __all__ = [
     "Listing",
     "Opened",
     "Room",
-    "chosen",
     "in_small",
     "miniature",
     "opened",
     "protocol_of",
     "room_of",
+    "selected",
 ]
 
 Beside = Mapping[str, Path]  # kind of a sidecar to its file
@@ -94,10 +94,10 @@ def opened(source: Mapping[str, Any], beside: Path | None = None) -> Opened:
     """
     words = dict(source)
     card = cards.load(str(words.pop("data_set")), beside)
-    return chosen(card, words)
+    return selected(card, words)
 
 
-def chosen(card: Card, words: Mapping[str, Any]) -> Opened:
+def selected(card: Card, words: Mapping[str, Any]) -> Opened:
     """With the words of a recipe's `source`, `data_set` left out."""
     room = room_of(card)
     try:

@@ -14,7 +14,7 @@ from isptools.datasets.card import Card, Split
 from isptools.datasets.listing import BuildError, Line, Listing, missing, root_with
 from isptools.datasets.scene import Exposures, Named, Scene, Sidecar
 from isptools.datasets.small import of_code
-from isptools.datasets.splits import LISTED, by_hash, own
+from isptools.datasets.splits import LISTED, by_hash, listed_splits
 from isptools.frame import UnsupportedError
 from isptools.raw import SUFFIXES as RAW
 from isptools.synth import shaken
@@ -55,7 +55,9 @@ def find(card: Card, select: Select, place: Path) -> Listing:
     reference. BuildError if there is no sub-folder with a file."""
     root = root_with(card, place, "*/*")
     folders = sorted(path for path in root.iterdir() if path.is_dir())
-    return listing(card, root, [_burst(root, folder) for folder in folders], select.inputs)
+    return listing_of_bursts(
+        card, root, [_burst(root, folder) for folder in folders], select.inputs
+    )
 
 
 def _burst(root: Path, folder: Path) -> Looked:
@@ -80,7 +82,7 @@ def sharpest(paths: Sequence[Path]) -> int:
     return max(scores, key=lambda index: scores[index], default=0)
 
 
-def listing(
+def listing_of_bursts(
     card: Card,
     root: Path,
     looked: Sequence[Looked],
@@ -138,7 +140,7 @@ def _shot(burst: Burst, inputs: Inputs) -> Exposures[Named]:
 
 def _splits(root: Path, bursts: Sequence[Burst], share: float) -> dict[str, Split]:
     if (root / LISTED).is_file():
-        return own(root / LISTED)
+        return listed_splits(root / LISTED)
     strata: dict[int, list[str]] = {}
     for burst in bursts:
         stop = math.floor(math.log2(burst.iso / STOPS_FROM) + 0.5) if burst.iso else -99

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.datasets.bursts import Burst, Inputs, Looked, listing
+from isptools.datasets.bursts import Burst, Inputs, Looked, listing_of_bursts
 from isptools.datasets.card import Card
 from isptools.datasets.listing import Line, Listing, StatedError, excluded, root_with
 from isptools.datasets.scene import Exposures, Scene, Sidecar
@@ -70,7 +70,9 @@ def find(card: Card, select: Select, place: Path) -> Listing:
         detail = f"{camera or 'no camera'} is stated, the recipe asks for {asked}"
         return burst.left_out("other-camera" if name else "untagged", detail)
 
-    found = listing(card, root, looked, select.inputs, wanted, card.stated(Own).test_share)
+    found = listing_of_bursts(
+        card, root, looked, select.inputs, wanted, card.stated(Own).test_share
+    )
     lines = [
         Line(scene.split or "", scene.name, path, "excluded", why.name, why.reason)
         for scene in found.scenes

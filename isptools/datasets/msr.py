@@ -107,10 +107,10 @@ def _filters(root: Path, rule: Rule, ids: list[str], sensor: Sensor) -> tuple[Se
         if pair is None:
             continue
         used += 1
-        for name, residual in phase.found(*pair).items():
+        for name, residual in phase.residuals_of_phases(*pair).items():
             totals[name] += residual
     best, second = sorted(totals, key=lambda name: totals[name])[:2]
-    times = phase.ratio(totals, second) if used else 0.0
+    times = phase.residual_ratio(totals, second) if used else 0.0
     if times < CLEAR:
         raise BuildError(
             f"{root / rule.input}: the color filters can't be told from {used} pairs; state `cfa` "

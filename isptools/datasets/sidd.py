@@ -15,7 +15,7 @@ from isptools.datasets.card import Card, Sensor, Split
 from isptools.datasets.listing import BuildError, Line, Listing, StatedError, missing, root_with
 from isptools.datasets.scene import Exposures, Named, Scene, Sidecar
 from isptools.datasets.small import of_code
-from isptools.datasets.splits import LISTED, hashed, own
+from isptools.datasets.splits import LISTED, hashed, listed_splits
 from isptools.frame import Capture
 from isptools.raw import RawError, mat, mosaic
 from isptools.synth import scenes
@@ -71,7 +71,7 @@ def find(card: Card, select: Select, place: Path) -> Listing:
         raise BuildError(f"{card.name} has no phone {unknown[0]!r}; it has: {', '.join(FILTERS)}")
     root = root_with(card, place, f"{DATA}/*/*RAW_0*.[mM][aA][tT]")
     instances, lines = _instances(root)
-    given = own(root / LISTED) if (root / LISTED).is_file() else None
+    given = listed_splits(root / LISTED) if (root / LISTED).is_file() else None
     listed: list[Scene] = []
     for instance in instances:
         split = hashed(instance.scene) if given is None else given.get(instance.scene)

@@ -21,7 +21,7 @@ def hashed(name: str) -> Split:
     return TENTHS[hashlib.sha256(name.encode()).digest()[0] % 10]
 
 
-def own(path: Path) -> dict[str, Split]:
+def listed_splits(path: Path) -> dict[str, Split]:
     """The scenes of the user's list. BuildError in one line if it is no such list."""
     splits: dict[str, Split] = {}
     with path.open(newline="", encoding="utf-8") as lines:

@@ -8,7 +8,7 @@ PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 CLEAR = 1.2  # another phase leaves so many times the residual of the right one
 
 
-def found(mosaic: Array, picture: Array) -> dict[str, float]:
+def residuals_of_phases(mosaic: Array, picture: Array) -> dict[str, float]:
     """Mean absolute residual of a mosaic (H, W) against a linear picture (H, W, 3), by phase."""
     light, truth = mosaic.astype(np.float32), picture.astype(np.float32)
     residuals = {}
@@ -21,7 +21,7 @@ def found(mosaic: Array, picture: Array) -> dict[str, float]:
     return residuals
 
 
-def ratio(residuals: dict[str, float], phase: str) -> float:
+def residual_ratio(residuals: dict[str, float], phase: str) -> float:
     """How many times the least residual of another phase this one leaves; above 1 it is wrong."""
     least = min(value for other, value in residuals.items() if other != phase)
     return round(residuals[phase] / max(least, 1e-9), 6)
@@ -29,10 +29,10 @@ def ratio(residuals: dict[str, float], phase: str) -> float:
 
 def contradicts(residuals: dict[str, float], phase: str) -> bool:
     """Whether another phase fits clearly better; a gray picture fits all alike."""
-    return ratio(residuals, phase) > CLEAR
+    return residual_ratio(residuals, phase) > CLEAR
 
 
-def told(residuals: dict[str, float], phase: str) -> str:
+def contradiction(residuals: dict[str, float], phase: str) -> str:
     best = min(residuals, key=lambda other: residuals[other])
     return (
         f"stated as {phase}, but {best} fits its truth better; the number says how many times the "

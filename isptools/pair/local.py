@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 from isptools.pair import plane
 from isptools.pair.light import Gray, equally_fine, shrink
 from isptools.pair.plane import Homography, Points
-from isptools.pair.refine import COARSE, HALF, Found, look, weights
+from isptools.pair.refine import COARSE, HALF, Found, found_windows, weights
 
 NODES = 44  # on the longer side, at most
 SMOOTH = 1.0  # nodes: standard deviation of the weights of a node's surroundings
@@ -92,7 +92,7 @@ def _looked(
     before = np.zeros_like(nodes) if field is None else field.at(nodes)
     ratio = np.diag(to_small)[:2]
     reduced = plane.unit(to_other @ h @ np.linalg.inv(to_small))
-    found = look(small, other, reduced, places, reach, before * ratio)
+    found = found_windows(small, other, reduced, places, reach, before * ratio)
     offset = before + found.shift / ratio
     good = _consistent(offset.reshape(*shape, 2), found.good.reshape(shape))
     if good.sum() < max(12, found.looked.sum() // 5):
@@ -150,4 +150,4 @@ def residual(
     """Windows at `centers` of the still picture, looked for where the mapping expects them."""
     offset = None if field is None else field.at(centers)
     moving = equally_fine(moving, plane.scale(h, plane.corners(still.shape).mean(0)[None]))
-    return look(still, moving, h, centers, 4, offset)
+    return found_windows(still, moving, h, centers, 4, offset)

@@ -80,7 +80,7 @@ def refine(still: Gray, moving: Gray, h: Homography) -> Refined | None:
         h = fitted.h
     if fitted is None or not np.isfinite(h).all():
         return None
-    last = look(still, moving, h, centers[held], 4)
+    last = found_windows(still, moving, h, centers[held], 4)
     return Refined(h, fitted, last)
 
 
@@ -109,7 +109,7 @@ def _level(
     places = np.rint(plane.apply(to_small, centers))
     if to_small[0, 0] < 1:
         places = np.unique(places, axis=0)
-    found = look(still, moving, small, places, reach)
+    found = found_windows(still, moving, small, places, reach)
     good = found.good
     if good.sum() < FEWEST:
         return None
@@ -140,7 +140,7 @@ def robust(h: Homography, source: Points, target: Points, weight: NDArray[np.flo
     return max(fits, key=lambda fit: int((fit.residuals < AGREES).sum()) - fit.sigma)
 
 
-def look(
+def found_windows(
     still: Gray, moving: Gray, h: Homography, centers: Points, reach: int,
     offset: Points | None = None,
 ) -> Found:  # fmt: skip

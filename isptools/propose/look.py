@@ -45,7 +45,7 @@ class Seen:
         return not self.wrong and self.kind != "other"
 
 
-def look(
+def seen_files(
     folder: Path, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> list[Seen]:
     """Every file below a folder, in the order of their paths.

@@ -118,7 +118,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     return library
 
 
-def look(source: bytes | Path) -> Info:
+def opened_info(source: bytes | Path) -> Info:
     """Open a file (or its bytes) as far as LibRaw does without decoding pixels.
 
     Raises LibRawCallError with LibRaw's own words.

@@ -96,7 +96,7 @@ def _refuse(frame: Frame) -> None:
 
 def _expect_readable(head: bytes, shape: tuple[int, ...], capture: Capture) -> None:
     """LibRaw trims DNGs of some cameras at certain widths (Sony 4288, Leica SL2, ...)."""
-    seen = capi.look(head)
+    seen = capi.opened_info(head)
     if (seen.height, seen.width) != shape:
         raise UnsupportedError(
             f"LibRaw would read this {shape} picture of a {capture.make} {capture.model} "

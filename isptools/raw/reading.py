@@ -122,7 +122,7 @@ def _load(path: Path) -> bytes:
 def _look(source: bytes | Path, name: str, start: bytes) -> capi.Info:
     try:
         with captured_stderr():
-            info = capi.look(source)
+            info = capi.opened_info(source)
     except capi.LibRawCallError as error:
         if "Input/output" in str(error):
             raise RawError(name, "LibRaw finds it cut off or damaged", BROKEN) from None

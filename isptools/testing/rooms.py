@@ -43,7 +43,7 @@ def _expect_strict_words(card: Card, recipe: Recipe) -> None:
     words = {word: value for word, value in recipe.source.items() if word != "data_set"}
     said = ""
     try:
-        datasets.chosen(card, words | {STRANGE: 1})
+        datasets.selected(card, words | {STRANGE: 1})
     except ValueError as error:
         said = str(error)
     assert said, "Select takes unknown words: add forbid_unknown_fields=True"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from isptools import raw
-from isptools.build.lineup import Fit, MisfitError, read
+from isptools.build.lineup import Fit, MisfitError, laid_picture
 from isptools.develop.chain import develop
 from isptools.develop.orient import onto_sensor
 from isptools.develop.steps import Balance, Demosaic, Levels, ToXYZ
@@ -52,9 +52,9 @@ def test_every_turn(flip, told, developed, tmp_path):
     capture = replace(FACTS, flip=flip if told else 0)
     if not told and flip in {1, 2, 4, 7}:
         with pytest.raises(MisfitError):
-            read(path, developed, capture)
+            laid_picture(path, developed, capture)
         return
-    found = read(path, developed, capture)
+    found = laid_picture(path, developed, capture)
     np.testing.assert_array_equal(UPRIGHT[flip](found.pixels), shown)
     assert found.turned == (flip != 0)
 
@@ -69,17 +69,17 @@ def test_a_crop_lies_where_the_tags_say(flip, developed, tmp_path):
     capture = replace(
         FACTS, flip=flip, default_crop=crop, active_area=(6, 12, 300, 400), visible_origin=(4, 10)
     )
-    found = read(path, developed, capture).pixels
+    found = laid_picture(path, developed, capture).pixels
     shown = saved(tmp_path / "whole.png", developed)
     np.testing.assert_array_equal(found[9:-10, 17:-14], shown[9:-10, 17:-14])
     assert (found[:9] == found[9]).all()
     assert (found[:, -14:] == found[:, -15:-14]).all()
     with pytest.raises(MisfitError) as caught:
-        read(path, developed, replace(capture, default_crop=(9.0, 15.0, *crop[2:])))
+        laid_picture(path, developed, replace(capture, default_crop=(9.0, 15.0, *crop[2:])))
     assert caught.value.reason == "misaligned"
     assert caught.value.number == pytest.approx(2, abs=0.7)
     with pytest.raises(MisfitError) as caught:
-        read(path, developed, replace(capture, default_crop=None))
+        laid_picture(path, developed, replace(capture, default_crop=None))
     assert (caught.value.reason, caught.value.number) == ("wrong-size", 19 + 31)
 
 
@@ -87,7 +87,7 @@ def test_another_picture_is_refused(developed, tmp_path):
     for other in (np.full_like(developed, 0.4), scenes.paint(np.random.default_rng(4), 264, 396)):
         saved(tmp_path / "a.png", other)
         with pytest.raises(MisfitError, match=r"a\.png"):
-            read(tmp_path / "a.png", developed, FACTS)
+            laid_picture(tmp_path / "a.png", developed, FACTS)
 
 
 def test_a_real_raw_and_its_jpeg(shared_data):
@@ -96,7 +96,7 @@ def test_a_real_raw_and_its_jpeg(shared_data):
     frame = raw.read(folder / "gopro_hero7black_8508_full.dng")
     steps = (Levels(), Balance(), Demosaic("linear"), ToXYZ())
     developed = develop(frame, steps).pixels
-    found = read(folder / "GOPR8508.JPG", developed, frame.capture, Fit(within=2, reach=12))
+    found = laid_picture(folder / "GOPR8508.JPG", developed, frame.capture, Fit(within=2, reach=12))
     assert found.turned
     picture = onto_sensor(imageio.imread(folder / "GOPR8508.JPG"), frame.capture.flip)
     here = found.pixels[20:220, 20:-20]

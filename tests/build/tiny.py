@@ -87,7 +87,7 @@ class Tiny:
     def opened(self, recipe: Recipe | None = None, card: Card | None = None) -> Opened:
         words = dict((recipe or self.recipe).source)
         words.pop("data_set")
-        return datasets.chosen(card or self.card, words)
+        return datasets.selected(card or self.card, words)
 
     def file(self, name: str) -> Path:
         return self.source / name

@@ -28,7 +28,7 @@ def all_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pairs(card: Card, chosen: str = "all", **words) -> tuple[Scene, ...]:
     limit = words.pop("limit", None)
-    opened = datasets.chosen(card, {"pairs": chosen, **words})
+    opened = datasets.selected(card, {"pairs": chosen, **words})
     return tuple(limited(table.find(card, opened.select, Path()).scenes, limit))
 
 
