@@ -28,6 +28,12 @@ OPCODE_LISTS = {
     "opcode_list_2": (51009, "OpcodeList2"),
     "opcode_list_3": (51022, "OpcodeList3"),
 }
+LARGEST_ISO = 65535  # of ISOSpeedRatings: "this or more"
+SENSITIVITIES = (  # tag, its name, the SensitivityTypes that name it
+    (34866, "RecommendedExposureIndex", {2, 4, 6, 7}),
+    (34865, "StandardOutputSensitivity", {1, 4, 5, 7}),
+    (34867, "ISOSpeed", {3, 5, 6, 7}),
+)
 GAIN_MAP = 9
 PERIODS = {"bayer": 2, "xtrans": 6, "monochrome": 1}
 Facts = dict[str, tuple[Any, str]]  # field of Capture -> value, name of the tag it came from
@@ -38,18 +44,33 @@ class TagError(ValueError):
 
 
 def exposure_facts(tags: Tags) -> Facts:
-    """Exposure, aperture and ISO from EXIF, for every TIFF-based raw."""
+    """Exposure, aperture and ISO from EXIF, for every TIFF-based raw.
+
+    A tag that is there without a value (0, 1/0, 0/0) says that nothing is known: None, where LibRaw
+    states 1.
+    """
     found: Facts = {}
     for name, tag, title in [("exposure_s", 33434, "ExposureTime"), ("aperture", 33437, "FNumber")]:
-        value = (tags.find(tag) or (0.0,))[0]
-        if math.isfinite(value) and value > 0:
-            found[name] = (float(value), title)
+        values = tags.find(tag)
+        if values:
+            known = math.isfinite(values[0]) and values[0] > 0
+            found[name] = (float(values[0]) if known else None, title)
     iso = (tags.find(34855) or (0,))[0]
-    if iso == 65535 and tags.find(34866):  # EXIF 2.3: more than 16 bits stand elsewhere
-        found["iso"] = (float(tags.find(34866)[0]), "RecommendedExposureIndex")
-    elif iso:
+    if iso == LARGEST_ISO:
+        found |= _sensitivity(tags)
+    if iso and "iso" not in found:
         found["iso"] = (float(iso), "ISOSpeedRatings")
     return found
+
+
+def _sensitivity(tags: Tags) -> Facts:
+    """ISO of more than 16 bits, which stands where SensitivityType says (EXIF 2.3, 4.6.5)."""
+    kind = int((tags.find(34864) or (0,))[0])
+    for tag, title, kinds in SENSITIVITIES:
+        value = (tags.find(tag) or (0,))[0]
+        if value > 0 and (kind in kinds or not kind):
+            return {"iso": (float(value), title)}
+    return {}
 
 
 def dng_facts(tags: Tags, capture: Capture) -> Facts:
@@ -124,7 +145,7 @@ def _areas(tags: Tags) -> Facts:
     if len(area := tags.raw.get(50829, ())) == 4:
         found["active_area"] = (tuple(map(int, area)), "ActiveArea")
     origin, size = tags.raw.get(50719, ()), tags.raw.get(50720, ())
-    if len(origin) == len(size) == 2:
+    if len(origin) == len(size) == 2 and all(map(math.isfinite, (*origin, *size))):
         (left, top), (width, height) = map(float, origin), map(float, size)
         found["default_crop"] = ((top, left, height, width), "DefaultCropOrigin, DefaultCropSize")
     return found

@@ -32,7 +32,7 @@ class Header:
     model: str
     flip: int  # LibRaw's code, as in Capture
     iso: float | None = None  # from EXIF, where the file is TIFF-based
-    exposure_s: float | None = None  # seconds, as LibRaw states it
+    exposure_s: float | None = None  # seconds
     taken: int | None = None  # seconds, by the camera's clock; only differences mean something
 
 
@@ -87,8 +87,10 @@ def header(path: str | Path) -> Header:
         kind = libraw.kind_of(info)
         cfa = libraw.cfa_of(info, kind)
     make, model = libraw.camera_of(info)
-    iso = dng.exposure_facts(tags).get("iso", (None,))[0] if tags else None
+    stated = dng.exposure_facts(tags) if tags else {}
+    iso = stated.get("iso", (None,))[0]
     seconds = info.exposure_s if info.exposure_s > 0 else None
+    seconds = stated.get("exposure_s", (seconds,))[0]
     taken = info.taken if info.taken > 0 else None
     return Header(info.height, info.width, kind, cfa, make, model, info.flip, iso, seconds, taken)
 

@@ -13,7 +13,8 @@ import tifffile
 # read: profiles and private data can be large.
 WANTED = frozenset({
     254, 256, 257, 262, 273, 277, 278, 279, 322, 323, 324, 325, 339,
-    33434, 33437, 34855, 34866, 50706, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
+    33434, 33437, 34855, 34864, 34865, 34866, 34867,
+    50706, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
     50722, 50723, 50724, 50727, 50778, 50779, 50829, 50964, 50965, 51041,
 })  # fmt: skip
 OPCODE_LISTS = {51008, 51009, 51022}
@@ -21,7 +22,10 @@ EXIF_NAMES = {
     "ExposureTime": 33434,
     "FNumber": 33437,
     "ISOSpeedRatings": 34855,
+    "SensitivityType": 34864,
+    "StandardOutputSensitivity": 34865,
     "RecommendedExposureIndex": 34866,
+    "ISOSpeed": 34867,
 }
 EXIF_IFD, PHOTOMETRIC, SUBFILE, DNG_VERSION = 34665, 262, 254, 50706
 RAW_PHOTOMETRICS = {32803, 34892}  # color filter array, LinearRaw

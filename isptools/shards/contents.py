@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
+from isptools.shards.opened import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Stored:
 
 def contents(path: Path) -> list[Stored]:
     """Every dataset of a shard; no pixels are read."""
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         return [
             Stored(
                 name,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isptools.shards import agree
 from isptools.shards.made import made_by
+from isptools.shards.opened import opened
 from isptools.shards.read import Table, normalized
 from isptools.shards.schema import InputRow, decode
 
@@ -46,7 +47,7 @@ class Pairs:
     def add(self, table: Table) -> None:
         """Compare every input of a shard with the truths its row points at."""
         last: dict[str, tuple[int, agree.F64]] = {}
-        with h5py.File(table.path, "r") as file:
+        with opened(table.path) as file:
             for i, row in enumerate(table.rows):
                 cells = agree.input_cells(normalized(file["input"][i], row), row)
                 for name in table.pictures:
@@ -70,7 +71,7 @@ class Pairs:
         """The inputs that do not show what their truth shows, and which truth fits instead."""
         best = [(0.0, "")] * len(self.doubts)
         for table in tables if self.doubts else ():
-            with h5py.File(table.path, "r") as file:
+            with opened(table.path) as file:
                 for name in table.pictures:
                     for number, truth in enumerate(table.truths):
                         for i, agreement in self._like(file, table, name, number):

@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import hdf5plugin  # noqa: F401 - registers the decompression filter with HDF5
+
+from isptools.shards.opened import opened
 
 
 def survives(path: Path) -> bool:
@@ -15,7 +16,7 @@ def survives(path: Path) -> bool:
 
 
 def _read(path: str) -> None:
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         list(file.attrs.items())
         for dataset in file.values():
             list(dataset.attrs.items())

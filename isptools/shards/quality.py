@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.shards.opened import opened
 from isptools.shards.read import Table, normalized
 from isptools.shards.schema import PairRow, decode
 
@@ -48,7 +48,7 @@ def _percentiles(values: list[float]) -> tuple[float, ...]:
 
 def recomputed(table: Table) -> Iterator[tuple[str, str]]:
     """Pairs whose stored correlation is not that of the stored pixels, or whose keys differ."""
-    with h5py.File(table.path, "r") as file:
+    with opened(table.path) as file:
         for i, (row, pair) in enumerate(zip(table.rows, table.pairs, strict=True)):
             if row.key != pair.key:
                 yield "pair", f"row {i} of pair is {pair.key}, the input is {row.key}"

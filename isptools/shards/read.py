@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isptools import patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
+from isptools.shards.opened import opened
 from isptools.shards.schema import (
     READABLE,
     TRUST,
@@ -203,7 +204,7 @@ class Shards:
     def _opened(self, table: Table) -> "_Open":
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
             self._open, self._pid = {}, os.getpid()
-        found = self._open.pop(table.path, None) or _Open(h5py.File(table.path, "r"))
+        found = self._open.pop(table.path, None) or _Open(opened(table.path))
         if len(self._open) >= HANDLES:
             self._open.pop(next(iter(self._open))).file.close()
         self._open[table.path] = found
@@ -243,7 +244,7 @@ def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 
 def load(path: Path) -> Table:
     """The tables and attributes of one shard. ValueError in one line if it is none."""
     try:
-        with h5py.File(path, "r") as file:
+        with opened(path) as file:
             return _table(path, file)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a readable shard: {' '.join(str(error).split())}") from None

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from isptools.shards.made import Kept, made_by
+from isptools.shards.opened import opened
 from isptools.shards.read import Table
 from isptools.shards.schema import (
     KINDS,
@@ -31,7 +32,7 @@ TEXTS = {"facts": "meta", "history": "meta", "truth_facts": "truth_meta",
 
 def shard(path: Path) -> list[Wrong]:
     """What keeps a file from being read as a shard; no pixels are read."""
-    with h5py.File(path, "r") as file:
+    with opened(path) as file:
         missing = [name for name in ROOT if name not in file.attrs]
         missing += [name for name in ("input", *TABLES, *TEXTS) if name not in file]
         if missing:
@@ -188,7 +189,7 @@ def _facts(row: InputRow, table: Table) -> Iterator[str]:
 
 def pixels(table: Table) -> Iterator[Wrong]:
     """Whether every stored float is a finite number, and weights are what their table says."""
-    with h5py.File(table.path, "r") as file:
+    with opened(table.path) as file:
         for number, fusion in enumerate(table.fusions):
             trusted = float((file["weight"][number] > 0).mean())
             if trusted != fusion.trusted:
