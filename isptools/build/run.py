@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import msgspec
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
@@ -65,7 +66,9 @@ def _anywhere(work: Work) -> Work:
     loky keeps workers for the next call, and this process may have changed its folder meanwhile.
     """
     pictures = work.pictures.absolute() if work.pictures else None
-    return replace(work, root=work.root.absolute(), out=work.out.absolute(), pictures=pictures)
+    card = msgspec.structs.replace(work.card, folder=work.card.folder.absolute())
+    root, out = work.root.absolute(), work.out.absolute()
+    return replace(work, root=root, out=out, pictures=pictures, card=card)
 
 
 def _chosen_by_caller() -> bool:

@@ -6,12 +6,13 @@ import sys
 from pathlib import Path
 
 import h5py
+import msgspec
 import numpy as np
 import pytest
 
-from isptools import datasets, shipped, testing
+from isptools import datasets, raw, shipped, testing
 from isptools.build import BuildError, Options, build
-from isptools.recipe import Recipe
+from isptools.recipe import Recipe, Storage
 from tests.build.tiny import frame, write
 from tests.build.tiny import make as make_tiny
 
@@ -191,6 +192,27 @@ def test_a_room_that_fails_is_one_line(stranger: Path) -> None:
     with pytest.raises(BuildError, match=r"can't list .*: ZeroDivisionError") as caught:
         build(recipe, stranger.parent / "photos", stranger / "out", Options(data_set=opened))
     assert "\n" not in str(caught.value)
+
+
+def test_workers_find_a_room_that_was_named_from_here(stranger, tmp_path, monkeypatch) -> None:
+    """loky's workers stay in the folder where they were started; the recipe's path is relative."""
+    write_scene(tmp_path / "photos", "c", 7)
+    recipe = msgspec.structs.replace(
+        Recipe.load(stranger / "recipe.toml"), storage=Storage(scenes_per_shard=1)
+    )
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(elsewhere)
+    make_tiny(elsewhere).build(elsewhere / "first", jobs=2)  # the workers start here
+    monkeypatch.chdir(tmp_path)
+    opened = datasets.opened(recipe.source, Path("mine"))
+    build(recipe, Path("photos"), Path("out"), Options(jobs=2, data_set=opened))
+    assert len(list((tmp_path / "out").glob("*.h5"))) == 3
+
+
+def write_scene(photos: Path, name: str, seed: int) -> None:
+    (photos / name).mkdir()
+    raw.write_dng(photos / name / "long.dng", frame(seed))
+    raw.write_dng(photos / name / "s1.dng", frame(seed, 0.02, exposure_s=0.1))
 
 
 def test_a_room_of_an_importable_package(stranger: Path, tmp_path: Path) -> None:
