@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isptools.cli.init import BY, KINDS, PATH, WAYS
+from isptools.cli.target import Target
 
 if TYPE_CHECKING:
     from isptools.propose.proposal import By
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(name="manifest")
 @click.argument("folder", type=PATH)
-@click.option("--out", type=PATH, default="files.tsv", show_default=True, help="File to write.")
+@click.option("--out", type=Target(), default="files.tsv", show_default=True, help="File to write.")
 @click.option("--kind", type=click.Choice(KINDS), help="What it is, if you know better.")
 @click.option("--by", type=click.Choice(WAYS), help=BY)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
