@@ -30,7 +30,7 @@ def command(
     model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str,
     code: Path | None,
 ) -> None:  # fmt: skip
-    """Develop RAWS with the network MODEL (a run's folder or its model.pt), upright."""
+    """Develop RAWS with the network MODEL (a run's folder or its file of weights), upright."""
     from isptools.cli.extra import expect_train
 
     expect_train()

@@ -17,7 +17,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
 def command(model: Path, onnx: Path, size: tuple[int, int], code: Path | None) -> None:
-    """Write the network MODEL (a run's folder or its model.pt) as ONNX.
+    """Write the network MODEL (a run's folder or its file of weights) as ONNX.
 
     ONNX Runtime must give the same picture within 1e-3, or nothing is written.
     """
