@@ -32,7 +32,7 @@ MAY_SEE = GROUND | {
     "build": set(GROUND),
     "propose": {"datasets", "raw", "picture", "children"},
     "get": {"datasets"},
-    "report": {"shards", "measure"},
+    "report": {"shards", "frame", "patches", "develop", "datasets"},
     "train": {"shards", "measure", "frame", "children", "datasets"},
     "testing": {"shards", "train", "datasets", "build", "recipe"},
 }
@@ -43,6 +43,7 @@ OWNERS = {
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train", "testing"},
     "click": {"cli"},
+    "jinja2": {"report"},
     "fsspec": {"get"},
     "aiohttp": {"get"},
 }

@@ -78,11 +78,14 @@ def _text(value: Any) -> list[str]:
 
 def _raw(file: Path, wanted: bool) -> Any:
     from isptools import raw
-    from isptools.cli.preview import of_raw
 
     frame = raw.read(file)
     _print(_facts(file, frame))
-    return of_raw(frame) if wanted else None
+    if not wanted:
+        return None
+    from isptools.report.pictures import of_raw
+
+    return of_raw(frame)
 
 
 def _facts(file: Path, frame: "Frame") -> Lines:
@@ -114,14 +117,17 @@ def _facts(file: Path, frame: "Frame") -> Lines:
 
 def _shard(file: Path, wanted: bool) -> Any:
     from isptools import shards
-    from isptools.cli.preview import of_shard
 
     with shards.open(file) as opened:
         _print(_provenance(file, opened))
         click.echo()
         for line in _rows(opened):
             click.echo(line)
-        return of_shard(opened, ROWS) if wanted else None
+        if not wanted:
+            return None
+        from isptools.report.pictures import of_shard
+
+        return of_shard(opened, ROWS)
 
 
 def _provenance(file: Path, opened: "Shards") -> Lines:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from isptools import patches
-from isptools.shards.schema import InputRow
 from isptools.shards.seen.number import Number, limit
 from isptools.shards.seen.windows import Window
 
