@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isptools.develop import opcodes
 from isptools.develop.balance import three_colors
+from isptools.develop.rows import along_rows
 from isptools.develop.shading import apply_gain_map
 from isptools.frame import Capture, Frame, GainMap, Space, UnsupportedError
 from isptools.raw.opcodes import (
@@ -153,6 +154,28 @@ def _expect_none_behind(frame: Frame) -> None:
                 f"{one.name} is mandatory and acts behind demosaicking: put "
                 '{ step = "opcodes" } behind `levels` and behind `demosaic` in place of `shading`'
             )
+
+
+# -- an input's own numbers ----------------------------------------------------------------------
+
+
+def in_numbers(frame: Frame, stating: Capture, leave: Sequence[int]) -> tuple[U16, Found]:
+    """A SENSOR frame's numbers behind the OpcodeList2 of `stating`, black still in.
+
+    What lies below black or above white is moved as black and white are.
+    """
+    facts = frame.capture
+    side = int(len(facts.black) ** 0.5)
+    black = np.reshape(np.asarray(facts.black, np.float32), (side, side))
+    rows = along_rows(black, frame.pixels.shape[1])
+    level = np.tile(rows, (-(-len(frame.pixels) // side), 1))[: len(frame.pixels)]
+    span = np.float32(facts.white) - level
+    before = np.clip((frame.pixels - level) / span, 0, 1)
+    samples = before.copy()
+    waiting = placed(listed(stating, 2), window_of(stating, 2, frame.pixels.shape))
+    found = _run(samples, [*waiting], facts, leave)
+    moved = np.rint(frame.pixels + (samples - before) * span)
+    return np.clip(moved, 0, 65535).astype(np.uint16), found
 
 
 # -- merged frames -------------------------------------------------------------------------------
