@@ -15,14 +15,15 @@ GROUND: dict[str, set[str]] = {
     "children": set(),
     "convert": set(),
     "patches": {"frame"},
+    "fields": {"frame", "patches"},
     "measure": {"frame"},
     "raw": {"frame"},
-    "develop": {"frame", "raw"},  # raw runs LibRaw's own demosaicking, see docs/decisions
+    "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "patches"},
+    "shards": {"frame", "patches", "fields"},
     "recipe": {"frame", "develop", "shipped"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",

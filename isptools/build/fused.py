@@ -10,6 +10,7 @@ from isptools.burst import Options, fuse
 from isptools.datasets.listing import Line
 from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop
+from isptools.develop.steps import behind_first_list
 from isptools.frame import Frame
 from isptools.recipe import Develop
 
@@ -42,7 +43,7 @@ def fused_truth(
     """
 
     def prepared(file: File) -> Frame:
-        return develop(read(file), how.prepare)
+        return develop(behind_first_list(read(file)), how.prepare)
 
     files = task.shot.frames if isinstance(task.shot, Exposures) else ()
     method = how.fuse or "truth"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from isptools.burst.align import Flow
 from isptools.burst.merge import F32, SHARE, SQUARES
 from isptools.burst.planes import PAD, cells
+from isptools.develop.listed import of_merged
 from isptools.develop.noise import Noise
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Array, Capture, Frame, Space, empty
@@ -184,7 +185,7 @@ def _capture(capture: Capture, scale: int, noise: Noise, frames: int) -> Capture
     }
     pairs = tuple(by_color[letter] for letter in "RGB")
     return replace(
-        capture,
+        of_merged(capture),
         black=tuple(level * scale for level in capture.black),
         black_libraw=tuple(int(level * scale) for level in capture.black),
         white=capture.white * scale,

@@ -16,7 +16,9 @@ from isptools.burst.merge import PLANES, SHARE, Laid, merge
 from isptools.burst.planes import F32, HOP, border, cells, means, split
 from isptools.burst.result import Fused, Noted, Refused, Walked, finish
 from isptools.burst.robust import robust
+from isptools.develop.listed import without_bad_sites
 from isptools.develop.noise import Noise, noise_of
+from isptools.develop.steps import behind_first_list
 from isptools.frame import Frame, Space, empty
 
 LEAST_SHARE = 0.15  # a frame of which less was taken is refused: it shows something else
@@ -154,7 +156,7 @@ def _chosen(frames: Sequence[Frame], asked: int | None) -> tuple[list[int], dict
 
 def _read(frames: Sequence[Frame], index: int) -> Frame | Refused:
     try:
-        return frames[index]
+        return without_bad_sites(behind_first_list(frames[index]))
     except (ValueError, OSError) as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         return Refused(index, "unreadable", detail, 0.0)

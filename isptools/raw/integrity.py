@@ -46,6 +46,10 @@ def is_floating_point(tags: Tags) -> bool:
     return int(tags.raw.get(339, (1,))[0]) == FLOATING_POINT
 
 
+def is_linearized(tags: Tags) -> bool:
+    return bool(tags.raw.get(50712))
+
+
 def missing_rows(pixels: Pixels, capture: Capture) -> str:
     """Rows without a signal at all; "" where there are none.
 

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import fields
 from isptools.shards import agree
 from isptools.shards.made import made_by
 from isptools.shards.opened import opened
@@ -49,7 +50,7 @@ class Pairs:
         last: dict[str, tuple[int, agree.F64]] = {}
         with opened(table.path) as file:
             for i, row in enumerate(table.rows):
-                cells = agree.input_cells(normalized(file["input"][i], row), row)
+                cells = agree.input_cells(_light(file, i, row), row)
                 for name in table.pictures:
                     number = getattr(row, name)
                     if name not in last or last[name][0] != number:
@@ -90,6 +91,14 @@ class Pairs:
             if doubt.name == name and same_kind and doubt.table.shape == table.shape and not own:
                 cells = _truth(file, table, name, number) if cells is None else cells
                 yield i, agree.agreement(doubt.blocks, cells)
+
+
+def _light(file: h5py.File, i: int, row: InputRow) -> NDArray[np.float32]:
+    """An input as it stands beside its truth."""
+    light = normalized(file["input"][i], row)
+    found = fields.decoded(file["shading"].asstr()[i]) if "shading" in file else ()
+    height, width = light.shape[-2:]
+    return light * fields.gains(found, (0, 0, height, width), row.cfa) if found else light
 
 
 def _truth(file: h5py.File, table: Table, name: str, number: int) -> agree.F64:

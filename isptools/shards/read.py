@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools import patches
+from isptools import fields, patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
 from isptools.shards.opened import opened
@@ -30,6 +30,7 @@ from isptools.shards.schema import (
 from isptools.shards.tiles import Tiles
 
 Floats = NDArray[np.float32]
+FIELDS = 256  # fields of gains that are held of a shard, some 10 kB each
 HANDLES = 400  # files that are open at once: systems allow a process some hundreds
 
 
@@ -37,8 +38,8 @@ HANDLES = 400  # files that are open at once: systems allow a process some hundr
 class Sample:
     """One input, its truths and facts; a cut of it where `window` is not the whole frame."""
 
-    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped;
-    # (3, H, W) where it is a finished picture
+    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped, times
+    # the gains that undo shading where its truth has it undone; (3, H, W) of a finished picture
     restoration: Floats | None  # (3, H, W), physical values of its station (CIE XYZ)
     enhancement: Floats | None  # (3, H, W) in [0, 1], as encoded for the screen
     facts: InputRow
@@ -63,6 +64,7 @@ class Table:
     pictures: dict[str, Picture]
     pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
     fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
+    shaded: bool = False  # inputs have fields of gains, see `Shards.shading`
 
     @property
     def split(self) -> str:
@@ -75,6 +77,7 @@ class _Open:
 
     file: h5py.File
     tiles: dict[str, Tiles] = field(default_factory=dict)
+    shading: dict[int, tuple[fields.Field, ...]] = field(default_factory=dict)  # of inputs read
 
 
 class Shards:
@@ -105,8 +108,10 @@ class Shards:
         table, row = self._place(i)
         where = table.rows[row]
         weight = self.weight(i, window)
+        shading = self.shading(i, window)
+        light = normalized(self.raw(i, window), where, window[:2])
         return Sample(
-            input=normalized(self.raw(i, window), where, window[:2]),
+            input=light if shading is None else light * shading,
             restoration=self._picture(table, "restoration", where.restoration, window),
             enhancement=self._picture(table, "enhancement", where.enhancement, window),
             facts=where,
@@ -149,6 +154,26 @@ class Shards:
         if not table.fusions:
             return None
         return self._read(table, "weight", (table.rows[row].truth,), window, out)
+
+    def shading(
+        self, i: int, window: patches.Window | None = None, out: Floats | None = None
+    ) -> Floats | None:
+        """What input i is to be multiplied by to stand where its truth does: (H, W) float32.
+
+        Its truth has lens shading (or the like) undone that the sensor's integers still hold. None
+        where there is nothing of the kind, which leaves `out` as it is.
+        """
+        table, row = self._place(i)
+        if not table.shaded:
+            return None
+        opened = self._opened(table)
+        if row not in opened.shading:
+            if len(opened.shading) >= FIELDS:
+                opened.shading.clear()
+            opened.shading[row] = fields.decoded(opened.file["shading"].asstr()[row])
+        found = opened.shading[row]
+        area = window or (0, 0, *table.shape)
+        return fields.gains(found, area, table.rows[row].cfa, out) if found else None
 
     def fusion(self, i: int) -> FusionRow | None:
         """What the truth of input i was fused from; None where it was not."""
@@ -271,6 +296,7 @@ def _table(path: Path, file: h5py.File) -> Table:
         fusions=tuple(
             facts(FusionRow, record) for record in (file["fusion"][:] if "fusion" in file else ())
         ),
+        shaded="shading" in file,
     )
 
 

@@ -1,7 +1,7 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields as columns_of
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from isptools import fields
 from isptools.shards.made import Kept, made_by
 from isptools.shards.opened import opened
 from isptools.shards.read import Table
@@ -73,6 +74,20 @@ def _datasets(file: h5py.File) -> Iterator[str]:
         if len(file["pair"]) != len(pixels):
             yield f"{len(pixels)} inputs and {len(file['pair'])} rows of pair"
     yield from _weights(file, positions)
+    yield from _shading(file)
+
+
+def _shading(file: h5py.File) -> Iterator[str]:
+    """Of inputs whose truths have shading undone."""
+    if "shading" not in file:
+        return
+    if len(file["shading"]) != len(file["input"]):
+        yield f"{len(file['shading'])} entries of shading, {len(file['input'])} inputs"
+    for row, text in enumerate(file["shading"].asstr()[:]):
+        try:
+            fields.decoded(text)
+        except ValueError as error:
+            yield f"shading of input {row} is no list of fields: {error}"
 
 
 def _weights(file: h5py.File, positions: int) -> Iterator[str]:
@@ -100,7 +115,7 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
-    wanted = {column.name: column.metadata for column in fields(row)}
+    wanted = {column.name: column.metadata for column in columns_of(row)}
     here = dtype.names or ()
     if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
         lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"

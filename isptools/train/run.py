@@ -20,6 +20,7 @@ from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
+from isptools.train.suits import expect_suitable
 from isptools.train.task import Task, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
@@ -84,7 +85,10 @@ def train(settings: Settings, job: Job) -> Path:
         raise TrainError(f"these settings have no stage {job.only!r}")
     for stage in stages:  # before hours are spent on the first one
         span(camera, stage)
-        data.open_shards(job.shards, "train", camera.intake, needs(camera, stage.train))
+        with data.open_shards(
+            job.shards, "train", camera.intake, needs(camera, stage.train)
+        ) as source:
+            expect_suitable(source, settings)
     if camera.begin and not all(run.file(stage).exists() for stage in stages):
         camera.begin(_examples(run))
     for stage in stages:
@@ -211,7 +215,9 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
 
 def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
     settings, fabric = run.settings, run.fabric
-    cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
+    cuts = data.Cuts(
+        source, settings.patch, settings.seed, task.truths(), settings.shading == "undone"
+    )
     ahead = feed.Feed(
         settings.batch, run.job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
         fabric.world_size,
@@ -230,7 +236,9 @@ def _validated(run: Run, task: Task, log: Log | None = None) -> float:
     except ValueError:
         return math.nan
     with source, torch.no_grad():
-        cuts = data.Cuts(source, run.settings.patch, run.settings.seed, task.truths())
+        chosen = run.settings
+        undone = chosen.shading == "undone"
+        cuts = data.Cuts(source, chosen.patch, chosen.seed, task.truths(), undone)
         batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
         task.eval()
         total = 0.0
@@ -282,7 +290,9 @@ def _examples(run: Run) -> Examples:
     """One cut of every training input as the network takes it, beside its last truth."""
     truths = needs(run.camera, "whole")
     source = data.open_shards(run.job.shards, "train", run.camera.intake, truths)
-    cuts = data.Cuts(source, min(run.settings.patch, 256), run.settings.seed, truths)
+    chosen = run.settings
+    undone = chosen.shading == "undone"
+    cuts = data.Cuts(source, min(chosen.patch, 256), chosen.seed, truths, undone)
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = run.camera.intake.prepared(batch)
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()

@@ -56,6 +56,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Positive = 1  # a process and micro-step
     accumulate: Positive = 1  # micro-steps a step
     adam: Adam = Adam()
+    recipes: tuple[str, ...] = ()  # names of those whose shards it is for; () takes any
+    # "undone": inputs come on the side of their truths; "kept": shards must keep shading in both;
+    # "as-stored": the sensor's numbers, whatever the truths are
+    shading: Literal["undone", "kept", "as-stored"] = "undone"
     masks: bool = True  # pixels of fused truths that are not to be trusted stay out of the loss
     seed: Count = 0
     ema: Share = 0.0  # decay of the mean of weights; 0 for none

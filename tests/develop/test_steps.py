@@ -1,5 +1,6 @@
 """What every step promises, asked of every step in the vocabulary."""
 
+import struct
 from dataclasses import replace
 from typing import get_args
 
@@ -17,6 +18,7 @@ from isptools.develop.steps import (
     Encode,
     EncodeSrgb,
     Levels,
+    Opcodes,
     Orient,
     Shading,
     Step,
@@ -28,8 +30,10 @@ from isptools.frame import MOSAICS, Frame, GainMap, Space, UnsupportedError
 from tests.develop.libraw import PHASES, probe, written
 
 GAIN_MAP = GainMap(2, (0, 0, 46, 62), 0, 1, 1, 1, 2, 2, 1.0, 1.0, 0.0, 0.0, 1, (1.5, 1.0, 1.0, 2.0))
+# OpcodeList1 with one FixBadPixelsList: two points, no rectangles
+BAD = struct.pack(">I4I", 1, 5, 0x01030000, 0, 28) + struct.pack(">7I", 0, 2, 0, 20, 21, 9, 40)
 PATH = (
-    BadPixels(), Levels(), Balance(highlights="keep"), Shading(), Vignetting((0.3, 0.1)),
+    Opcodes(), BadPixels(), Levels(), Balance(highlights="keep"), Shading(), Vignetting((0.3, 0.1)),
     Demosaic("linear"), Blend(),
 )  # fmt: skip
 ENDS = (
@@ -43,7 +47,10 @@ CHAINS = tuple((*PATH, *end) for end in ENDS)
 def colored(cfa: str = "RGGB") -> Frame:
     frame = written(probe(cfa, flip_orientation=6))[1]
     facts = replace(
-        frame.capture, gain_maps=(GAIN_MAP,), camera_to_srgb=frame.capture.camera_to_srgb
+        frame.capture,
+        gain_maps=(GAIN_MAP,),
+        opcode_list_1=BAD,
+        camera_to_srgb=frame.capture.camera_to_srgb,
     )
     return replace(frame, capture=facts)
 
