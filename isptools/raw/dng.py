@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from isptools.frame import Capture, GainMap, Matrix
-from isptools.raw.color import as_matrix, camera_to_srgb_of
+from isptools.raw.color import XYZ_FROM_SRGB, as_matrix, camera_to_srgb_of
 from isptools.raw.tags import Tags
 
 MATRICES = {
@@ -28,6 +28,7 @@ OPCODE_LISTS = {
     "opcode_list_2": (51009, "OpcodeList2"),
     "opcode_list_3": (51022, "OpcodeList3"),
 }
+DAYLIGHTS = (21, 1, 20, 22, 23, 4)  # illuminants whose matrix LibRaw prefers, in its order
 LARGEST_ISO = 65535  # of ISOSpeedRatings: "this or more"
 SENSITIVITIES = (  # tag, its name, the SensitivityTypes that name it
     (34866, "RecommendedExposureIndex", {2, 4, 6, 7}),
@@ -125,6 +126,37 @@ def calibrated(found: Facts, number: int, as_float: type) -> Matrix:
     parts = [balance, calibration, found[f"color_matrix_{number}"][0]]
     first, second, third = (np.array(part, as_float).astype(np.float64) for part in parts)
     return as_matrix(first @ second @ third)
+
+
+def as_libraw_chooses(found: Facts) -> Facts:
+    """`xyz_to_camera`, `camera_to_srgb` and `daylight` that LibRaw makes of calibrated matrices."""
+    number = _preferred(found)
+    if number is None:
+        return {}
+    both = "color_matrix_1" in found and "color_matrix_2" in found
+    matrix = calibrated(found, number, np.float32 if both else np.float64)
+    title = f"ColorMatrix{number}"
+    to_srgb = camera_to_srgb_of(matrix)
+    if to_srgb is None:
+        return {}
+    sums = (np.array(matrix) @ XYZ_FROM_SRGB).sum(axis=1)
+    red, green, blue = (float(np.float32(1 / value)) for value in sums)
+    return {
+        "xyz_to_camera": (matrix, title),
+        "camera_to_srgb": (to_srgb, title),
+        "daylight": ((red, green, blue, 0.0), title),
+    }
+
+
+def _preferred(found: Facts) -> int | None:
+    """The D65 matrix before that of another daylight, before the last one."""
+    there = [number for number in (1, 2) if f"color_matrix_{number}" in found]
+    lights = {number: found.get(f"illuminant_{number}", (0,))[0] for number in there}
+    for light in DAYLIGHTS:
+        for number in there:
+            if lights[number] == light:
+                return number
+    return there[-1] if there else None
 
 
 def _distance(ours: Matrix | None, libraw: Matrix) -> float:

@@ -68,7 +68,7 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
     with io.BytesIO(data) as file:  # closed, since tifffile's pages refer to it in a circle
         tags = read_tags(file)
     _expect_whole(tags, len(data), name)
-    info = _look(data, name, data[:16])
+    info = _look(data, name, data[:16], tags)
     array = _array(tags, info, name)
     if array and array.name and not larger:
         raise RawError(name, f"its color filters are {array.name}; expected 2x2 or X-Trans", LARGER)
@@ -118,7 +118,7 @@ def header(path: str | Path) -> Header:
         file.seek(0)
         tags = read_tags(file)
     _expect_whole(tags, size, name)
-    info = _look(path, name, start)
+    info = _look(path, name, start, tags)
     array = _array(tags, info, name)
     with _named(name):
         kind, cfa = libraw.array_of(info, array)
@@ -157,13 +157,16 @@ def _load(path: Path) -> bytes:
         return file.read()
 
 
-def _look(source: bytes | Path, name: str, start: bytes) -> capi.Info:
+def _look(source: bytes | Path, name: str, start: bytes, tags: Tags | None) -> capi.Info:
     try:
         with captured_stderr():
             info = capi.opened_info(source)
     except capi.LibRawCallError as error:
         if "Input/output" in str(error):
             raise RawError(name, "LibRaw finds it cut off or damaged", BROKEN) from None
+        if tags and tags.is_dng:  # some color filters are why
+            with _named(name):
+                filters.stated(tags, (0, 0))
         what = f"LibRaw {libraw.version()} does not know it as a raw photograph: it begins with "
         raise RawError(name, f"{what}{start!r}", NOT_A_RAW) from None
     if not info.decodable:

@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Matrix, usable
 from isptools.raw import dng, dng_levels, filters, floats, white
-from isptools.raw.color import XYZ_FROM_SRGB, as_matrix, camera_to_srgb_of
 from isptools.raw.tags import Tags
 
 F64 = NDArray[np.float64]
 
 APART = 1.0  # DN; a cut fraction is less
 WHITE_XY, SIGNATURE, PROFILE_SIGNATURE = 50729, 50931, 50932
-LIBRAW_D65 = np.array([0.950456, 1.0, 1.088754])
-NEAR = 1e-4  # by which elements of LibRaw's float32 matrices differ from ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +147,7 @@ def _filters(frame: Frame, source: Source) -> tuple[Frame, str]:
         facts = replace(facts, cfa=stated.cfa, origins=(*facts.origins, ("cfa", f"tag {tags}")))
     if stated.planes != "RGB":
         facts = by_color(facts, ["RGB".index(letter) for letter in stated.planes])
+        facts = _with_own_matrix(facts)
     return replace(frame, capture=facts), line
 
 
@@ -196,7 +194,7 @@ def _white_balance(frame: Frame, source: Source) -> tuple[Frame, str]:
     found = white.neutral(facts, (told[0], told[1]), _same_calibration(tags))
     if found is None:
         return frame, ""
-    facts = _with_plain_matrix(facts, (told[0], told[1]))
+    facts = _with_own_matrix(facts)
     line = ""
     if not usable(facts.as_shot):
         red, green, blue = (float(np.float32(1 / one)) for one in found)
@@ -215,41 +213,18 @@ def _same_calibration(tags: Tags) -> bool:
     return (tags.find(SIGNATURE) or "") == (tags.find(PROFILE_SIGNATURE) or "")
 
 
-def _with_plain_matrix(facts: Capture, told: tuple[float, float]) -> Capture:
-    """The color facts as LibRaw has them of a file that states AsShotNeutral.
+def _with_own_matrix(facts: Capture) -> Capture:
+    """The color facts as LibRaw has them of a file that states AsShotNeutral, in planes R, G, B.
 
-    Of AsShotWhiteXY it makes another matrix, its columns multiplied by that white over D65.
+    Of AsShotWhiteXY it makes another matrix, its columns multiplied by that white over D65; of
+    planes in another order none, where the first element is small.
     """
-    if facts.camera_to_srgb is None:
+    names = (*dng.MATRICES, *dng.ILLUMINANTS, "analog_balance")
+    stated = {name: getattr(facts, name) for name in names}
+    chosen = dng.as_libraw_chooses({k: (v, "") for k, v in stated.items() if v is not None})
+    if not chosen:
         return facts
-    x, y = told
-    scale = np.array([x, y, 1 - x - y]) / LIBRAW_D65
-    parts: dng.Facts = {
-        name: (getattr(facts, name), "")
-        for name in (*dng.MATRICES, "analog_balance")
-        if getattr(facts, name) is not None
-    }
-    for number in (1, 2):
-        for kind in (np.float32, np.float64):
-            if f"color_matrix_{number}" not in parts:
-                continue
-            plain = dng.calibrated(parts, number, kind)
-            moved = camera_to_srgb_of(as_matrix(np.array(plain) * scale))
-            if moved and np.allclose(moved, facts.camera_to_srgb, rtol=0, atol=NEAR):
-                return _with_matrix(facts, plain, number)
-    return facts
-
-
-def _with_matrix(facts: Capture, matrix: Matrix, number: int) -> Capture:
-    sums = (np.array(matrix) @ XYZ_FROM_SRGB).sum(axis=1)
-    red, green, blue = (float(np.float32(1 / one)) for one in sums)
-    origin = f"tag ColorMatrix{number}"
-    kept = [one for one in facts.origins if one[0] != "xyz_to_camera"]
-    return replace(
-        facts,
-        xyz_to_camera=matrix,
-        camera_to_srgb=camera_to_srgb_of(matrix),
-        daylight=(red, green, blue, 0.0),
-        origins=(*kept, ("camera_to_srgb", origin), ("daylight", origin),
-                 ("xyz_to_camera", origin)),
-    )  # fmt: skip
+    kept = [one for one in facts.origins if one[0] not in chosen]
+    told = [(fact, f"tag {title}") for fact, (_, title) in chosen.items()]
+    values: dict[str, Any] = {fact: value for fact, (value, _) in chosen.items()}
+    return replace(facts, **values, origins=(*kept, *told))
