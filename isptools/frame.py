@@ -151,6 +151,9 @@ class Frame:
     capture: Capture
     white: float = 0.0  # DN above black that stands for full scale; set when black is removed
     gains: tuple[float, ...] = ()  # R, G, B, G2 as applied, normalized; set by white balance
+    balance_origin: str = (
+        ""  # where they came from: as_shot, as_shot_xy, daylight, gray_world, recipe
+    )
     history: tuple[Taken, ...] = field(default=())
 
     def __post_init__(self) -> None:

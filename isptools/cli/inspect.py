@@ -78,7 +78,7 @@ def _raw(file: Path, wanted: bool) -> Any:
     from isptools import raw
     from isptools.cli.preview import of_raw
 
-    frame = raw.read(file)
+    frame = raw.read(file, larger=True)
     _print(_facts(file, frame))
     return of_raw(frame) if wanted else None
 
@@ -102,6 +102,8 @@ def _facts(file: Path, frame: "Frame") -> Lines:
             value = f"{len(value)}" if value else None
         if column.name == "origins":
             value = "\n".join(f"{name}: {origin}" for name, origin in value)
+        if column.name == "departures":
+            value = "\n".join(value) or "none"
         yield column.name.replace("_", " "), value
     if facts.cfa:
         noise = noise_of(frame)

@@ -61,9 +61,8 @@ def _floats(frame: Frame, source: Source) -> tuple[Frame, str]:
     if full == facts.white and np.array_equal(pixels, frame.pixels):
         return ours, ""
     line = (
-        f"pixels: floating point numbers up to {float(numbers.max()):.4g} where {stated:g} is "
-        f"white; LibRaw scales them by their own maximum, or to white {facts.white}, here white "
-        f"is {full}"
+        f"pixels: floating point numbers up to {float(numbers.max()):.4g}, white is {stated:g}; "
+        f"LibRaw scales them by another number, here {full} is white"
     )
     return ours, line
 
@@ -143,7 +142,7 @@ def _filters(frame: Frame, source: Source) -> tuple[Frame, str]:
     line = ""
     if facts.cfa != stated.cfa:
         tags = "CFAPattern" if stated.planes == "RGB" else "CFAPattern, CFAPlaneColor"
-        line = f"cfa: {tags} say {stated.cfa}, LibRaw {facts.cfa}; the file's holds"
+        line = f"cfa: {tags} says {stated.cfa}, LibRaw {facts.cfa}; the file's holds"
         facts = replace(facts, cfa=stated.cfa, origins=(*facts.origins, ("cfa", f"tag {tags}")))
     if stated.planes != "RGB":
         facts = by_color(facts, ["RGB".index(letter) for letter in stated.planes])
