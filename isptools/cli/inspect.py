@@ -79,7 +79,7 @@ def _text(value: Any) -> list[str]:
 def _raw(file: Path, wanted: bool) -> Any:
     from isptools import raw
 
-    frame = raw.read(file)
+    frame = raw.read(file, larger=True)
     _print(_facts(file, frame))
     if not wanted:
         return None
@@ -107,6 +107,8 @@ def _facts(file: Path, frame: "Frame") -> Lines:
             value = f"{len(value)}" if value else None
         if column.name == "origins":
             value = "\n".join(f"{name}: {origin}" for name, origin in value)
+        if column.name == "departures":
+            value = "\n".join(value) or "none"
         yield column.name.replace("_", " "), value
     if facts.cfa:
         noise = noise_of(frame)

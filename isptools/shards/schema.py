@@ -45,6 +45,11 @@ def _column(code: str, *shape: int) -> Any:
     return field(metadata={"code": code, "shape": shape})
 
 
+def _later(code: str, default: Any) -> Any:
+    """A column that shards of earlier versions lack; it reads as `default` there."""
+    return field(default=default, metadata={"code": code, "shape": ()})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRow:
     """The facts of one input, row i of /meta, which belongs to row i of /input.
@@ -115,6 +120,9 @@ class TruthRow:
     enhanced: str = _column("S")  # the user's own picture, where the enhancement is one
     enhanced_sha256: str = _column("S")
     enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
+    # whose white balance `gains` are: "as_shot", "as_shot_xy" (AsShotWhiteXY), "daylight",
+    # "gray_world", "recipe" (its own gains), "" where none was applied
+    balance_origin: str = _later("S", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +248,11 @@ def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
 def facts(kind: type[R], record: Any) -> R:
     """One record of a table as a row; what nobody stated is None again.
 
-    Columns that this version does not know, from a later one, are passed over.
+    Columns that this version does not know, from a later one, are passed over; those that an
+    earlier one did not have are at their default.
     """
-    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind)})
+    there = record.dtype.names
+    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind) if one.name in there})
 
 
 def _plain(value: Any) -> Any:
