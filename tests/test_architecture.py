@@ -23,7 +23,7 @@ GROUND: dict[str, set[str]] = {
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
     "shards": {"frame", "patches"},
-    "recipe": {"frame", "develop", "shipped"},
+    "recipe": {"frame", "develop", "shipped", "synth"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
     },

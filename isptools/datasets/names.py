@@ -3,5 +3,5 @@
 # generic rooms first; a data set's `dataset.toml` names its room
 ROOMS = (
     "table", "folders", "bursts",
-    "dped", "eld", "fivek", "hdrplus", "msr", "s7_isp", "sid", "sidd", "zurich",
+    "dped", "eld", "fivek", "hdrplus", "msr", "photographs", "s7_isp", "sid", "sidd", "zurich",
 )  # fmt: skip
