@@ -257,7 +257,9 @@ def planned_picture(scene: Scene, shot: Exposures[Named], order: Order) -> Plann
         line = _line(scene, name, "refused", "unreadable", detail, found.source.size)
         return PlannedScene(scene, (line,))
     if min(height, width) < order.unmaking.least:
-        detail = f"{height} x {width} pixels, the recipe takes {order.unmaking.least} a side and more"
+        detail = (
+            f"{height} x {width} pixels, the recipe takes {order.unmaking.least} a side and more"
+        )
         line = _line(scene, name, "excluded", "too-small", detail, min(height, width))
         return PlannedScene(scene, (line,))
     key = f"{order.card.name}/{scene.name}"
