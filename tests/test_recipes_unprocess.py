@@ -17,7 +17,10 @@ from isptools.synth.unprocess import Profile
 from tests.recipes import changed, listed, made
 
 QUIET = Profile(((0.0, 0.0),))
-ONE = dict(noise=QUIET, red=(2.0, 2.0), blue=(1.6, 1.6), brightness=(0.8, 0.0), ratio=(4.0, 4.0))
+ONE = {
+    "noise": QUIET, "red": (2.0, 2.0), "blue": (1.6, 1.6), "brightness": (0.8, 0.0),
+    "ratio": (4.0, 4.0),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -181,7 +181,7 @@ def light(linear: F64, taken: Taken) -> F64:
 
 def finished(seen: F64, taken: Taken, tone: Tone, curve: Curve) -> F64:
     """The mirror of it all, from what a sensor saw at every pixel to the picture."""
-    inverse = np.linalg.inv(camera_from_srgb(taken.xyz_to_camera))
+    inverse: F64 = np.linalg.inv(camera_from_srgb(taken.xyz_to_camera)).astype(np.float64)
     linear = np.clip(product(balanced(seen, taken), inverse), 0, 1)
     picture = encoded(linear, curve)
     return toned(np.clip(picture, 0, 1)) if tone == "smoothstep" else picture
