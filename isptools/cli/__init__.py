@@ -1,5 +1,6 @@
 """Command line: names, options, messages. A command is imported when it is asked for."""
 
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -35,8 +36,11 @@ class Lazy(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            alike = get_close_matches(cmd_name, COMMANDS, 1)
+            if alike:
+                ctx.fail(f"No such command {cmd_name!r}. Did you mean {alike[0]!r}?")
             return None
         module = cmd_name.replace("-", "_")
         command: click.Command = import_module(f"isptools.cli.{module}").command

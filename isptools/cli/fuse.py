@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.burst import Fused
     from isptools.develop.noise import Noise
     from isptools.frame import Array, Frame
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = Target()
 
 
 @click.command()

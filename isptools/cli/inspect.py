@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
     from isptools.shards.read import Shards
@@ -17,7 +19,7 @@ Lines = Iterator[tuple[str, Any]]
 
 @click.command(name="inspect")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Write a picture of it (PNG).")
+@click.option("--image", type=Target(), help="Write a picture of it (PNG).")
 def command(file: Path, image: Path | None) -> None:
     """Show the facts of a raw FILE, or the tables and provenance of a shard.
 

@@ -194,24 +194,6 @@ def trust(weight: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(stored, np.uint8)
 
 
-def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:
-    """One plane of a picture as it is stored, and how many values were clipped low and high.
-
-    `plane` is (H, W), float32 in physical values or an integer station where its largest integer
-    stands for 1. Values must be finite.
-    """
-    physical = np.asarray(plane)
-    if physical.dtype.kind == "u":
-        if physical.dtype.name == picture.dtype and picture.full_scale == 1:
-            return physical, 0, 0
-        physical = physical / np.float64(np.iinfo(physical.dtype).max)
-    if not picture.largest:
-        return physical.astype(np.float32), 0, 0
-    scaled = np.rint(physical.astype(np.float64) * picture.largest / picture.full_scale)
-    low, high = int((scaled < 0).sum()), int((scaled > picture.largest).sum())
-    return np.clip(scaled, 0, picture.largest).astype(picture.dtype), low, high
-
-
 def decode(stored: NDArray[Any], picture: Picture) -> NDArray[np.float32]:
     """Stored numbers to physical values, float32 (computed in float64)."""
     if not picture.largest:

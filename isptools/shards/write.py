@@ -14,6 +14,7 @@ import numpy as np
 
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
+from isptools.shards.encoded import encode
 from isptools.shards.schema import (
     AXES,
     FORMAT,
@@ -25,7 +26,6 @@ from isptools.shards.schema import (
     PairRow,
     Spec,
     TruthRow,
-    encode,
     table,
     trust,
 )

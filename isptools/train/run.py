@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from isptools import shards
 from isptools.train import data, feed, networks
 from isptools.train.camera import Camera, Examples, least
-from isptools.train.checkpoint import TrainError, load, save
+from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
 from isptools.train.intake import Batch
 from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
@@ -49,7 +49,7 @@ class Run:
     fabric: Any
 
     def file(self, stage: Stage) -> Path:
-        return self.job.out / f"{stage.train}.pt"
+        return standing(self.job.out / f"{stage.train}{SUFFIX}")
 
     def facts(self) -> dict[str, Any]:
         return {"network": self.settings.network["name"], "settings": self.settings.to_json()}
@@ -67,10 +67,11 @@ class Moving:
 
 
 def train(settings: Settings, job: Job) -> Path:
-    """Run every stage that is not done yet, going on where a checkpoint stands; gives `model.pt`.
+    """Run every stage that is not done yet, going on where a checkpoint stands.
 
-    A run that was killed and is started again ends with the weights of one that was not, on the
-    same machine and number of processes. Raises TrainError or ValueError in one line.
+    Gives the file of weights. A run that was killed and is started again ends with the weights of
+    one that was not, on the same machine and number of processes. Raises TrainError or ValueError
+    in one line.
     """
     fabric = launched(job.place, settings.precision)
     torch.manual_seed(settings.seed)
@@ -89,10 +90,11 @@ def train(settings: Settings, job: Job) -> Path:
     for stage in stages:
         if not _stage(run, stage):
             raise TrainError(f"stopped; run the same command to go on from {job.out}")
+    weights = job.out / f"model{SUFFIX}"
     if not job.only and fabric.is_global_zero:
-        save(job.out / "model.pt", run.facts() | {"model": camera.state_dict()})
+        save(weights, run.facts() | {"model": camera.state_dict()})
     fabric.barrier()
-    return job.out / "model.pt"
+    return weights
 
 
 def _stage(run: Run, stage: Stage) -> bool:
@@ -248,7 +250,7 @@ def _take_mean(moving: Moving) -> None:
 
 def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
     if run.fabric.is_global_zero:
-        save(run.file(stage), run.facts() | {
+        save(run.file(stage).with_suffix(SUFFIX), run.facts() | {
             "step": moving.step, "done": done, "model": run.camera.state_dict(),
             "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
             "random": torch.get_rng_state(), "scaler": run.fabric.strategy.precision.state_dict(),

@@ -42,7 +42,7 @@ def test_a_preset_trains_from_its_miniature(preset, recipe, small, tmp_path):
          "cpu", "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    model = checkpoint.load(tmp_path / "run/model.pt")["model"]
+    model = checkpoint.load(tmp_path / "run/model.safetensors")["model"]
     assert all(torch.isfinite(value).all() for value in model.values())
     with (tmp_path / "run/log.csv").open(newline="") as lines:
         losses = [float(row["training"]) for row in csv.DictReader(lines)]

@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train import start
 from isptools.train.camera import Camera, Net
+from isptools.train.edges import Reflected, maxima
 from isptools.train.intake import PACKED
 
 WIDTHS = (32, 64, 128, 256, 512)
@@ -112,9 +113,7 @@ class Convolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, dilation: int = 1, norm: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="reflect"
-        )
+        self.conv = Reflected(inputs, outputs, dilation=dilation)
         self.norm: nn.Module = AdaptiveNorm(outputs) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -224,7 +223,7 @@ def halve(x: Tensor) -> Tensor:
     """3x3 max pooling, stride 2; ceil(side / 2), windows placed as TensorFlow's SAME does."""
     height, width = x.shape[-2:]
     sides = (width % 2, 1, height % 2, 1)
-    return F.max_pool2d(F.pad(x, sides, value=float("-inf")), 3, 2)
+    return maxima(F.pad(x, sides, value=float("-inf")), 3)
 
 
 def _first(dilation: int, count: int) -> list[int]:
