@@ -1,7 +1,7 @@
 """Read shards: samples in physical units with their facts, for people and for training."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,12 @@ class Shards:
     and may cross a fork. At most 400 files are open, a megabyte each: those used last.
     """
 
-    def __init__(self, tables: tuple[Table, ...]) -> None:
+    def __init__(
+        self, tables: tuple[Table, ...], places: Sequence[tuple[int, int]] | None = None
+    ) -> None:
         self.tables = tables
-        self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
+        every = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
+        self._places = every if places is None else list(places)  # table and row of each sample
         self._open: dict[Path, _Open] = {}  # the longest unused first
         self._pid = os.getpid()
 
@@ -207,6 +210,12 @@ class Shards:
         """Random square cuts, the same for the same seed and step; see `Crops`."""
         return cuts.Crops(self, size, seed)
 
+    def chosen(self, keep: Callable[[InputRow], bool]) -> "Shards":
+        """Only the samples whose facts `keep` says, in their order."""
+        return Shards(
+            self.tables, [(t, r) for t, r in self._places if keep(self.tables[t].rows[r])]
+        )
+
     def close(self) -> None:
         """Close the files; the next read opens them again."""
         opened, self._open = self._open, {}
@@ -220,7 +229,7 @@ class Shards:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Shards, (self.tables,)
+        return Shards, (self.tables, self._places)
 
     def _place(self, i: int) -> tuple[Table, int]:
         table, row = self._places[i]

@@ -72,12 +72,12 @@ class InputRow:
     xyz_to_camera: Matrix | None = _column("f8", 3, 3)  # noqa: RUF009 - a field
     shot: tuple[float, ...] = _column("f8", POSITIONS)  # variance = shot * x + read
     read: tuple[float, ...] = _column("f8", POSITIONS)  # x = (DN - black) / (white - black)
-    noise_origin: str = _column("S")  # "noise_profile" or "estimated"
+    noise_origin: str = _column("S")  # "noise_profile", "estimated" or "recipe"
     exposure_s: float | None = _column("f8")  # as the file states it
     iso: float | None = _column("f8")
     aperture: float | None = _column("f8")
     ratio: float | None = _column("f8")  # exposure of the truth over that of the input, limited
-    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", or "" for none
+    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", "recipe", or ""
     orientation: int = _column("i4")  # EXIF code; the pixels stand as the sensor has them
     flip: int = _column("i4")  # LibRaw's code for the same
     visible_origin: tuple[int, ...] = _column("i4", 2)  # row, column on the sensor of pixel 0, 0
