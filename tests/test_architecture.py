@@ -15,6 +15,7 @@ GROUND: dict[str, set[str]] = {
     "children": set(),
     "convert": set(),
     "patches": {"frame"},
+    "sound": set(),
     "measure": {"frame"},
     "raw": {"frame"},
     "develop": {"frame", "raw"},  # raw runs LibRaw's own demosaicking, see docs/decisions
@@ -22,8 +23,8 @@ GROUND: dict[str, set[str]] = {
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "patches"},
-    "recipe": {"frame", "develop", "shipped"},
+    "shards": {"frame", "patches", "sound"},
+    "recipe": {"frame", "develop", "shipped", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
     },
