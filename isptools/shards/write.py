@@ -29,6 +29,7 @@ from isptools.shards.schema import (
     table,
     trust,
 )
+from isptools.shards.sums import seal
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
@@ -173,6 +174,7 @@ class Writer:
                 self.file["fusion"] = table(self.fusions, self.spec.positions)
             for name, lines in self.texts.items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
+            seal(self.file)
 
     def close(self) -> None:
         with disk.held_signals():
