@@ -16,6 +16,7 @@ GROUND: dict[str, set[str]] = {
     "convert": set(),
     "patches": {"frame"},
     "fields": {"frame", "patches"},
+    "sound": set(),
     "measure": {"frame"},
     "raw": {"frame"},
     "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
@@ -23,8 +24,8 @@ GROUND: dict[str, set[str]] = {
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "patches", "fields"},
-    "recipe": {"frame", "develop", "shipped", "synth"},
+    "shards": {"frame", "patches", "fields", "sound"},
+    "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
     },

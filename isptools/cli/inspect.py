@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from isptools.shards.read import Shards
 
 ROWS = 6  # of a shard that are shown
+NO_SUMS = "none: built before there were any, so damage goes unseen; build again to have them"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 Lines = Iterator[tuple[str, Any]]
 
@@ -29,14 +30,16 @@ def command(file: Path, image: Path | None) -> None:
     """
     try:
         picture = (_shard if _is_shard(file) else _raw)(file, image is not None)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    except (ValueError, OSError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from None
     if image is not None:
         _save(image, picture)
 
 
 def _is_shard(file: Path) -> bool:
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise ValueError(f"{file}: it is no regular file")  # one that waits for a writer, say
         with file.open("rb") as opened:
             return opened.read(len(HDF5)) == HDF5
     except OSError as error:
@@ -154,6 +157,7 @@ def _provenance(file: Path, opened: "Shards") -> Lines:
     for part, steps in json.loads(attrs["steps"]).items():
         yield f"  {part}", "\n".join(_step(step) for step in steps) or "nothing"
     versions = json.loads(attrs["versions"])
+    yield "checksums", "of every tile and table" if table.sealed else NO_SUMS
     yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
     for stored in contents(file):
         tiles = f", tiles {stored.tiles}" if stored.tiles else ""

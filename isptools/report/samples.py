@@ -12,9 +12,10 @@ from isptools import patches
 from isptools.datasets.alike import bits_of
 from isptools.develop.orient import upright
 from isptools.report.pictures import Bytes, fit, layers
-from isptools.shards.read import Sample, Shards, Table
+from isptools.shards.read import Sample, Shards
 from isptools.shards.schema import InputRow, TruthRow
 from isptools.shards.seen import Seen, seen
+from isptools.shards.table import Table
 
 THUMB = 96  # pixels wide
 SMALL = (cv2.IMWRITE_WEBP_QUALITY, 40)

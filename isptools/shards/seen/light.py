@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.shards.read import Table
 from isptools.shards.schema import InputRow, Picture, TruthRow
+from isptools.shards.table import Table
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

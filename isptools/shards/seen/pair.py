@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from isptools.shards.made import made_by
 from isptools.shards.opened import opened
-from isptools.shards.read import Table
 from isptools.shards.schema import InputRow, decode
 from isptools.shards.seen import filters, fine, level, scene
 from isptools.shards.seen.blocks import Blocks, blocks_of
@@ -18,6 +17,7 @@ from isptools.shards.seen.light import backwards
 from isptools.shards.seen.number import Number
 from isptools.shards.seen.plain import plain
 from isptools.shards.seen.windows import windows_of
+from isptools.shards.table import Table
 
 F32 = NDArray[np.float32]
 # a kind that is wrong makes those of later ranks wrong too, which then say nothing
