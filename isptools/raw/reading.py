@@ -79,7 +79,7 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
     damage = integrity.missing_rows(frame.pixels, frame.capture)
     if damage:
         raise RawError(name, damage, BROKEN)
-    return replace(frame, capture=_with_matrix(cameras.fill_in(frame.capture)))
+    return replace(frame, capture=_with_matrix(cameras.compared(cameras.fill_in(frame.capture))))
 
 
 def _array(tags: Tags | None, info: capi.Info, name: str) -> filters.Filters | None:
