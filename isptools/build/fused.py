@@ -42,7 +42,7 @@ def fused_truth(
     """
 
     def prepared(file: File) -> Frame:
-        return develop(read(file), how.prepare)
+        return develop(read(file), how.repairs)
 
     files = task.shot.frames if isinstance(task.shot, Exposures) else ()
     method = how.fuse or "truth"

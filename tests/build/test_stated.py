@@ -3,12 +3,15 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
-from isptools import shards
-from isptools.build import BuildError
+from isptools import datasets, shards
+from isptools.build import BuildError, Options, build
+from isptools.develop.steps import Bin
 from isptools.raw import header
+from isptools.recipe import Recipe
 from isptools.shards.schema import TruthRow, facts, table
 from tests.build.tiny import SHAPE, Tiny, frame, ledger, write
 from tests.raw import tiff
@@ -152,3 +155,22 @@ def test_older_shards_lack_the_column():
     record = table([row], 4)
     names = [name for name in record.dtype.names if name != "balance_origin"]
     assert facts(TruthRow, record[names][0]) == replace(row, balance_origin="")
+
+
+def test_frames_of_a_burst_are_binned_before_they_are_fused(tiny, tmp_path):
+    letters = np.kron([[0, 1], [1, 2]], np.ones((2, 2), int)).ravel().tolist()
+    for k in range(3):
+        noisy = frame(0, shape=(96, 96)).pixels + np.random.default_rng(k).integers(0, 20, (96, 96))
+        path = tmp_path / "bursts" / "one" / f"{k}.dng"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stated(tiny, LONG, np.kron(noisy, np.ones((2, 2))),
+               (33421, 3, [4, 4]), (33422, 1, letters), (50714, 3, [64]))  # fmt: skip
+        tiny.file(LONG).rename(path)
+    recipe = Recipe.load("bursts")
+    truth = msgspec.structs.replace(recipe.truth, prepare=(Bin(),))
+    recipe = msgspec.structs.replace(recipe, truth=truth)
+    opened = datasets.opened(recipe.source)
+    build(recipe, tmp_path / "bursts", tmp_path / "out", Options(data_set=opened))
+    with shards.open(tmp_path / "out") as data:
+        assert data[0].restoration.shape == (3, 96, 96)
+        assert data.tables[0].fusions[0].frames == 3
