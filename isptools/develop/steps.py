@@ -24,6 +24,7 @@ from isptools.develop import (
     shading,
     tone,
 )
+from isptools.develop.defects import FINDERS
 from isptools.develop.demosaic import libraw
 from isptools.develop.demosaic.ahd import ahd
 from isptools.develop.demosaic.half import half
@@ -105,12 +106,13 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
     """Replace bad sites by the median of their CFA plane (rawpy.enhance.repair_bad_pixels).
 
     With `sites` (rows of y, x in the visible area) a confirmed map; without, what one picture
-    shows, fine texture included.
+    shows: as rawpy finds it, fine texture included, or "outliers", which no light can have made.
     """
 
     takes = frozenset({Space.SENSOR})
     camera: str = ""  # "Make Model" that `sites` holds for; other cameras' frames pass untouched
     sites: tuple[tuple[int, int], ...] | None = None
+    find: Literal["rawpy", "outliers"] = "rawpy"
 
     def gives(self, space: Space) -> Space:
         return Space.SENSOR
@@ -120,7 +122,7 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
         frame = behind_first_list(frame)
         name = f"{frame.capture.make} {frame.capture.model}".strip()
         if self.sites is None:
-            sites = badpixels.candidates(_integers(frame))
+            sites = FINDERS[self.find](frame)
         else:
             here = not self.camera or self.camera == name
             sites = np.array(self.sites if here else (), np.int64).reshape(-1, 2)
