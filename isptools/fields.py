@@ -47,7 +47,7 @@ def encoded(fields: Sequence[Field]) -> str:
     return msgspec.json.encode(list(fields), order="deterministic").decode()
 
 
-def decoded(text: str) -> tuple[Field, ...]:
+def decoded(text: str | bytes) -> tuple[Field, ...]:
     """ValueError (msgspec.DecodeError) for what is none."""
     return msgspec.json.decode(text, type=tuple[Field, ...]) if text else ()
 

@@ -24,7 +24,7 @@ from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
-from isptools.develop.steps import Orient, behind_first_list
+from isptools.develop.steps import Balance, Orient, behind_first_list
 from isptools.fields import Field
 from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
@@ -56,7 +56,7 @@ def _scene(
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
         own, lines = _truth_frame(task, unit, work, truth)
-        yield from lines
+        yield from (*lines, *_departures(own, task, unit))
     except Refusal as refusal:
         yield refused(task.truth, task, unit, refusal)
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
@@ -69,9 +69,12 @@ def _scene(
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
+        if file.source != task.truth.source:
+            yield from _departures(read, task, unit)
         if number is None:
             try:
                 number = _stored(shard, own, task, work, truth)
+                yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
@@ -89,6 +92,23 @@ def _left(file: File, frame: Frame, sides: Sides, task: Task, unit: Unit) -> Ite
     """A line about the opcodes of a file that were not applied."""
     if text := not_applied(frame.capture, sides):
         yield Line(unit.split, task.scene, file.source.path, "noted", "opcodes", text)
+
+
+def _departures(read: ReadFrame, task: Task, unit: Unit) -> Iterator[Line]:
+    """A line for each number that LibRaw has otherwise than the file; the file's was taken."""
+    for text in read.frame.capture.departures:
+        why = Refusal(f"libraw-{text.partition(':')[0].replace('_', '-')}", text)
+        yield refused(read.file, task, unit, why, "noted")
+
+
+def _white(own: ReadFrame, row: TruthRow, task: Task, unit: Unit, truth: Develop) -> Iterator[Line]:
+    """A line where the file states no white balance and the recipe's `else` was taken."""
+    asked = any(isinstance(step, Balance) and step.by == "camera" for step in truth.steps)
+    if asked and row.balance_origin in {"daylight", "gray_world"}:
+        gains = " ".join(f"{gain:g}" for gain in own.frame.capture.as_shot)
+        taken = row.balance_origin.replace("_", " ")
+        detail = f"it states no white balance (its gains read {gains}); {taken} was taken"
+        yield refused(own.file, task, unit, Refusal("no-white", detail), "noted")
 
 
 def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
@@ -156,7 +176,7 @@ def _input_frame(
     sides = sides_of(() if truth.linear else truth.steps)
     try:
         expect_done(read.frame.capture, sides)
-        frame = develop(behind_first_list(read.frame), truth.prepare)
+        frame = develop(behind_first_list(read.frame), truth.repairs)
         frame, gains = on_its_side(frame, own.frame.capture, sides)
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
@@ -177,7 +197,7 @@ def _read(
         if linear and sensor:
             frame = frames.linear(data, file.named, name, sensor)
         else:
-            frame = frames.frame(data, file.named, name, work.card, room_of(work.card))
+            frame = frames.frame(data, file.named, name, work.card, room_of(work.card), truth.bins)
     except (raw.RawError, UnsupportedError, OSError) as error:
         detail = one_line(error).replace(str(path), name)  # no place in the ledger
         raise Refusal("unreadable", detail, file.source.size) from None
@@ -290,7 +310,7 @@ def _rendered(frame: Frame, truth: Develop) -> tuple[Frame, dict[str, Array]]:
     """
     kept: dict[str, Array] = {}
     last = frame
-    prepare = () if truth.linear else truth.prepare
+    prepare = () if truth.linear else truth.repairs
     start = frame if truth.linear else behind_first_list(frame)
     for last in walk(start, (*prepare, *truth.steps)):
         for name, picture in truth.pictures:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import expect_writable
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
     from isptools.train.infer import Mosaic
@@ -28,7 +30,7 @@ def command(
     model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str,
     code: Path | None,
 ) -> None:  # fmt: skip
-    """Develop RAWS with the network MODEL (a run's folder or its model.pt), upright."""
+    """Develop RAWS with the network MODEL (a run's folder or its file of weights), upright."""
     from isptools.cli.extra import expect_train
 
     expect_train()
@@ -36,6 +38,8 @@ def command(
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
+    for _, target in pairs:
+        expect_writable(target)
     try:
         camera, settings = checkpoint.model(model, code)
     except ValueError as error:
@@ -48,7 +52,6 @@ def command(
                 camera, _mosaic(frame, gain, raw, settings.shading == "undone"), tile, device
             )
             picture = _picture(pictures, frame.capture.flip)
-            target.parent.mkdir(parents=True, exist_ok=True)
             _write(target, picture)
         except (ValueError, AssertionError) as error:  # torch asserts where it has no CUDA
             failed.append(" ".join(str(error).split()))

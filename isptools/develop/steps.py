@@ -16,6 +16,7 @@ from isptools.develop import (
     autotone,
     badpixels,
     balance,
+    binning,
     color,
     highlight,
     listed,
@@ -130,6 +131,28 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
         return self.done(frame, repaired, {"repaired": (len(sites),)})
 
 
+class Bin(Base, frozen=True, tag="bin"):
+    """Average the pixels of each cell of a Quad (2x2) or Nona (3x3) Bayer array: a Bayer frame.
+
+    Levels stay, the noise profile is that of the means. First of all steps; a Bayer frame is not
+    taken.
+    """
+
+    takes = frozenset({Space.SENSOR})
+
+    def gives(self, space: Space) -> Space:
+        return Space.SENSOR
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        facts, side = frame.capture, binning.SIDES.get(frame.capture.kind)
+        if side is None:
+            what = f"bin is for quad and nona Bayer arrays, this frame is {facts.kind}"
+            raise UnsupportedError(what)
+        pixels = _integers(frame)
+        made = self.done(frame, binning.binned(pixels, facts.cfa, side), {"cells": (side,)})
+        return replace(made, capture=binning.binned_facts(facts, pixels.shape, side))
+
+
 class Levels(Base, frozen=True, tag="levels"):
     """Subtract black and fix what stands for white (LibRaw: subtract_black, adjust_maximum).
 
@@ -154,17 +177,23 @@ class Levels(Base, frozen=True, tag="levels"):
 class Balance(Base, frozen=True, tag="balance"):
     """White balance, 65535 = white (LibRaw: scale_colors).
 
-    `camera` falls back to `auto` (gray world) where the file states no usable gain, as LibRaw
-    does. `highlights`: "clip" divides gains by their least, so that a saturated sensor gives
-    white; "keep" by their largest.
+    `else` says what happens where the file states no usable gains for `camera`; left out, it is
+    "gray-world" (`auto`), as LibRaw has it. `highlights`: "clip" divides gains by their least, so
+    that a saturated sensor gives white; "keep" by their largest.
     """
 
     takes = frozenset({Space.MOSAIC})
     by: Literal["camera", "daylight", "auto", "user"] = "camera"
     gains: tuple[float, float, float, float] | None = None  # R, G, B, G2 for "user"
     highlights: Literal["clip", "keep"] = "clip"
+    # not in a recipe's text, nor in its hash, where it is left out
+    otherwise: Literal["refuse", "daylight", "gray-world"] | msgspec.UnsetType = msgspec.field(
+        default=msgspec.UNSET, name="else"
+    )
 
     def __post_init__(self) -> None:
+        if self.otherwise is not msgspec.UNSET and self.by != "camera":
+            raise ValueError('`else` goes with by = "camera", and only with it')
         if (self.by == "user") != (self.gains is not None):
             raise ValueError('`gains` go with by = "user", and only with it')
 
@@ -172,10 +201,11 @@ class Balance(Base, frozen=True, tag="balance"):
         return Space.BALANCED
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        raw_gains = balance.chosen(frame, self.by, self.gains)
+        raw_gains, origin = balance.chosen(frame, self.by, self.gains, self.otherwise or "")
         gains = balance.normalized(raw_gains, self.highlights == "keep")
         pixels = balance.scale(_integers(frame), frame.capture.cfa, gains, frame.white)
-        return replace(self.done(frame, pixels, {"gains": gains}), gains=gains)
+        done = self.done(frame, pixels, {"gains": gains})
+        return replace(done, gains=gains, balance_origin=origin)
 
 
 class Shading(Base, frozen=True, tag="shading"):
@@ -363,7 +393,7 @@ class Orient(Base, frozen=True, tag="orient"):
 
 
 Step = (
-    Opcodes | BadPixels | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ
+    Opcodes | BadPixels | Bin | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ
     | ToSpace | Encode | EncodeSrgb | AutoTone | Orient
 )  # fmt: skip
 
@@ -387,6 +417,9 @@ def _only(frame: Frame, kind: str, step: str) -> None:
 
 
 def _with_square_sites(frame: Frame, step: str) -> None:
+    if frame.capture.kind in binning.SIDES:
+        kind = frame.capture.kind
+        raise UnsupportedError(f"{step} needs Bayer or X-Trans, this frame is {kind}: `bin` first")
     aspect = frame.capture.pixel_aspect
     if abs(aspect - 1) > 0.001:
         raise UnsupportedError(f"{step}: the sensor's pixels are not square (aspect {aspect:.3f})")

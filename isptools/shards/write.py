@@ -15,6 +15,7 @@ import numpy as np
 from isptools import fields
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
+from isptools.shards.encoded import encode
 from isptools.shards.schema import (
     AXES,
     FORMAT,
@@ -26,10 +27,10 @@ from isptools.shards.schema import (
     PairRow,
     Spec,
     TruthRow,
-    encode,
     table,
     trust,
 )
+from isptools.shards.sums import seal
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
@@ -185,6 +186,7 @@ class Writer:
             shading = {"shading": self.shading} if any(self.shading) else {}
             for name, lines in (self.texts | shading).items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
+            seal(self.file)
 
     def close(self) -> None:
         with disk.held_signals():

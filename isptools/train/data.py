@@ -18,6 +18,10 @@ from isptools.train.intake import Batch, Intake
 Array = NDArray[Any]
 Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: top, left
 PICTURES = ("raw", "shading", "restoration", "enhancement", "mask")  # of a batch; all else is facts
+# of the eight symmetries as `turned` numbers them: which an augmentation may draw
+AUGMENTS: dict[str, tuple[int, ...]] = {
+    "turns": tuple(range(8)), "flips": (0, 2, 4, 6), "mirror": (0, 4), "none": (0,),
+}  # fmt: skip
 TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
 
 
@@ -89,8 +93,9 @@ class Cuts:
 
     def __init__(
         self, source: shards.Shards, size: int, seed: int, truths: Sequence[str],
-        undone: bool = True,
+        augment: str = "turns", undone: bool = True,
     ) -> None:  # fmt: skip
+        self.allowed = AUGMENTS[augment]
         margin = math.isqrt(len(source.facts(0).cfa)) - 1
         self.size, self.seed, self.truths = size, seed, tuple(truths)
         self.means: dict[int, Matrix | None] = {}
@@ -122,7 +127,7 @@ class Cuts:
         """
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
-        choices = symmetries(facts.cfa)
+        choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
         top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
         try:

@@ -5,7 +5,7 @@ import json
 from isptools import shards
 from isptools.shards.made import made_by
 from isptools.shards.opened import opened
-from isptools.shards.read import Table
+from isptools.shards.table import Table
 from isptools.train.settings import Settings
 
 
