@@ -94,7 +94,7 @@ class _Pair:
             numbers += fine.sharpness(windows, slope[0])
             numbers += fine.noise(windows, slope[0], self._own_truth() or stated.fused)
             numbers += fine.hot(windows, slope[0])
-        if '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
+        if table.shaded or '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
         return numbers, ratio
 
