@@ -10,6 +10,7 @@ import numpy as np
 
 from isptools import raw
 from isptools.build import enhanced, folder, frames, lineup
+from isptools.build.doubts import Doubts, contradiction
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
 from isptools.build.lookup import one_line
@@ -62,10 +63,15 @@ def _scene(
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
         yield from _dropped(task, unit, Refusal("truth-missing", why))
         return
-    number, sides = None, sides_of(() if truth.linear else truth.steps)
+    number, doubts = None, Doubts(work.card.ratio, own)
+    sides = sides_of(() if truth.linear else truth.steps)
+    if against := contradiction(own):
+        yield refused(task.truth, task, unit, Refusal("contradiction", against), "noted")
     for file in task.inputs:
         try:
             read, gains = _input_frame(file, task, own, unit, work, truth)
+            for odd in doubts.of_input(read):
+                yield refused(file, task, unit, Refusal(*odd), "noted")
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
