@@ -22,7 +22,7 @@ GROUND: dict[str, set[str]] = {
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "patches"},
+    "shards": {"frame", "measure", "patches"},
     "recipe": {"frame", "develop", "shipped"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",

@@ -12,6 +12,7 @@ from isptools import raw
 from isptools.build import enhanced, folder, frames, lineup
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
+from isptools.build.light import expect_ratio, light_ratio, quality_of
 from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.task import File, Task, Unit
@@ -67,19 +68,25 @@ def _scene(
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
+        noise = noise_of(read.frame)
+        row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
+        found = light_ratio(read.frame, own.frame, noise)
+        try:
+            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
+        except Refusal as refusal:
+            yield refused(file, task, unit, refusal)
+            continue
         if number is None:
             try:
-                number = _stored(shard, own, task, work, truth)
+                number = _stored(shard, (own, read), task, work, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        row = input_row(
-            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
-        )
-        pointers: Any = dict.fromkeys(shard.spec.pictures, number)
+        told: Any = dict.fromkeys(shard.spec.pictures, number)
+        told["ratio_measured"] = found and found.ratio
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
+        shard.input(replace(row, **told), frame.pixels, frame.capture, frame.history)
 
 
 def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
@@ -205,11 +212,19 @@ def _expect_phase(frame: Frame, truth: Frame) -> None:
 # -- truths --------------------------------------------------------------------------------------
 
 
-def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
-    """Render the truths of a scene in one walk and store them; returns their row."""
+def _stored(
+    shard: write.Writer, pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
+) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row.
+
+    `pair`: what the truth is developed from, and the scene's first input.
+    """
+    own, first = pair
     try:
         last, kept = _rendered(own.frame, truth)
+        quality = quality_of(own, first)
         row = truth_row(own, task.scene, last)
+        row = replace(row, quality_db=quality.db, quality_origin=quality.origin)
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)

@@ -45,6 +45,11 @@ def _column(code: str, *shape: int) -> Any:
     return field(metadata={"code": code, "shape": shape})
 
 
+def _later(code: str, absent: Any) -> Any:
+    """A column that format 2 got later: shards without it are read as if it said `absent`."""
+    return field(default=absent, metadata={"code": code, "shape": (), "later": True})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRow:
     """The facts of one input, row i of /meta, which belongs to row i of /input.
@@ -82,6 +87,7 @@ class InputRow:
     model: str = _column("S")
     source: str = _column("S")  # file, below the data set's root
     source_sha256: str = _column("S")
+    ratio_measured: float | None = _later("f8", None)  # robust slope of the truth on the input
 
     @property
     def truth(self) -> int:
@@ -115,6 +121,9 @@ class TruthRow:
     enhanced: str = _column("S")  # the user's own picture, where the enhancement is one
     enhanced_sha256: str = _column("S")
     enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
+    quality_db: float | None = _later("f8", None)  # 10 log10(1 / mean variance of what noise is
+    # left in the truth), white is 1
+    quality_origin: str = _later("S", "")  # "profile", "frames", "exposure", "measured" or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +269,9 @@ def facts(kind: type[R], record: Any) -> R:
 
     Columns that this version does not know, from a later one, are passed over.
     """
-    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind)})
+    here = record.dtype.names
+    known = (one.name for one in fields(kind) if one.name in here or "later" not in one.metadata)
+    return kind(**{name: _plain(record[name]) for name in known})
 
 
 def _plain(value: Any) -> Any:

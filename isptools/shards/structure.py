@@ -13,6 +13,7 @@ from isptools.shards.made import Kept, made_by
 from isptools.shards.opened import opened
 from isptools.shards.read import Table
 from isptools.shards.schema import (
+    FORMAT,
     KINDS,
     READABLE,
     ROOT,
@@ -100,10 +101,12 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
-    wanted = {column.name: column.metadata for column in fields(row)}
     here = dtype.names or ()
-    if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
-        lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
+    wanted = {column.name: column.metadata for column in fields(row)
+              if column.name in here or "later" not in column.metadata}  # fmt: skip
+    first = [name for name, metadata in wanted.items() if "later" not in metadata]
+    if list(here[: len(first)]) != first:  # behind them may stand what a later version adds
+        lacks = ", ".join(sorted(set(first) - set(here))) or "none"
         yield f"{name}: columns differ or are in another order (it lacks {lacks})"
         return
     for column, metadata in wanted.items():

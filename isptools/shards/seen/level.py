@@ -15,6 +15,7 @@ BLACK_DN = 2.5  # what black levels drift by between exposures
 FLARE = 0.01  # of the median signal: stray light lifts black in bright scenes
 COLOR = 0.06  # of a plane against green: another exposure's dark current, clipped noise of truths
 MIXED = 0.10  # of a plane's light that may come from the others
+SWAPPED = 0.7  # of red's light goes with blue
 BEND = 0.22  # logarithm of the exponent: sensors are straight, lights that warm up nearly so
 SHOT_WHITE = 0.5  # logarithm: cameras balance each exposure anew
 BINS = 24
@@ -123,13 +124,17 @@ def _mixed(planes: list[Plane]) -> Number | None:
         if parts is None:
             continue
         whole = float(np.median(plane.own))
+        if whole <= 0:
+            continue
         for other in {0, 1, 2} - {plane.color}:
-            per = float(np.median(every[other])) / whole if whole > 0 else np.inf
+            per = float(np.median(every[other])) / whole
             share, error = abs(parts[0][other]) * per, parts[1][other] * per
             told = (
                 f"a wrong matrix: {share:.0%} of the light of {plane.name} goes with "
                 f"{'RGB'[other]} of its truth"
             )
+            if share > SWAPPED and plane.color != 1 and other != 1:
+                told += ": red and blue look swapped"
             found.append(Number("matrix", share, limit(MIXED, error), told))
     return max(found, key=lambda one: one.share) if found else None
 

@@ -22,11 +22,13 @@ from isptools.shards.seen.windows import windows_of
 F32 = NDArray[np.float32]
 # a kind that is wrong makes those of later ranks wrong too, which then say nothing
 RANKS = (
-    {"turned"}, {"phase"}, {"place"}, {"curve", "clipping", "white level"}, {"matrix"},
-    {"white", "plane", "level", "black", "light"}, {"sharpness", "noise", "same", "hot pixels"},
+    {"turned"}, {"pairing"}, {"phase"}, {"place"}, {"same"}, {"curve", "clipping", "white level"},
+    {"matrix", "light"}, {"white", "plane", "level", "black"}, {"sharpness", "noise"},
+    {"hot pixels"},
 )  # fmt: skip
 SHADED = {"level", "black", "white", "plane", "matrix", "light", "hot pixels"}  # as gain maps do
-ALONE = {"noise", "same", "hot pixels", "white level", "clipping"}  # no consequence of the others
+ALONE = {"noise", "white level", "clipping"}  # no consequence of the others
+ONE = {"matrix", "light"}  # of which one brings the other about: the worse one is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,11 @@ class Seen:
         off = [number for number in self.numbers if number.wrong]
         ranks = [rank for rank, kinds in enumerate(RANKS) for n in off if n.kind in kinds]
         first = min(ranks, default=0)
-        told = [n for n in off if n.kind in RANKS[first] or (first > 2 and n.kind in ALONE)]
-        return sorted(told, key=lambda number: -number.share)
+        alone = ALONE if RANKS[first] & (ALONE | ONE | {"level"}) else set()
+        told = [number for number in off if number.kind in RANKS[first] | alone]
+        told = sorted(told, key=lambda number: -number.share)
+        worst = next((number for number in told if number.kind in ONE), None)
+        return [number for number in told if number.kind not in ONE or number is worst]
 
 
 def seen(table: Table) -> Iterator[Seen]:
@@ -92,7 +97,8 @@ class _Pair:
         slope = slope_of(planes, 1)
         if slope is not None and not any(n.wrong for n in numbers if n.kind in {"turned", "place"}):
             numbers += fine.sharpness(windows, slope[0])
-            numbers += fine.noise(windows, slope[0], self._own_truth() or stated.fused)
+            numbers += fine.noise(windows, slope[0])
+            numbers += [] if self._own_truth() or stated.fused else fine.shared(windows, slope[0])
             numbers += fine.hot(windows, slope[0])
         if '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
