@@ -80,7 +80,8 @@ def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, 
     white = float(np.iinfo(patch.truth.dtype).max)
     quality = quality_of_picture(patch.truth, white)
     its = TruthRow(
-        quality_db=quality.db, quality_origin=quality.origin, key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=facts.flip,
+        quality_db=quality.db, quality_origin=quality.origin,
+        key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=facts.flip,
         source=dslr.source.path, source_sha256=patch.sha256[1], **unknown, **UNSET,
     )  # fmt: skip
     return own, its, _pair_row(patch, own)

@@ -70,6 +70,7 @@ class Checked:
 
     problems: list[Problem]  # empty if all is well
     seen: list[Seen]  # what was measured of each pair
+    truths: list[TruthRow]  # of every shard that could be read
 
 
 def check(
@@ -109,7 +110,8 @@ def examined(
             problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
-    return Checked(problems + list(_pictures(pairs.verdicts(tables), measured)), measured)
+    problems += _pictures(pairs.verdicts(tables), measured)
+    return Checked(problems, measured, [truth for table in tables for truth in table.truths])
 
 
 def _pictures(verdicts: list[pairing.Told], measured: list[Seen]) -> Iterator[Problem]:

@@ -13,7 +13,6 @@ from isptools.shards.made import Kept, made_by
 from isptools.shards.opened import opened
 from isptools.shards.read import Table
 from isptools.shards.schema import (
-    FORMAT,
     KINDS,
     READABLE,
     ROOT,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from isptools.synth.camera import FUJI
 from tests.shards.planted import (
     Fault,
     blurred,
@@ -30,7 +31,6 @@ from tests.shards.planted import (
     without_matrix,
     zoomed,
 )
-from isptools.synth.camera import FUJI
 
 SWAP = np.eye(3)[::-1]
 FAULTS = (

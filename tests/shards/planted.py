@@ -165,7 +165,9 @@ def noisy(light: F64, row: Any, more: float = 3.0) -> F64:
     span = row["white"] - row["black"][0]
     smooth = np.maximum(gaussian_filter(light, 2), 0) / span
     variance = row["shot"][0] * smooth + row["read"][0]
-    return light + np.random.default_rng(0).normal(size=light.shape) * np.sqrt(more * variance) * span
+    return (
+        light + np.random.default_rng(0).normal(size=light.shape) * np.sqrt(more * variance) * span
+    )
 
 
 def smoothed(light: F64, _: Any) -> F64:
@@ -299,13 +301,5 @@ def turned_input(turn: Callable[[Any], Any]) -> Plant:
     def plant(file: h5py.File) -> None:
         for i in range(len(file["input"])):
             file["input"][i] = turn(file["input"][i])
-
-    return plant
-
-
-def all_planes(*plants: Plant) -> Plant:
-    def plant(file: h5py.File) -> None:
-        for each in plants:
-            each(file)
 
     return plant

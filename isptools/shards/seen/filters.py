@@ -108,4 +108,4 @@ def detail(plane: F64) -> F64:
     top = max(float(np.quantile(plane, 0.99)), 1e-9)
     shown = np.sqrt(np.clip(plane / top, 0, 1))
     fine: F64 = shown - uniform_filter(shown, 7, mode="reflect")
-    return fine - fine.mean()
+    return np.asarray(fine - fine.mean())

@@ -31,15 +31,15 @@ BRIGHT = 0.5  # of white: a bright one, which the input must be able to show
 def place(windows: Sequence[Window]) -> list[Number]:
     """How far the input lies from its truth, in pixels, by cross-correlation of fine detail.
 
-    Quarters of the windows are looked at one by one, so that a truth which is zoomed or turned a
+    Parts of the windows are looked at one by one, so that a truth which is zoomed or turned a
     little is found too.
     """
     pairs = [_details(window) for window in windows]
-    whole = peak(sum(correlation(*pair) for pair in pairs))
+    whole = peak(np.sum([correlation(*pair) for pair in pairs], axis=0))
     found = []
     for window, pair in zip(windows, pairs, strict=True):
-        for middle, *quarter in _quarters(*pair):
-            spot = peak(correlation(*quarter))
+        for middle, *part in _parts(*pair):
+            spot = peak(correlation(*part))
             if spot is not None:
                 found.append((*spot, *(np.array(window.corner) + middle)))
     if len(found) < 4:
@@ -92,20 +92,23 @@ def _details(window: Window) -> tuple[F32, F32]:
 
 def correlation(one: F32, other: F32) -> F64:
     """Circular cross-correlation (H, W) of two of one shape; normalized by their energies."""
-    norm = float(np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum()))
+    norm = float(
+        np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum())
+    )
     spectrum = np.conj(np.fft.rfft2(one)) * np.fft.rfft2(other)
     found = np.fft.irfft2(spectrum, one.shape)
     cut = np.roll(found, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
     return np.asarray(cut / norm if norm > 0 else cut, np.float64)
 
 
-def _quarters(one: F32, other: F32) -> Iterable[tuple[F64, F32, F32]]:
-    """The middle of each, and both pictures there."""
-    height, width = (side // 2 for side in one.shape)
+def _parts(one: F32, other: F32) -> Iterable[tuple[F64, F32, F32]]:
+    """The middle of each ninth (quarter, of a small window), and both pictures there."""
+    number = 3 if min(one.shape) > 6 * REACH + 3 else 2
+    height, width = (side // number for side in one.shape)
     if min(height, width) <= 2 * REACH:
         return
-    for top in (0, height):
-        for left in (0, width):
+    for top in range(0, number * height, height):
+        for left in range(0, number * width, width):
             part = slice(top, top + height), slice(left, left + width)
             yield np.array((top + height / 2, left + width / 2)), one[part], other[part]
 
@@ -218,12 +221,14 @@ def _plane(
 
     level = cut(stated).mean((1, 2))
     ours, theirs = (_differences(cut(plane)) for plane in (own, expected))
-    both = [(one * other).mean(1) for one, other in ((ours, ours), (theirs, theirs), (ours, theirs))]
+    both = [
+        (one * other).mean(1) for one, other in ((ours, ours), (theirs, theirs), (ours, theirs))
+    ]
     like = both[2] / np.sqrt(np.maximum(both[0] * both[1], 1e-30))
     keep = (cut(lost[0]).max((1, 2)) == 0) & (level > 0)
     scale = 6 * np.maximum(level, 1e-20)
     ends = cut(lost[1]).mean((1, 2))
-    return np.stack([both[0] / scale, both[1] / scale, like, ends], 1)[keep]
+    return np.asarray(np.stack([both[0] / scale, both[1] / scale, like, ends], 1)[keep])
 
 
 def _differences(blocks: F64) -> F64:
@@ -265,4 +270,5 @@ def _ring(plane: F32) -> F32:
     """The largest value two pixels away."""
     ring = np.ones((5, 5), bool)
     ring[1:4, 1:4] = False
-    return np.asarray(maximum_filter(plane, footprint=ring))
+    most: F32 = maximum_filter(plane, footprint=ring)
+    return most

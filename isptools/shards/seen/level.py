@@ -15,6 +15,7 @@ BLACK_DN = 2.5  # what black levels drift by between exposures
 FLARE = 0.01  # of the median signal: stray light lifts black in bright scenes
 COLOR = 0.06  # of a plane against green: another exposure's dark current, clipped noise of truths
 MIXED = 0.10  # of a plane's light that may come from the others
+CLEARER = 0.5  # of the squares that its own color leaves may be left with the others
 SWAPPED = 0.7  # of red's light goes with blue
 BEND = 0.22  # logarithm of the exponent: sensors are straight, lights that warm up nearly so
 SHOT_WHITE = 0.5  # logarithm: cameras balance each exposure anew
@@ -121,8 +122,9 @@ def _mixed(planes: list[Plane]) -> Number | None:
         rest = plane.own - plane.line.slope * plane.expected - plane.line.offset
         weight = np.clip(1 - rest**2 / (25 * plane.line.scatter**2 * plane.variance), 0, None)
         parts = _regressed(design, plane.own, weight / plane.variance)
-        if parts is None:
-            continue
+        left = np.inf if parts is None else float(weight @ (parts[2] ** 2 / plane.variance))
+        if parts is None or left > CLEARER * float(weight @ (rest**2 / plane.variance)):
+            continue  # a truth that is noisy lets colors stand in for each other, to little effect
         whole = float(np.median(plane.own))
         if whole <= 0:
             continue
@@ -139,17 +141,17 @@ def _mixed(planes: list[Plane]) -> Number | None:
     return max(found, key=lambda one: one.share) if found else None
 
 
-def _regressed(design: F64, y: F64, weight: F64) -> tuple[F64, F64] | None:
-    """Coefficients and their errors, from what the points scatter."""
+def _regressed(design: F64, y: F64, weight: F64) -> tuple[F64, F64, F64] | None:
+    """Coefficients, their errors from what the points scatter, and what is left of y."""
     scaled = design * np.sqrt(weight)[:, None]
     try:
         inverse = np.linalg.inv(scaled.T @ scaled)
     except np.linalg.LinAlgError:
         return None
     found = inverse @ (scaled.T @ (y * np.sqrt(weight)))
-    left = (y - design @ found) * np.sqrt(weight)
-    scatter = max(float(left @ left) / max(len(y) - 4, 1), 1.0)
-    return found, np.sqrt(np.maximum(np.diag(inverse) * scatter, 0))
+    left = y - design @ found
+    scatter = max(float(weight @ left**2) / max(len(y) - 4, 1), 1.0)
+    return found, np.sqrt(np.maximum(np.diag(inverse) * scatter, 0)), left
 
 
 def bend(planes: list[Plane]) -> list[Number]:

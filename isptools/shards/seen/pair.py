@@ -138,5 +138,3 @@ def _luminance(blocks: Blocks, row: InputRow) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-

@@ -23,7 +23,9 @@ CLEAR = 0.4  # correlation of fine detail at its peak, below which it tells no p
 FAR = 2.5  # pixels: published pictures may lie off by one, and their distortion is another
 
 
-def plain(own: NDArray[np.generic], row: InputRow, truth: F32, table: Table, name: str) -> list[Number]:
+def plain(
+    own: NDArray[np.generic], row: InputRow, truth: F32, table: Table, name: str
+) -> list[Number]:
     """Of an input as stored and its truth (3, H, W) in physical values."""
     every = patches.period(row.cfa)
     light = normalized(np.asarray(own), row)

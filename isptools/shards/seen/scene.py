@@ -102,7 +102,8 @@ def white_level(counts: NDArray[np.int64], row: InputRow) -> list[Number]:
     if above > PILED:
         told = f"a wrong white level: {above:.1%} of its pixels lie above {row.white:g} DN"
         return [Number("white level", above, PILED, told)]
-    deviation = span * float(np.sqrt(max(np.mean(row.shot) * top + np.mean(row.read), 0)))
+    variance = float(np.mean(row.shot)) * top + float(np.mean(row.read))
+    deviation = span * max(variance, 0.0) ** 0.5
     piled = 0.0
     if deviation >= 1:
         piled = int(counts[last - int(deviation / 4) :].sum()) / total
