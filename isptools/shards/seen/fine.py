@@ -177,14 +177,26 @@ def _noisy(times: float, value: float, most: float) -> Number:
     return Number("noise", value, most, f"its noise has {times:.2f} times the stated variance")
 
 
+def truth_noise(windows: Sequence[Window], slope: float) -> float:
+    """A truth's noise over its input's (variances) where the input shows hardly anything else; 0
+    where it shows nothing but texture."""
+    plain = _plain(windows, slope)
+    return float(np.median(plain[:, 1])) if len(plain) >= BLOCKS else 0.0
+
+
+def _plain(windows: Sequence[Window], slope: float) -> F64:
+    """Blocks with noise and hardly anything else."""
+    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
+    return np.asarray(found[(found[:, 0] > 0.4) & (found[:, 0] < 1.4)])
+
+
 def shared(windows: Sequence[Window], slope: float) -> list[Number]:
     """Whether a truth goes along with its input's noise: one exposure as input and truth.
 
     In blocks that show noise and hardly anything else, second differences of two exposures go
     along only as far as the texture does.
     """
-    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
-    plain = found[(found[:, 0] > 0.4) & (found[:, 0] < 1.4)]
+    plain = _plain(windows, slope)
     if len(plain) < BLOCKS:
         return []
     alike = max(float(np.median(plain[:, 2])), 0.0)

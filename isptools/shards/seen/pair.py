@@ -27,6 +27,7 @@ RANKS = (
     {"hot pixels"},
 )  # fmt: skip
 SHADED = {"level", "black", "white", "plane", "matrix", "light", "hot pixels"}  # as gain maps do
+LOUD, DROWNED = 0.5, {"matrix", "hot pixels"}  # what a truth as noisy as its input brings about
 ALONE = {"noise", "white level", "clipping"}  # no consequence of the others
 ONE = {"matrix", "light"}  # of which one brings the other about: the worse one is told
 
@@ -100,6 +101,8 @@ class _Pair:
             numbers += fine.noise(windows, slope[0])
             numbers += [] if self._own_truth() or stated.fused else fine.shared(windows, slope[0])
             numbers += fine.hot(windows, slope[0])
+            if fine.truth_noise(windows, slope[0]) > LOUD:
+                numbers = [number for number in numbers if number.kind not in DROWNED]
         if '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
         return numbers, ratio
@@ -112,7 +115,8 @@ class _Pair:
         found, ratio = level.level(planes, row, told)
         numbers = [*filters.phase(blocks, row), *level.bend(planes), *found]
         numbers += [*level.color(planes), *level.black(planes, row), *level.shot_white(row, truth)]
-        return numbers + scene.light(blocks, planes), ratio
+        stops = row.aperture != truth.aperture
+        return numbers + scene.light(blocks, planes, stops), ratio
 
     def _ends(self, own: Any) -> list[Number]:
         """Where the numbers of both sides end."""
