@@ -15,7 +15,7 @@ BLACK_DN = 2.5  # what black levels drift by between exposures
 FLARE = 0.01  # of the median signal: stray light lifts black in bright scenes
 COLOR = 0.06  # of a plane against green: another exposure's dark current, clipped noise of truths
 MIXED = 0.10  # of a plane's light that may come from the others
-CLEARER = 0.5  # of the squares that its own color leaves may be left with the others
+CLEARER = 0.5  # of what its own color leaves may be left with the others
 SWAPPED = 0.7  # of red's light goes with blue
 BEND = 0.22  # logarithm of the exponent: sensors are straight, lights that warm up nearly so
 SHOT_WHITE = 0.5  # logarithm: cameras balance each exposure anew
@@ -122,9 +122,8 @@ def _mixed(planes: list[Plane]) -> Number | None:
         rest = plane.own - plane.line.slope * plane.expected - plane.line.offset
         weight = np.clip(1 - rest**2 / (25 * plane.line.scatter**2 * plane.variance), 0, None)
         parts = _regressed(design, plane.own, weight / plane.variance)
-        left = np.inf if parts is None else float(weight @ (parts[2] ** 2 / plane.variance))
-        if parts is None or left > CLEARER * float(weight @ (rest**2 / plane.variance)):
-            continue  # a truth that is noisy lets colors stand in for each other, to little effect
+        if parts is None or not _clearer(weight, rest, parts[2], plane.variance):
+            continue
         whole = float(np.median(plane.own))
         if whole <= 0:
             continue
@@ -139,6 +138,15 @@ def _mixed(planes: list[Plane]) -> Number | None:
                 told += ": red and blue look swapped"
             found.append(Number("matrix", share, limit(MIXED, error), told))
     return max(found, key=lambda one: one.share) if found else None
+
+
+def _clearer(weight: F64, rest: F64, left: F64, variance: F64) -> bool:
+    """Whether the other colors explain half of what a plane's own color leaves beyond noise.
+
+    A truth that is noisy lets colors stand in for each other, to little effect.
+    """
+    before, after = (float(weight @ (each**2 / variance) / weight.sum()) for each in (rest, left))
+    return after - 1 < CLEARER * max(before - 1, 0.0) or after < CLEARER * before
 
 
 def _regressed(design: F64, y: F64, weight: F64) -> tuple[F64, F64, F64] | None:

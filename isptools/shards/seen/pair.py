@@ -94,11 +94,14 @@ class _Pair:
             found, ratio = self._whole(blocks, planes, stated)
             numbers += found
         windows = windows_of(own, row, lambda rows: truth[:, rows], how)
-        numbers += [] if stated.shaken else fine.place(windows)
         slope = slope_of(planes, 1)
+        noise = [] if slope is None else fine.noise(windows, slope[0])
+        cleaned = bool(noise) and noise[-1].wrong  # and has lost the detail that tells the place
+        if not stated.shaken and not cleaned:
+            numbers += fine.place(windows)
         if slope is not None and not any(n.wrong for n in numbers if n.kind in {"turned", "place"}):
             numbers += fine.sharpness(windows, slope[0])
-            numbers += fine.noise(windows, slope[0])
+            numbers += noise
             numbers += [] if self._own_truth() or stated.fused else fine.shared(windows, slope[0])
             numbers += fine.hot(windows, slope[0])
             if fine.truth_noise(windows, slope[0]) > LOUD:
