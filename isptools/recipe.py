@@ -104,6 +104,9 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
     fuse: Literal["", "truth", "view"] = ""  # the walk begins at the scene's burst, merged so
     black: NotBelow0 | None = None  # DN, in place of the files' own
     max_ratio: Above0 = 300.0  # exposure ratio = min(light of the truth / input, max_ratio)
+    # relative: an input whose measured ratio is further from the stated one is refused. Nominal
+    # times (1/30 s is 1/32 s, 30 s are 32 s), ISO and apertures are off by 14 % together
+    ratio_within: Above0 = 0.25
 
     def __post_init__(self) -> None:
         walk = stations(self.steps)

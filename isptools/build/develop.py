@@ -13,6 +13,7 @@ from isptools.build import enhanced, folder, frames, lineup
 from isptools.build.doubts import Doubts, contradiction
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
+from isptools.build.light import expect_ratio, light_ratio, quality_of
 from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
@@ -77,20 +78,26 @@ def _scene(
             continue
         if file.source != task.truth.source:
             yield from _departures(read, task, unit)
+        noise = noise_of(read.frame)
+        row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
+        found = light_ratio(read.frame, own.frame, noise)
+        try:
+            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
+        except Refusal as refusal:
+            yield refused(file, task, unit, refusal)
+            continue
         if number is None:
             try:
-                number = _stored(shard, own, task, work, truth)
+                number = _stored(shard, (own, read), task, work, truth)
                 yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        row = input_row(
-            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
-        )
-        pointers: Any = dict.fromkeys(shard.spec.pictures, number)
+        told: Any = dict.fromkeys(shard.spec.pictures, number)
+        told["ratio_measured"] = found and found.ratio
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history, gains)
+        shard.input(replace(row, **told), frame.pixels, frame.capture, frame.history, gains)
         yield from _left(file, frame, sides, task, unit)
 
 
@@ -258,11 +265,19 @@ def _expect_phase(frame: Frame, truth: Frame) -> None:
 # -- truths --------------------------------------------------------------------------------------
 
 
-def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
-    """Render the truths of a scene in one walk and store them; returns their row."""
+def _stored(
+    shard: write.Writer, pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
+) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row.
+
+    `pair`: what the truth is developed from, and the scene's first input.
+    """
+    own, first = pair
     try:
         last, kept = _rendered(own.frame, truth)
+        quality = quality_of(own, first)
         row = truth_row(own, task.scene, last)
+        row = replace(row, quality_db=quality.db, quality_origin=quality.origin)
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)

@@ -1,7 +1,6 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
 from collections.abc import Iterator
-from dataclasses import MISSING
 from dataclasses import fields as columns_of
 from hashlib import sha256
 from pathlib import Path
@@ -167,13 +166,11 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
     here = dtype.names or ()
-    wanted = {
-        column.name: column.metadata
-        for column in columns_of(row)
-        if column.default is MISSING or column.name in here  # earlier versions lack the others
-    }
-    if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
-        lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
+    wanted = {column.name: column.metadata for column in columns_of(row)
+              if column.name in here or "later" not in column.metadata}  # fmt: skip
+    first = [name for name, metadata in wanted.items() if "later" not in metadata]
+    if list(here[: len(first)]) != first:  # behind them may stand what a later version adds
+        lacks = ", ".join(sorted(set(first) - set(here))) or "none"
         yield f"{name}: columns differ or are in another order (it lacks {lacks})"
         return
     for column, metadata in wanted.items():
