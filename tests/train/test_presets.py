@@ -15,7 +15,6 @@ from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.train import checkpoint  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
 
-
 CASES = [
     ("cameranet-fivek", "fivek", {"network.widths": [6, 8]}),
     ("cameranet-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
