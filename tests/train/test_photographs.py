@@ -55,6 +55,7 @@ def test_the_shown_preset_beats_the_chain_on_a_photograph_it_never_saw(photograp
     for other in ("chain + auto-tone", "LibRaw's default"):
         assert psnr["network"] > psnr[other] + 3
         assert s_cielab["network"] < s_cielab[other] - 3  # a lower difference is better
-    trained = {row["stage"]: row for row in csv.DictReader((run / "log.csv").open())}
+    lines = (run / "log.csv").read_text().splitlines()
+    trained = {row["stage"]: row for row in csv.DictReader(lines)}
     assert set(trained) == {"restore", "enhance", "joint"}
     assert all(np.isfinite(float(row["validation"])) for row in trained.values())
