@@ -21,6 +21,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the papers vary."""
 
     middle: Literal[1, 3, 5] = 5  # side of the middle convolution
+    start: Literal["gaussian", "glorot"] = "gaussian"  # the papers', or one that learns sooner
 
 
 def network(options: Options) -> Camera:
@@ -30,7 +31,10 @@ def network(options: Options) -> Camera:
     for at, side in enumerate(sides):
         layers += [nn.Conv2d(channels[at], channels[at + 1], side, padding=side // 2), nn.ReLU()]
     module = nn.Sequential(*layers[:-1])
-    start.gaussian(module, DEVIATION)
+    if options.start == "glorot":
+        start.glorot(module)
+    else:
+        start.gaussian(module, DEVIATION)
     return Camera(
         [Net(module=module, reach=sum(side // 2 for side in sides))], BILINEAR, enhanced=0
     )
