@@ -10,7 +10,7 @@ import numpy as np
 
 from isptools import shipped
 from isptools.develop.chain import stations
-from isptools.develop.steps import Step
+from isptools.develop.steps import Bin, Step
 from isptools.frame import Matrix, Space
 from isptools.synth.unprocess import WIDEST, Curve, Law, Line, Profile, Range, Tone, expect_range
 
@@ -115,6 +115,10 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
                 raise ValueError(f"`{name}` asks for {picture.at}; the steps reach {reached}")
         if any(space is not Space.SENSOR for space in stations(self.prepare)):
             raise ValueError("`prepare` takes only steps that stay at the sensor station")
+        if any(isinstance(step, Bin) for step in (*self.steps, *self.prepare[1:])):
+            raise ValueError(
+                "`bin` is the first step of `prepare`: inputs are binned as truths are"
+            )
         if self.linear and (self.steps or self.enhancement or self.fuse):
             raise ValueError(
                 "a restoration truth that is kept as it comes is not developed: leave out `steps`, "
@@ -128,6 +132,16 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
             yield "restoration", self.restoration
         if self.enhancement:
             yield "enhancement", self.enhancement
+
+    @property
+    def bins(self) -> bool:
+        """Whether frames of Quad or Nona Bayer arrays are made Bayer as they are read."""
+        return any(isinstance(step, Bin) for step in self.prepare)
+
+    @property
+    def repairs(self) -> tuple[Step, ...]:
+        """What `prepare` does to a frame that was read."""
+        return tuple(step for step in self.prepare if not isinstance(step, Bin))
 
     @property
     def linear(self) -> bool:

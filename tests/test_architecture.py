@@ -15,15 +15,17 @@ GROUND: dict[str, set[str]] = {
     "children": set(),
     "convert": set(),
     "patches": {"frame"},
+    "fields": {"frame", "patches"},
+    "sound": set(),
     "measure": {"frame"},
     "raw": {"frame"},
-    "develop": {"frame", "raw"},  # raw runs LibRaw's own demosaicking, see docs/decisions
+    "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "patches"},
-    "recipe": {"frame", "develop", "shipped", "synth"},
+    "shards": {"frame", "patches", "fields", "sound"},
+    "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
     },
@@ -32,7 +34,7 @@ MAY_SEE = GROUND | {
     "build": set(GROUND),
     "propose": {"datasets", "raw", "picture", "children"},
     "get": {"datasets"},
-    "report": {"shards", "measure"},
+    "report": {"shards", "frame", "patches", "develop", "datasets"},
     "train": {"shards", "measure", "frame", "children", "datasets"},
     "testing": {"shards", "train", "datasets", "build", "recipe"},
 }
@@ -43,6 +45,7 @@ OWNERS = {
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train", "testing"},
     "click": {"cli"},
+    "jinja2": {"report"},
     "fsspec": {"get"},
     "aiohttp": {"get"},
 }

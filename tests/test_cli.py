@@ -35,6 +35,7 @@ OPTIONS = {
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
         "auto_bright",
     ],
+    "report": ["folder", "out"],
     "sample": ["name", "out", "seed"],
     "show": ["recipe"],
     "stats": ["shards", "as_json"],

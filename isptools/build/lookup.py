@@ -11,6 +11,7 @@ from isptools.datasets import Card, Room
 from isptools.datasets.files import Folder, Found
 from isptools.datasets.listing import BuildError, Line, LineKind, StatedError
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
+from isptools.develop.binning import SIDES
 from isptools.frame import Kind, UnsupportedError
 from isptools.recipe import Align, Develop, Maker, Published, Unprocess
 
@@ -157,6 +158,8 @@ def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, 
     beside = {kind: order.folder.root / source.path for kind, source in file.beside}
     try:
         header = frames.header(path, file.named, order.card, order.room, beside)
+        if header.kind in SIDES and order.walk.bins:
+            header = frames.binned(header)
     except StatedError as error:
         return None, (_line(scene, name, "refused", "beside", one_line(error), error.number),)
     except (raw.RawError, OSError) as error:
@@ -171,6 +174,11 @@ def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, 
     if header.kind in MOSAICS:
         return header, tuple(lines)
     detail = f"a {header.kind} file has no mosaic; only Bayer and X-Trans files can be inputs"
+    if header.kind in SIDES:
+        detail = (
+            f"its color filters are a {header.kind} Bayer array; the recipe makes Bayer of it with "
+            'prepare = [{ step = "bin" }]'
+        )
     return None, (*lines, _line(scene, name, "refused", header.kind, detail))
 
 

@@ -45,7 +45,9 @@ def command(
             linear = evaluate.station(source) == "camera"
             others = (_linear() if linear else _baselines()) if baselines else {}
             others |= {"camera JPEG": _camera(camera)} if camera else {}
-            found = list(evaluate.scores(network, source, others, tile))
+            found = list(
+                evaluate.scores(network, source, others, tile, settings.shading == "undone")
+            )
             columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
         path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
@@ -53,7 +55,8 @@ def command(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror or error}") from None
+        place = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{place}{error.strerror or error}") from None
     _tell(found, stamp, path, columns)
 
 

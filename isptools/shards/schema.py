@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import sound
 from isptools.frame import Matrix
 
 FORMAT = 2  # what is written
@@ -43,6 +44,11 @@ POSITIONS = 0  # a column as long as the CFA has positions
 def _column(code: str, *shape: int) -> Any:
     """A field of a row: NumPy code ("S" for text, which is as wide as its longest) and shape."""
     return field(metadata={"code": code, "shape": shape})
+
+
+def _later(code: str, default: Any) -> Any:
+    """A column that shards of earlier versions lack; it reads as `default` there."""
+    return field(default=default, metadata={"code": code, "shape": ()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +121,9 @@ class TruthRow:
     enhanced: str = _column("S")  # the user's own picture, where the enhancement is one
     enhanced_sha256: str = _column("S")
     enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
+    # whose white balance `gains` are: "as_shot", "as_shot_xy" (AsShotWhiteXY), "daylight",
+    # "gray_world", "recipe" (its own gains), "" where none was applied
+    balance_origin: str = _later("S", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +149,9 @@ class FusionRow:
     trusted: float = _column("f8")  # share of the pixels whose weight is not 0
 
 
+TABLES: dict[str, Any] = {
+    "meta": InputRow, "truth_meta": TruthRow, "pair": PairRow, "fusion": FusionRow,
+}  # fmt: skip
 Row = InputRow | TruthRow | PairRow | FusionRow
 R = TypeVar("R", InputRow, TruthRow, PairRow, FusionRow)
 
@@ -240,9 +252,11 @@ def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
 def facts(kind: type[R], record: Any) -> R:
     """One record of a table as a row; what nobody stated is None again.
 
-    Columns that this version does not know, from a later one, are passed over.
+    Columns that this version does not know, from a later one, are passed over; those that an
+    earlier one did not have are at their default.
     """
-    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind)})
+    there = record.dtype.names
+    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind) if one.name in there})
 
 
 def _plain(value: Any) -> Any:
@@ -264,3 +278,47 @@ def _shared(data: bytes, code: str, shape: tuple[int, ...]) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def wrong_input(row: InputRow, kind: str) -> Iterator[str]:
+    """What of an input's facts makes no sense, in a shard of a kind; written nor read with it."""
+    yield from sound.levels(row.black, row.white)
+    yield from sound.noise(row.shot, row.read)
+    if KINDS.get(len(row.cfa)) != kind:
+        yield f"color filters {row.cfa[:40]!r} in a shard of kind {kind}"
+        return
+    yield from sound.filters(row.cfa)
+    if len(row.black or ()) != len(row.cfa):
+        yield f"{len(row.black or ())} black levels for {len(row.cfa)} filters"
+    for name in ("as_shot", "daylight"):
+        yield from sound.gains(name, getattr(row, name))
+    for name in ("camera_to_srgb", "xyz_to_camera"):
+        yield from sound.matrix(name, getattr(row, name))
+    yield from sound.exposure(row.exposure_s, row.iso, row.aperture)
+    yield from sound.within("exposure ratio", row.ratio, sound.RATIO)
+    yield from sound.turns(row.orientation, row.flip)
+
+
+def wrong_truth(row: TruthRow) -> Iterator[str]:
+    """The same of a truth."""
+    yield from sound.within("white", row.white, sound.DN)
+    if row.gains is not None:
+        yield from sound.gains("applied", row.gains)
+    yield from sound.exposure(row.exposure_s, row.iso, row.aperture)
+    yield from sound.turns(row.orientation, row.flip)
+
+
+def wrong_pair(row: PairRow) -> Iterator[str]:
+    """The same of how an input lies on its truth."""
+    numbers = (row.correlation, row.dx, row.dy, row.turn_deg, row.residual_px or 0.0)
+    if any(value is None or not math.isfinite(value) for value in numbers):
+        yield "how the pair lies is not stated in finite numbers"
+
+
+def wrong_fusion(row: FusionRow) -> Iterator[str]:
+    """The same of what a truth was fused from."""
+    light, share = row.effective_frames or 0.0, row.trusted
+    if row.frames < 1 or not 1 <= light <= sound.DN:
+        yield f"{light:g} effective of {row.frames} frames"
+    if share is None or not 0 <= share <= 1:
+        yield f"a share of {share} of its pixels is trusted"

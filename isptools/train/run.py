@@ -20,6 +20,7 @@ from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
+from isptools.train.suits import expect_suitable
 from isptools.train.task import Task, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
@@ -86,6 +87,7 @@ def train(settings: Settings, job: Job) -> Path:
     for stage in stages:  # before hours are spent on the first one
         span(camera, stage)
         parts = _parts(run, needs(camera, stage.train))
+        expect_suitable(parts.train, settings)
     if fabric.is_global_zero:
         job.tell(parts.told)
     if camera.begin and not all(run.file(stage).exists() for stage in stages):
@@ -216,7 +218,10 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
 
 def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
     settings, fabric = run.settings, run.fabric
-    cuts = data.Cuts(source, settings.patch, settings.seed, task.truths(), settings.augment)
+    cuts = data.Cuts(
+        source, settings.patch, settings.seed, task.truths(), settings.augment,
+        settings.shading == "undone",
+    )  # fmt: skip
     ahead = feed.Feed(
         settings.batch, run.job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
         fabric.world_size,
@@ -234,7 +239,8 @@ def _validated(run: Run, task: Task, source: shards.Shards | None, log: Log | No
         return math.nan
     with source, torch.no_grad():
         chosen = run.settings
-        cuts = data.Cuts(source, chosen.patch, chosen.seed, task.truths(), chosen.augment)
+        undone = chosen.shading == "undone"
+        cuts = data.Cuts(source, chosen.patch, chosen.seed, task.truths(), chosen.augment, undone)
         batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
         task.eval()
         total = 0.0
@@ -289,8 +295,9 @@ def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
 def _examples(run: Run) -> Examples:
     """One cut of every training input as the network takes it, beside its last truth."""
     truths = needs(run.camera, "whole")
-    source = _parts(run, truths).train
-    cuts = data.Cuts(source, min(run.settings.patch, 256), run.settings.seed, truths)
+    chosen, source = run.settings, _parts(run, truths).train
+    undone = chosen.shading == "undone"
+    cuts = data.Cuts(source, min(chosen.patch, 256), chosen.seed, truths, undone=undone)
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = run.camera.intake.prepared(batch)
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
