@@ -1,8 +1,8 @@
 """Damaged and hostile shards, folders and weights: how many were tried, how many held.
 
 Each function is a row of docs/reliability.md: it takes a number of tries and a seed and gives
-(class, tried, held, failed). A damaged byte holds where what is read is right, or one line says that
-it can't be read; a hostile shard likewise, in a process that may take a gigabyte and a minute.
+(class, tried, held, failed). A damaged byte holds where what is read is right, or one line says
+that it can't be read; a hostile shard likewise, in a process that may take a gigabyte and a minute.
 
 python benchmarks/faults_shards.py [--share 0.1] [--seed 1]
 """
@@ -52,10 +52,10 @@ def flipped(path: Path, chance: random.Random) -> bytes:
 
 
 def invoked(*words: object) -> tuple[int, str, bool]:
-    """Exit status, output, and whether it ended as a command does."""
+    """Exit status, what was printed (no progress), and whether it ended as a command does."""
     done = CliRunner().invoke(cli, list(map(str, words)))
     clean = done.exception is None or isinstance(done.exception, SystemExit)
-    return done.exit_code, done.output, clean
+    return done.exit_code, done.stdout, clean
 
 
 # -- what is read of a shard --------------------------------------------------------------------

@@ -15,7 +15,7 @@ from isptools.build.journal import Made
 from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Refusal, Work, expect_sound, noted, refused, spec_of
 from isptools.burst import BurstError
 from isptools.datasets import room_of
 from isptools.datasets.listing import BuildError, Line, StatedError
@@ -28,7 +28,7 @@ from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import TruthRow
+from isptools.shards.schema import TruthRow, wrong_input, wrong_truth
 
 
 def make(unit: Unit, work: Work, truth: Develop) -> Made:
@@ -64,6 +64,10 @@ def _scene(
     for file in task.inputs:
         try:
             read = _input_frame(file, task, own, unit, work, truth)
+            row = input_row(
+                read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
+            )
+            expect_sound((*wrong_input(row, unit.kind), *write.wrong_facts(read.frame.capture)))
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -74,9 +78,6 @@ def _scene(
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        row = input_row(
-            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
-        )
         pointers: Any = dict.fromkeys(shard.spec.pictures, number)
         frame = read.frame
         shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
@@ -215,6 +216,7 @@ def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: 
             picture = _picture(path, last.pixels, own.frame, work, truth)
             kept["enhancement"] = picture.pixels
             row = _with_picture(row, path, picture)
+        expect_sound((*wrong_truth(row), *write.wrong_facts(own.frame.capture)))
     except lineup.MisfitError as error:
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:
