@@ -18,7 +18,7 @@ from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Refusal, Work, expect_sound, noted, refused, spec_of
 from isptools.burst import BurstError
 from isptools.datasets import room_of
 from isptools.datasets.listing import BuildError, Line, StatedError
@@ -32,7 +32,7 @@ from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import TruthRow
+from isptools.shards.schema import TruthRow, wrong_input, wrong_truth
 
 
 def make(unit: Unit, work: Work, truth: Develop) -> Made:
@@ -73,19 +73,16 @@ def _scene(
             read, gains = _input_frame(file, task, own, unit, work, truth)
             for odd in doubts.of_input(read):
                 yield refused(file, task, unit, Refusal(*odd), "noted")
+            noise = noise_of(read.frame)
+            row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
+            expect_sound((*wrong_input(row, unit.kind), *write.wrong_facts(read.frame.capture)))
+            found = light_ratio(read.frame, own.frame, noise)
+            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
         if file.source != task.truth.source:
             yield from _departures(read, task, unit)
-        noise = noise_of(read.frame)
-        row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
-        found = light_ratio(read.frame, own.frame, noise)
-        try:
-            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
-        except Refusal as refusal:
-            yield refused(file, task, unit, refusal)
-            continue
         if number is None:
             try:
                 number = _stored(shard, (own, read), task, work, truth)
@@ -283,6 +280,7 @@ def _stored(
             picture = _picture(path, last.pixels, own.frame, work, truth)
             kept["enhancement"] = picture.pixels
             row = _with_picture(row, path, picture)
+        expect_sound((*wrong_truth(row), *write.wrong_facts(own.frame.capture)))
     except lineup.MisfitError as error:
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:

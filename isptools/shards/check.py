@@ -7,16 +7,21 @@ from pathlib import Path
 
 import msgspec
 
-from isptools.shards import disk, pairing, quality, structure
+from isptools.shards import disk, pairing, proof, quality, structure
 from isptools.shards.opened import looked_at
 from isptools.shards.read import load
 from isptools.shards.schema import InputRow, TruthRow
 from isptools.shards.seen import Seen, seen
 from isptools.shards.table import Table
 
-INDEX, LEDGER = "index.json", "ledger.jsonl"
+INDEX, LEDGER, JOURNAL = "index.json", "ledger.jsonl", ".journal"
+AGAIN = "run the same build command again, which writes it anew"
 GEOMETRY = {"turned", "place", "phase"}  # they make a true pair look like a wrong one
 UNFIT = {"pointer", "facts", "unreadable", "schema"}  # such shards' pixels can't be compared
+# the words of index and journal before they proved themselves
+WORDS = ("format", "data_set", "recipe", "sample", "versions", "shards", "counts", "ledger",
+         "refusals")  # fmt: skip
+ENTRY = ("name", "split", "recipe", "versions", "facts", "sources", "shard", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +150,32 @@ def _index(place: Path) -> tuple[Index | None, list[Problem]]:
         detail = "there is none: the build did not finish; run the same build command again"
         return None, [Problem(INDEX, "missing", detail)]
     try:
-        index = msgspec.json.decode(path.read_bytes(), type=Index)
-    except msgspec.DecodeError as error:
-        return None, [Problem(INDEX, "unreadable", str(error))]
-    problems = []
+        index = msgspec.convert(proof.proven(path.read_bytes(), WORDS), Index)
+    except (OSError, ValueError) as error:  # also msgspec's
+        said = " ".join(str(error).split())
+        return None, [Problem(INDEX, "unreadable", f"{said}; {AGAIN}")]
+    problems = _journal(place)
     if sha256(index.recipe.json.encode()).hexdigest() != index.recipe.sha256:
         problems.append(Problem(INDEX, "recipe", "its sha256 is not that of the recipe's JSON"))
     ledger = place / LEDGER
     if not ledger.is_file():
         problems.append(Problem(LEDGER, "missing", "the index names it"))
     elif disk.sha256(ledger) != index.ledger.sha256:
-        problems.append(Problem(LEDGER, "sha256", "it is not the ledger that the index names"))
+        detail = f"it is not the ledger that the index names; {AGAIN}"
+        problems.append(Problem(LEDGER, "sha256", detail))
     return index, problems + _counts(index)
+
+
+def _journal(place: Path) -> list[Problem]:
+    """Entries of the journal that are damaged; a folder that was copied may have none."""
+    problems = []
+    for path in sorted((place / JOURNAL).glob("*.json")):
+        try:
+            proof.proven(path.read_bytes(), ENTRY)
+        except (OSError, ValueError) as error:
+            said = " ".join(str(error).split())
+            problems.append(Problem(f"{JOURNAL}/{path.name}", "unreadable", f"{said}; {AGAIN}"))
+    return problems
 
 
 def _counts(index: Index) -> list[Problem]:

@@ -71,6 +71,11 @@ def layout(file: Opened) -> Iterator[str]:
         if type(value) is not kind:
             yield f"its {name} is {str(value)[:40]!r}, not of type {kind.__name__}"
             return
+    try:
+        made_by(file.attrs)
+    except ValueError as error:
+        yield str(error)
+        return
     for name, kind in JSON.items():
         try:
             msgspec.json.decode(file.attrs[name], type=kind)
@@ -250,21 +255,17 @@ def _pointers(table: Table) -> Iterator[Wrong]:
 
 
 def pixels(table: Table) -> Iterator[Wrong]:
-    """Whether every stored float is a finite number, and weights are what their table says."""
+    """Whether every tile can be read, every stored float is a finite number, and weights are what
+    their table says."""
     with opened(table.path) as file:
         for number, fusion in enumerate(table.fusions):
             trusted = float((file["weight"][number] > 0).mean())
             if trusted != fusion.trusted:
                 detail = f"{trusted:.4%} of its weights are above 0, its row says "
                 yield "weight", f"{fusion.key}: {detail}{fusion.trusted:.4%}"
+        for number in range(len(table.rows)):
+            file["input"][number]
         for name in table.pictures:
-            if file[name].dtype.kind != "f":
-                continue
             for number, truth in enumerate(table.truths):
-                for channel in range(3):
-                    if not np.isfinite(file[name][number, channel]).all():
-                        yield (
-                            "not-finite",
-                            f"{name} of {truth.key} holds values that are no numbers",
-                        )
-                        break
+                if not all(np.isfinite(file[name][number, channel]).all() for channel in range(3)):
+                    yield "not-finite", f"{name} of {truth.key} holds values that are no numbers"
