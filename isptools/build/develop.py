@@ -14,6 +14,7 @@ from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
 from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
+from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Refusal, Work, noted, refused, spec_of
 from isptools.burst import BurstError
@@ -23,7 +24,8 @@ from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
-from isptools.develop.steps import Balance, Orient
+from isptools.develop.steps import Balance, Orient, behind_first_list
+from isptools.fields import Field
 from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
@@ -60,10 +62,10 @@ def _scene(
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
         yield from _dropped(task, unit, Refusal("truth-missing", why))
         return
-    number = None
+    number, sides = None, sides_of(() if truth.linear else truth.steps)
     for file in task.inputs:
         try:
-            read = _input_frame(file, task, own, unit, work, truth)
+            read, gains = _input_frame(file, task, own, unit, work, truth)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -82,7 +84,14 @@ def _scene(
         )
         pointers: Any = dict.fromkeys(shard.spec.pictures, number)
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
+        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history, gains)
+        yield from _left(file, frame, sides, task, unit)
+
+
+def _left(file: File, frame: Frame, sides: Sides, task: Task, unit: Unit) -> Iterator[Line]:
+    """A line about the opcodes of a file that were not applied."""
+    if text := not_applied(frame.capture, sides):
+        yield Line(unit.split, task.scene, file.source.path, "noted", "opcodes", text)
 
 
 def _departures(read: ReadFrame, task: Task, unit: Unit) -> Iterator[Line]:
@@ -120,6 +129,8 @@ def _truth_frame(
     if truth.fuse:
         read, lines = _merged(task, read, unit, work, truth)
     own = _completed(read, work)
+    if not truth.linear:
+        lines += _checked(own, task, unit, truth)
     if read.frame.capture.camera_to_srgb is None and own.frame.capture.camera_to_srgb is not None:
         told = dict(own.frame.capture.origins).get("camera_to_srgb", "")
         if told in {Path(source.path).name for _, source in task.truth.beside}:
@@ -127,6 +138,17 @@ def _truth_frame(
             where = task.truth.source.path
             lines.append(Line(unit.split, task.scene, where, "noted", "no-matrix", detail))
     return own, lines
+
+
+def _checked(own: ReadFrame, task: Task, unit: Unit, truth: Develop) -> Iterator[Line]:
+    """Refusal where the walk passes by a mandatory opcode of the truth's file."""
+    sides = sides_of(truth.steps)
+    try:
+        expect_done(own.frame.capture, sides)
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    if own.file.source not in [file.source for file in task.inputs]:
+        yield from _left(own.file, own.frame, sides, task, unit)
 
 
 def _merged(
@@ -146,14 +168,19 @@ def _merged(
 
 def _input_frame(
     file: File, task: Task, own: ReadFrame, unit: Unit, work: Work, truth: Develop
-) -> ReadFrame:
+) -> tuple[ReadFrame, tuple[Field, ...]]:
+    """With the field of gains that brings it to its truth's side."""
     same = file.source == task.truth.source and not truth.fuse
     read = replace(own, file=file) if same else _completed(_read(file, unit, work, truth), work)
     _expect_phase(read.frame, own.frame)
+    sides = sides_of(() if truth.linear else truth.steps)
     try:
-        return replace(read, frame=develop(read.frame, truth.repairs))
+        expect_done(read.frame.capture, sides)
+        frame = develop(behind_first_list(read.frame), truth.repairs)
+        frame, gains = on_its_side(frame, own.frame.capture, sides)
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
+    return replace(read, frame=frame), gains
 
 
 def _read(
@@ -284,7 +311,8 @@ def _rendered(frame: Frame, truth: Develop) -> tuple[Frame, dict[str, Array]]:
     kept: dict[str, Array] = {}
     last = frame
     prepare = () if truth.linear else truth.repairs
-    for last in walk(frame, (*prepare, *truth.steps)):
+    start = frame if truth.linear else behind_first_list(frame)
+    for last in walk(start, (*prepare, *truth.steps)):
         for name, picture in truth.pictures:
             if isinstance(picture, Kept | AsItComes) and last.space == picture.at:
                 kept[name] = _on_sensor(last, frame)

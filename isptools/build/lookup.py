@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from isptools import raw
+from isptools import picture, raw
 from isptools.build import enhanced, frames
 from isptools.build.task import File, Task
 from isptools.datasets import Card, Room
@@ -12,8 +12,8 @@ from isptools.datasets.files import Folder, Found
 from isptools.datasets.listing import BuildError, Line, LineKind, StatedError
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
 from isptools.develop.binning import SIDES
-from isptools.frame import Kind
-from isptools.recipe import Align, Develop, Published, Released
+from isptools.frame import Kind, UnsupportedError
+from isptools.recipe import Align, Develop, Maker, Published, Unprocess
 
 MOSAICS = ("bayer", "xtrans")
 
@@ -26,7 +26,7 @@ class Order:
     room: Room
     folder: Folder
     pictures: Sequence[Source] | None  # the user's own enhancement truths
-    truth: Develop | Align | Released
+    truth: Maker
     limit: int | None = None  # scenes a split
 
     @property
@@ -34,6 +34,13 @@ class Order:
         """Of scenes that are developed."""
         if not isinstance(self.truth, Develop):
             raise BuildError(f"{self.card.name}: its scenes are no pairs of two cameras")
+        return self.truth
+
+    @property
+    def unmaking(self) -> Unprocess:
+        """Of finished pictures that are made raw."""
+        if not isinstance(self.truth, Unprocess):
+            raise BuildError(f"{self.card.name}: its scenes are no pictures to be made raw")
         return self.truth
 
 
@@ -243,6 +250,32 @@ def _dropped(
     return PlannedScene(scene, tuple(told))
 
 
+def planned_picture(scene: Scene, shot: Exposures[Named], order: Order) -> PlannedScene:
+    """A finished picture that is made raw as a task, without one where it can't be used."""
+    named = shot.inputs[0]
+    found = Found(named.at) if named.at else order.folder.find(named.path, picture=True)
+    if found.source is None:
+        lines = (_line(scene, named.path, "missing", found.reason, found.detail),)
+        return PlannedScene(scene, lines)
+    name = found.source.path
+    try:
+        height, width = picture.size(order.folder.root / name)
+    except (UnsupportedError, OSError) as error:
+        detail = one_line(error).replace(str(order.folder.root / name), name)
+        line = _line(scene, name, "refused", "unreadable", detail, found.source.size)
+        return PlannedScene(scene, (line,))
+    if min(height, width) < order.unmaking.least:
+        detail = (
+            f"{height} x {width} pixels, the recipe takes {order.unmaking.least} a side and more"
+        )
+        line = _line(scene, name, "excluded", "too-small", detail, min(height, width))
+        return PlannedScene(scene, (line,))
+    key = f"{order.card.name}/{scene.name}"
+    own, truth = (File(key + mark, named, found.source) for mark in ("", "-finished"))
+    task = Task(scene.name, Exposures(truth, (own,)))
+    return PlannedScene(scene, (), task, "bayer", (height, width))
+
+
 def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> PlannedScene:
     """The scene as a task; without one where a side is not there."""
     found = [(one, file_of(one, order)) for one in (couple.phone, couple.dslr)]
@@ -264,7 +297,7 @@ def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> Planned
 def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
     """What inputs of pairs are, and their height and width."""
     how = order.truth
-    if isinstance(how, Develop):
+    if isinstance(how, Develop | Unprocess):
         what = 'are pairs of two cameras: make = "align" or "released"'
         raise BuildError(f"{order.card.name}: its scenes {what}")
     raw_patches = how.mosaic if isinstance(how, Align) else bool(how.white)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array, Frame
@@ -17,7 +19,7 @@ BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 
 
 @click.command()
 @click.argument("raw", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
+@click.option("--out", type=Target(), required=True,
               help=".tif for the 16-bit integers, .png for 8 bit to look at.")  # fmt: skip
 @click.option("--demosaic", default="ahd", show_default=True,
               type=click.Choice(["half", "linear", "ppg", "ahd"]))  # fmt: skip

@@ -19,6 +19,7 @@ from isptools.develop import (
     binning,
     color,
     highlight,
+    listed,
     orient,
     sensor,
     shading,
@@ -76,6 +77,31 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="s
         return replace(frame, pixels=pixels, space=space, history=(*frame.history, taken))
 
 
+class Opcodes(Base, frozen=True, tag="opcodes"):
+    """Do what the DNG's opcode list for this station says, in its order.
+
+    OpcodeList1 at SENSOR (`levels` and `bad-pixels` do it where it was not done), OpcodeList2 at
+    MOSAIC, OpcodeList3 at CAMERA. `leave` names opcodes that are not to be applied; without it a
+    mandatory one that can't be refuses the frame, an optional one is noted.
+    """
+
+    takes = frozenset({Space.SENSOR, Space.MOSAIC, Space.CAMERA})
+    leave: tuple[int, ...] = ()
+
+    def gives(self, space: Space) -> Space:
+        return space
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        _integers(frame)
+        pixels, white, found = listed.applied(frame, self.leave)
+        return replace(self.done(frame, pixels, found), white=white)
+
+
+def behind_first_list(frame: Frame) -> Frame:
+    """A SENSOR frame behind its OpcodeList1: itself where there is none, or it was done."""
+    return Opcodes()(frame) if listed.pending(frame, 1) else frame
+
+
 class BadPixels(Base, frozen=True, tag="bad-pixels"):
     """Replace bad sites by the median of their CFA plane (rawpy.enhance.repair_bad_pixels).
 
@@ -92,6 +118,7 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         _only(frame, "bayer", "bad-pixels")
+        frame = behind_first_list(frame)
         name = f"{frame.capture.make} {frame.capture.model}".strip()
         if self.sites is None:
             sites = badpixels.candidates(_integers(frame))
@@ -142,8 +169,8 @@ class Levels(Base, frozen=True, tag="levels"):
         return Space.MOSAIC
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        facts = frame.capture
         _with_square_sites(frame, "levels")
+        frame, facts = behind_first_list(frame), frame.capture
         mosaic, peak = sensor.subtract_black(_integers(frame), facts.black_libraw)
         white = sensor.scaled_white(facts.white, facts.black_libraw, peak, self.adjust_maximum)
         found = {"peak": (float(peak),), "white": (float(white),)}
@@ -185,7 +212,10 @@ class Balance(Base, frozen=True, tag="balance"):
 
 
 class Shading(Base, frozen=True, tag="shading"):
-    """Apply the GainMap opcodes of the file's OpcodeList2 (DNG), where it has any."""
+    """Undo the lens shading that the file's OpcodeList2 states (DNG), where it states any.
+
+    That is the whole list, as far as it does behind white balance what it does before it.
+    """
 
     takes = frozenset({Space.BALANCED})
 
@@ -193,12 +223,9 @@ class Shading(Base, frozen=True, tag="shading"):
         return Space.BALANCED
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        maps = [one for one in frame.capture.gain_maps if one.opcode_list == 2]
-        facts, pixels = frame.capture, _integers(frame)
-        active = shading.active_window(facts.visible_origin, facts.active_area, pixels.shape)
-        for one in maps:
-            pixels = shading.apply_gain_map(pixels, one, active)
-        return self.done(frame, pixels, {"gain_maps": (len(maps),)})
+        _integers(frame)
+        pixels, found = listed.applied_balanced(frame)
+        return self.done(frame, pixels, found)
 
 
 class Vignetting(Base, frozen=True, tag="vignetting"):
@@ -369,8 +396,8 @@ class Orient(Base, frozen=True, tag="orient"):
 
 
 Step = (
-    BadPixels | Bin | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ | ToSpace
-    | Encode | EncodeSrgb | AutoTone | Orient
+    Opcodes | BadPixels | Bin | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ
+    | ToSpace | Encode | EncodeSrgb | AutoTone | Orient
 )  # fmt: skip
 
 

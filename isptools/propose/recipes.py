@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from isptools.propose.kinds import NAMES, Kind, Proposal
 from isptools.propose.look import Seen
+from isptools.propose.proposal import NAMES, Kind, Proposal
 from isptools.propose.table import Table, files_of
 
 WALK = """

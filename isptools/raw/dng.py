@@ -1,14 +1,14 @@
 """The facts in DNG and EXIF tags that LibRaw's binding leaves out, or rounds (DNG 1.7)."""
 
 import math
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from isptools.frame import Capture, GainMap, Matrix
+from isptools.frame import Capture, GainMap, Kind, Matrix
 from isptools.raw.color import XYZ_FROM_SRGB, as_matrix, camera_to_srgb_of
+from isptools.raw.opcodes import OpcodeError, parse
 from isptools.raw.tags import Tags
 
 MATRICES = {
@@ -35,7 +35,7 @@ SENSITIVITIES = (  # tag, its name, the SensitivityTypes that name it
     (34865, "StandardOutputSensitivity", {1, 4, 5, 7}),
     (34867, "ISOSpeed", {3, 5, 6, 7}),
 )
-GAIN_MAP = 9
+PERIODS = {"bayer": 2, "xtrans": 6, "monochrome": 1}
 Facts = dict[str, tuple[Any, str]]  # field of Capture -> value, name of the tag it came from
 
 
@@ -195,45 +195,20 @@ def _opcodes(tags: Tags) -> Facts:
     return found
 
 
+def layout(tags: Tags, kind: Kind, cfa: str, origin: tuple[int, int]) -> Capture:
+    """Where the visible pixels lie and what the opcode lists hold, as far as a header goes."""
+    none = (0.0, 0.0, 0.0, 0.0)
+    stated = {name: value for name, (value, _) in (_areas(tags) | _opcodes(tags)).items()}
+    return Capture(kind, cfa, (), (), 0, none, none, visible_origin=origin, **stated)
+
+
 def gain_maps(code: bytes, opcode_list: int) -> list[GainMap]:
     """The GainMap opcodes of one list (big endian whatever the file is); others are passed over.
 
     Raises TagError for a list that ends before its opcodes do.
     """
-    maps = []
     try:
-        (count,), place = struct.unpack_from(">I", code), 4
-        for _ in range(count):
-            number, _version, _flags, size = struct.unpack_from(">4I", code, place)
-            body, place = code[place + 16 : place + 16 + size], place + 16 + size
-            if place > len(code):
-                raise struct.error("cut off")
-            if number == GAIN_MAP:
-                maps.append(_gain_map(body, opcode_list))
-    except struct.error:
-        raise TagError(f"OpcodeList{opcode_list} of {len(code)} bytes is damaged") from None
-    return maps
-
-
-def _gain_map(body: bytes, opcode_list: int) -> GainMap:
-    top, left, bottom, right, plane, planes, *pitch = struct.unpack_from(">8I", body)
-    points_v, points_h = struct.unpack_from(">2I", body, 32)
-    spacing_v, spacing_h, origin_v, origin_h = struct.unpack_from(">4d", body, 40)
-    (map_planes,) = struct.unpack_from(">I", body, 72)
-    gains = struct.unpack_from(f">{points_v * points_h * map_planes}f", body, 76)
-    return GainMap(
-        opcode_list=opcode_list,
-        area=(top, left, bottom, right),
-        plane=plane,
-        planes=planes,
-        row_pitch=pitch[0],
-        col_pitch=pitch[1],
-        points_v=points_v,
-        points_h=points_h,
-        spacing_v=spacing_v,
-        spacing_h=spacing_h,
-        origin_v=origin_v,
-        origin_h=origin_h,
-        map_planes=map_planes,
-        gains=gains,
-    )
+        opcodes = parse(code, opcode_list)
+    except OpcodeError as error:
+        raise TagError(str(error)) from None
+    return [one.does for one in opcodes if isinstance(one.does, GainMap)]

@@ -41,6 +41,10 @@ def _pieces(raw: dict[int, tuple[int, ...]], tiled: bool) -> int:
     return math.ceil(width / across) * math.ceil(height / down) if across and down else 0
 
 
+def is_linearized(tags: Tags) -> bool:
+    return bool(tags.raw.get(50712))
+
+
 def missing_rows(pixels: Pixels, capture: Capture) -> str:
     """Rows without a signal at all; "" where there are none.
 

@@ -15,8 +15,10 @@ from isptools.frame import Capture, Frame, Kind
 from isptools.raw import cameras, capi, dng, dng_levels, filters, floats, integrity, libraw, stated
 from isptools.raw.color import xyz_to_camera_of
 from isptools.raw.error import RawError
+from isptools.raw.opcodes import LINEARIZED, OpcodeError
 from isptools.raw.quiet import captured_stderr
 from isptools.raw.tags import Tags, read_tags
+from isptools.raw.trim import kept, rolled, trimmed
 
 MOSAIC = 32803  # PhotometricInterpretation: color filter array
 NOT_A_RAW = "give it a camera raw file LibRaw knows (ARW, NEF, CR2, RAF, DNG, ...), or leave it out"
@@ -79,7 +81,9 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
     damage = integrity.missing_rows(frame.pixels, frame.capture)
     if damage:
         raise RawError(name, damage, BROKEN)
-    return replace(frame, capture=_with_matrix(cameras.compared(cameras.fill_in(frame.capture))))
+    facts = cameras.compared(cameras.fill_in(frame.capture))
+    with _named(name):
+        return trimmed(replace(frame, capture=_with_matrix(facts)))
 
 
 def _array(tags: Tags | None, info: capi.Info, name: str) -> filters.Filters | None:
@@ -128,7 +132,13 @@ def header(path: str | Path) -> Header:
     seconds = info.exposure_s if info.exposure_s > 0 else None
     seconds = exposure.get("exposure_s", (seconds,))[0]
     taken = info.taken if info.taken > 0 else None
-    return Header(info.height, info.width, kind, cfa, make, model, info.flip, iso, seconds, taken)
+    top, left, height, width = (0, 0, info.height, info.width)
+    if tags is not None and info.dng:
+        with _named(name):
+            layout = dng.layout(tags, kind, cfa, (info.top, info.left))
+            top, left, height, width = kept(layout, (info.height, info.width))
+    cfa = "".join(rolled(tuple(cfa), top, left))
+    return Header(height, width, kind, cfa, make, model, info.flip, iso, seconds, taken)
 
 
 @contextmanager
@@ -227,7 +237,7 @@ def _named(name: str) -> Iterator[None]:
     """Put the file's name in front of what the rooms below say about its facts."""
     try:
         yield
-    except (libraw.SensorError, filters.FilterError, dng.TagError) as error:
+    except (libraw.SensorError, filters.FilterError, dng.TagError, OpcodeError) as error:
         raise RawError(name, str(error), "leave it out") from None
 
 
@@ -243,6 +253,8 @@ def _complete(capture: Capture, tags: Tags | None, info: capi.Info, name: str) -
             facts |= dng.dng_facts(tags, capture)
     values: dict[str, Any] = {fact: value for fact, (value, _) in facts.items()}
     origins = [(fact, f"tag {title}") for fact, (_, title) in sorted(facts.items())]
+    if integrity.is_linearized(tags):
+        origins.append(("pixels", LINEARIZED))
     return replace(capture, **values, origins=tuple(origins))
 
 

@@ -14,7 +14,7 @@ import tifffile
 WANTED = frozenset({
     254, 256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 339,
     33421, 33422, 33434, 33437, 34855, 34864, 34865, 34866, 34867,
-    50706, 50710, 50711, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
+    50706, 50710, 50711, 50712, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
     50722, 50723, 50724, 50727, 50729, 50778, 50779, 50829, 50830, 50964, 50965, 51041,
 })  # fmt: skip
 TEXTS = {50931, 50932}  # CameraCalibrationSignature, ProfileCalibrationSignature
@@ -102,12 +102,20 @@ def _values(page: Any) -> dict[int, Any]:
         if tag.code == EXIF_IFD and isinstance(tag.value, dict):
             values.update(_exif(tag.value))
         elif tag.code in OPCODE_LISTS:
-            values[tag.code] = tag.value if isinstance(tag.value, bytes) else b""
+            values[tag.code] = _bytes(tag.value)
         elif tag.code in TEXTS:
             values[tag.code] = _text(tag.value)
         elif tag.code in WANTED and tag.code not in values:
             values[tag.code] = _plain(tag.value, tag.dtype in RATIONALS)
     return {code: value for code, value in values.items() if len(value)}  # count 0, wrong type
+
+
+def _bytes(value: Any) -> bytes:
+    """Of a tag that should be UNDEFINED; some writers say BYTE. Numbers of other types are none."""
+    try:
+        return bytes(value) if isinstance(value, bytes | tuple | list) else b""
+    except ValueError:
+        return b""
 
 
 def _exif(named: dict[str, Any]) -> dict[int, Any]:

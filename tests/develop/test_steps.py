@@ -1,5 +1,6 @@
 """What every step promises, asked of every step in the vocabulary."""
 
+import struct
 from dataclasses import replace
 from typing import get_args
 
@@ -18,6 +19,7 @@ from isptools.develop.steps import (
     Encode,
     EncodeSrgb,
     Levels,
+    Opcodes,
     Orient,
     Shading,
     Step,
@@ -29,8 +31,11 @@ from isptools.frame import MOSAICS, Frame, GainMap, Space, UnsupportedError
 from tests.develop.libraw import PHASES, probe, written
 
 GAIN_MAP = GainMap(2, (0, 0, 46, 62), 0, 1, 1, 1, 2, 2, 1.0, 1.0, 0.0, 0.0, 1, (1.5, 1.0, 1.0, 2.0))
+# OpcodeList1 with one FixBadPixelsList: two points, no rectangles
+BAD = struct.pack(">I4I", 1, 5, 0x01030000, 0, 28) + struct.pack(">7I", 0, 2, 0, 20, 21, 9, 40)
 PATH = (
-    Bin(), BadPixels(), Levels(), Balance(highlights="keep"), Shading(), Vignetting((0.3, 0.1)),
+    Bin(), Opcodes(), BadPixels(), Levels(), Balance(highlights="keep"), Shading(),
+    Vignetting((0.3, 0.1)),
     Demosaic("linear"), Blend(),
 )  # fmt: skip
 ENDS = (
@@ -44,7 +49,10 @@ CHAINS = tuple((*PATH, *end) for end in ENDS)
 def colored(cfa: str = "RGGB") -> Frame:
     frame = written(probe(cfa, flip_orientation=6))[1]
     facts = replace(
-        frame.capture, gain_maps=(GAIN_MAP,), camera_to_srgb=frame.capture.camera_to_srgb
+        frame.capture,
+        gain_maps=(GAIN_MAP,),
+        opcode_list_1=BAD,
+        camera_to_srgb=frame.capture.camera_to_srgb,
     )
     return replace(frame, capture=facts)
 
@@ -55,7 +63,8 @@ def quad(frame: Frame) -> Frame:
     letters = np.kron(np.frombuffer(facts.cfa.encode(), np.uint8).reshape(2, 2), np.ones((2, 2)))
     black = np.kron(np.reshape(facts.black, (2, 2)), np.ones((2, 2))).ravel()
     facts = replace(facts, kind="quad", cfa=letters.astype(np.uint8).tobytes().decode(),
-                    black=tuple(black), black_libraw=tuple(map(int, black)))  # fmt: skip
+                    black=tuple(black), black_libraw=tuple(map(int, black)),
+                    opcode_list_1=b"")  # fmt: skip
     return replace(frame, pixels=np.kron(frame.pixels, np.ones((2, 2), np.uint16)), capture=facts)
 
 
@@ -68,7 +77,7 @@ def test_every_step_is_on_a_path():
 def test_steps_keep_their_promises(chain, cfa):
     frame = quad(colored(cfa))
     for step in chain:
-        if isinstance(step, BadPixels):
+        if isinstance(step, Opcodes):
             frame = colored(cfa)  # with its gain map, which `bin` drops
         before = frame.pixels.copy()
         after = step(frame)
