@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Capture, UnsupportedError
+from isptools.raw import opcodes
 from isptools.raw.filters import cells_corner
 
 U16 = NDArray[np.uint16]
 
+TRIM_BOUNDS = 6
 SIDES = {"quad": 2, "nona": 3}  # pixels of a cell
 
 
@@ -58,14 +60,15 @@ def binned_facts(facts: Capture, shape: tuple[int, int], side: int) -> Capture:
 
     White stays. The variance of a mean of n pixels is that of one over n, and rounding the mean
     adds its own. Areas are in pixels of the result, which is all that is left; opcode lists, which
-    name the pixels of before, are dropped.
+    name the pixels of before, are dropped. UnsupportedError where an opcode of them is mandatory.
     """
+    _expect_optional(facts)
     top, left = corner_of(facts.cfa, side)
     black = np.reshape(facts.black, (2 * side, 2 * side))
     black = np.roll(black, (-top, -left), (0, 1)).reshape(2, side, 2, side).mean((1, 3)).ravel()
     levels = tuple(float(level) for level in black)
-    opcodes = "; its opcode lists were dropped" if any(_lists(facts)) else ""
-    origin = ("pixels", f"{side}x{side} pixels of one color averaged{opcodes}")
+    dropped = "; its opcode lists were dropped" if any(_lists(facts)) else ""
+    origin = ("pixels", f"{side}x{side} pixels of one color averaged{dropped}")
     return replace(
         facts,
         kind="bayer",
@@ -82,6 +85,14 @@ def binned_facts(facts: Capture, shape: tuple[int, int], side: int) -> Capture:
         gain_maps=(),
         origins=(*facts.origins, origin),
     )
+
+
+def _expect_optional(facts: Capture) -> None:
+    """TrimBounds is done where the file is read."""
+    for number in (1, 2, 3):
+        for one in opcodes.listed(facts, number):
+            if one.mandatory and one.number != TRIM_BOUNDS:
+                raise UnsupportedError(f"bin: {one.name} is mandatory, for pixels not averaged yet")
 
 
 def _lists(facts: Capture) -> tuple[bytes, bytes, bytes]:

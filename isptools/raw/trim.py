@@ -12,7 +12,7 @@ from isptools.frame import Capture, Frame
 from isptools.raw.opcodes import Opcode, OpcodeError, Trim, Window, parse
 from isptools.raw.places import placed, window_of
 
-PERIODS = {4: 2, 36: 6}  # CFA positions -> a side of the pattern
+PERIODS = {4: 2, 16: 4, 36: 6}  # CFA positions -> a side of the pattern
 T = TypeVar("T", bound=Sequence[Any])
 
 

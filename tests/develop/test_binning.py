@@ -1,5 +1,6 @@
 """Quad and Nona Bayer made Bayer: means, levels and noise against what was drawn."""
 
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +133,21 @@ def test_a_bayer_frame_is_not_binned():
     facts = replace(capture(array("RGGB", 2), 2), kind="bayer", cfa="RGGB", black=(BLACK,) * 4)
     with pytest.raises(UnsupportedError, match="this frame is bayer"):
         Bin()(Frame(np.full((48, 64), 500, np.uint16), Space.SENSOR, facts))
+
+
+@pytest.mark.parametrize(("flags", "refused"), [(0, True), (1, False)])
+def test_opcodes_name_the_pixels_of_before(flags, refused):
+    """FixBadPixelsConstant (DNG 1.7, opcode 4): refused where mandatory, else dropped and named."""
+    code = struct.pack(">I4I2I", 1, 4, 0x01030000, flags, 8, 0, 0)
+    facts = replace(capture(array("RGGB", 2), 2), opcode_list_1=code)
+    frame = Frame(np.full((48, 64), 500, np.uint16), Space.SENSOR, facts)
+    if refused:
+        with pytest.raises(UnsupportedError, match=r"opcode 4 .* is mandatory"):
+            Bin()(frame)
+        return
+    found = Bin()(frame).capture
+    assert found.opcode_list_1 == b""
+    assert "its opcode lists were dropped" in dict(found.origins)["pixels"]
 
 
 def test_from_a_file_to_a_truth():

@@ -63,7 +63,8 @@ def quad(frame: Frame) -> Frame:
     letters = np.kron(np.frombuffer(facts.cfa.encode(), np.uint8).reshape(2, 2), np.ones((2, 2)))
     black = np.kron(np.reshape(facts.black, (2, 2)), np.ones((2, 2))).ravel()
     facts = replace(facts, kind="quad", cfa=letters.astype(np.uint8).tobytes().decode(),
-                    black=tuple(black), black_libraw=tuple(map(int, black)))  # fmt: skip
+                    black=tuple(black), black_libraw=tuple(map(int, black)),
+                    opcode_list_1=b"")  # fmt: skip
     return replace(frame, pixels=np.kron(frame.pixels, np.ones((2, 2), np.uint16)), capture=facts)
 
 
