@@ -64,7 +64,9 @@ def _details(window: Window) -> tuple[F32, F32]:
 
 def correlation(one: F32, other: F32) -> F64:
     """Circular cross-correlation (H, W) of two of one shape; normalized by their energies."""
-    norm = float(np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum()))
+    norm = float(
+        np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum())
+    )
     spectrum = np.conj(np.fft.rfft2(one)) * np.fft.rfft2(other)
     found = np.fft.irfft2(spectrum, one.shape)
     cut = np.roll(found, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
@@ -135,7 +137,9 @@ def noise(windows: Sequence[Window], slope: float, own_truth: bool) -> list[Numb
         error = 1.25 * float(np.std(flat[:, 0] - flat[:, 1])) / len(flat) ** 0.5
         told.append(_louder(more, error))
         if not own_truth and more > 0.5:
-            told.append(_shared(float(np.median(flat[:, 2])) / max(float(np.median(flat[:, 0])), 1e-9)))
+            told.append(
+                _shared(float(np.median(flat[:, 2])) / max(float(np.median(flat[:, 0])), 1e-9))
+            )
     quiet = float(np.median(np.sort(found[:, 0])[: max(len(found) // 4, BLOCKS)]))
     off = max(-float(np.log(max(quiet, 1e-9))), 0.0)
     text = f"its noise has {quiet:.2f} times the stated variance"
@@ -181,7 +185,9 @@ def _plane(planes: list[F32], stated: F32, ok: NDArray[np.bool_]) -> F64:
         return part.swapaxes(1, 2).reshape(-1, side, side)
 
     level = np.asarray(cut(stated), np.float64).mean((1, 2))
-    rough = [_rough(np.asarray(cut(plane), np.float64)) / np.maximum(level, 1e-20) for plane in planes]
+    rough = [
+        _rough(np.asarray(cut(plane), np.float64)) / np.maximum(level, 1e-20) for plane in planes
+    ]
     whole = np.asarray(cut(ok), bool).all((1, 2)) & (level > 0)
     return np.stack([*rough, level], 1)[whole]
 

@@ -114,7 +114,9 @@ def _gamma(power: float, toe: float) -> Curve:
 def _to_camera(space: str, row: InputRow) -> F64 | None:
     if space in {"camera", "camera_linear"}:
         return np.eye(3)
-    to_srgb = {"xyz": np.linalg.inv(XYZ_FROM_SRGB), "srgb": np.eye(3)}.get(space.split("_", maxsplit=1)[0])
+    to_srgb = {"xyz": np.linalg.inv(XYZ_FROM_SRGB), "srgb": np.eye(3)}.get(
+        space.split("_", maxsplit=1)[0]
+    )
     if to_srgb is None:
         return None
     if row.camera_to_srgb is None:  # such a camera keeps its own RGB, as LibRaw has it

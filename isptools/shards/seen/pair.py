@@ -94,7 +94,7 @@ class _Pair:
             numbers += fine.sharpness(windows, slope[0])
             numbers += fine.noise(windows, slope[0], self._own_truth() or stated.fused)
             numbers += fine.hot(windows, slope[0])
-        if table.shaded or '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
+        if table.shaded or '"shading"' in table.attrs["steps"]:  # undone in the truth alone
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
         return numbers, ratio
 
@@ -132,5 +132,3 @@ def _luminance(blocks: Blocks, row: InputRow) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-

@@ -19,7 +19,9 @@ BLOCK = 8  # pixels; 12 for X-Trans
 FAR = 2.5  # pixels: published pictures may lie off by one, and their distortion is another
 
 
-def plain(own: NDArray[np.generic], row: InputRow, truth: F32, table: Table, name: str) -> list[Number]:
+def plain(
+    own: NDArray[np.generic], row: InputRow, truth: F32, table: Table, name: str
+) -> list[Number]:
     """Of an input as stored and its truth (3, H, W) in physical values."""
     every = patches.period(row.cfa)
     light = normalized(np.asarray(own), row)
