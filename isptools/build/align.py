@@ -77,6 +77,9 @@ def _aligned(task: Task, work: Work, how: Align) -> Aligned:
     if not isinstance(task.shot, Couple):
         raise Refusal("no-pair", "it is no pair of two cameras")
     phone, dslr = _side(task.shot.phone, work), _side(task.shot.dslr, work)
+    if phone.sha256 == dslr.sha256:
+        what = f"its bytes are those of {task.shot.dslr.source.path}: one file in two roles"
+        raise Refusal("same-file", what)
     if how.mosaic and (phone.frame is None or phone.frame.capture.kind != "bayer"):
         raise Refusal("no-mosaic", "the recipe takes the phone's Bayer mosaic; this file has none")
     if how.mosaic:

@@ -10,13 +10,15 @@ import numpy as np
 
 from isptools import raw
 from isptools.build import enhanced, folder, frames, lineup
+from isptools.build.doubts import Doubts, contradiction
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
+from isptools.build.light import expect_ratio, light_ratio, quality_of
 from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Refusal, Work, expect_sound, noted, refused, spec_of
 from isptools.burst import BurstError
 from isptools.datasets import room_of
 from isptools.datasets.listing import BuildError, Line, StatedError
@@ -30,7 +32,7 @@ from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import TruthRow
+from isptools.shards.schema import TruthRow, wrong_input, wrong_truth
 
 
 def make(unit: Unit, work: Work, truth: Develop) -> Made:
@@ -62,10 +64,20 @@ def _scene(
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
         yield from _dropped(task, unit, Refusal("truth-missing", why))
         return
-    number, sides = None, sides_of(() if truth.linear else truth.steps)
+    number, doubts = None, Doubts(work.card.ratio, own)
+    sides = sides_of(() if truth.linear else truth.steps)
+    if against := contradiction(own):
+        yield refused(task.truth, task, unit, Refusal("contradiction", against), "noted")
     for file in task.inputs:
         try:
             read, gains = _input_frame(file, task, own, unit, work, truth)
+            for odd in doubts.of_input(read):
+                yield refused(file, task, unit, Refusal(*odd), "noted")
+            noise = noise_of(read.frame)
+            row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
+            expect_sound((*wrong_input(row, unit.kind), *write.wrong_facts(read.frame.capture)))
+            found = light_ratio(read.frame, own.frame, noise)
+            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -73,18 +85,16 @@ def _scene(
             yield from _departures(read, task, unit)
         if number is None:
             try:
-                number = _stored(shard, own, task, work, truth)
+                number = _stored(shard, (own, read), task, work, truth)
                 yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        row = input_row(
-            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
-        )
-        pointers: Any = dict.fromkeys(shard.spec.pictures, number)
+        told: Any = dict.fromkeys(shard.spec.pictures, number)
+        told["ratio_measured"] = found and found.ratio
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history, gains)
+        shard.input(replace(row, **told), frame.pixels, frame.capture, frame.history, gains)
         yield from _left(file, frame, sides, task, unit)
 
 
@@ -252,16 +262,25 @@ def _expect_phase(frame: Frame, truth: Frame) -> None:
 # -- truths --------------------------------------------------------------------------------------
 
 
-def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
-    """Render the truths of a scene in one walk and store them; returns their row."""
+def _stored(
+    shard: write.Writer, pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
+) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row.
+
+    `pair`: what the truth is developed from, and the scene's first input.
+    """
+    own, first = pair
     try:
         last, kept = _rendered(own.frame, truth)
+        quality = quality_of(own, first)
         row = truth_row(own, task.scene, last)
+        row = replace(row, quality_db=quality.db, quality_origin=quality.origin)
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)
             kept["enhancement"] = picture.pixels
             row = _with_picture(row, path, picture)
+        expect_sound((*wrong_truth(row), *write.wrong_facts(own.frame.capture)))
     except lineup.MisfitError as error:
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:

@@ -137,6 +137,11 @@ class Bin(Base, frozen=True, tag="bin"):
         return replace(made, capture=binning.binned_facts(facts, pixels.shape, side))
 
 
+def as_bayer(frame: Frame) -> Frame:
+    """A Quad or Nona Bayer frame binned, any other as it is."""
+    return Bin()(frame) if frame.capture.kind in binning.SIDES else frame
+
+
 class Levels(Base, frozen=True, tag="levels"):
     """Subtract black and fix what stands for white (LibRaw: subtract_black, adjust_maximum).
 

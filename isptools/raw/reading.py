@@ -81,8 +81,9 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
     damage = integrity.missing_rows(frame.pixels, frame.capture)
     if damage:
         raise RawError(name, damage, BROKEN)
+    known = cameras.compared(cameras.fill_in(frame.capture))
     with _named(name):
-        frame = replace(frame, capture=_with_matrix(cameras.fill_in(frame.capture)))
+        frame = replace(frame, capture=_with_matrix(known))
         return _opcodes_known(frame, trust)
 
 
