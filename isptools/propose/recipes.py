@@ -15,6 +15,7 @@ make = "develop"{fuse}
 # The walk of the truth frame from the sensor on; `isptools show {name}.toml` prints its stations.
 steps = [
     {{ step = "levels", adjust_maximum = 0.0 }}, # the camera's own white level
+    {{ step = "opcodes" }}, # what a DNG states of lens shading and the like; nothing for other raws
     # as shot; or "daylight", "auto". `else` is for files that state none; or "daylight", "refuse"
     {{ step = "balance", by = "camera", else = "gray-world" }},
     {{ step = "demosaic", method = "{demosaic}" }},

@@ -18,7 +18,7 @@ from isptools.raw.error import RawError
 from isptools.raw.opcodes import LINEARIZED, OpcodeError
 from isptools.raw.quiet import captured_stderr
 from isptools.raw.tags import Tags, read_tags
-from isptools.raw.trim import kept, rolled, trimmed
+from isptools.raw.trim import kept, passed_by, rolled, trimmed
 
 MOSAIC = 32803  # PhotometricInterpretation: color filter array
 NOT_A_RAW = "give it a camera raw file LibRaw knows (ARW, NEF, CR2, RAF, DNG, ...), or leave it out"
@@ -83,7 +83,22 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
         raise RawError(name, damage, BROKEN)
     known = cameras.compared(cameras.fill_in(frame.capture))
     with _named(name):
-        return trimmed(replace(frame, capture=_with_matrix(known)))
+        frame = replace(frame, capture=_with_matrix(known))
+        return _opcodes_known(frame, trust)
+
+
+def _opcodes_known(frame: Frame, trust: Trust) -> Frame:
+    """Trimmed by its opcodes; with `trust` "libraw" as a file without what LibRaw passes by."""
+    facts = frame.capture
+    names = passed_by(facts)
+    if not names:
+        return frame
+    said = f"{', '.join(names)} in the file, which LibRaw passes by"
+    if trust == "libraw":
+        told = (*facts.departures, f"{said}; left undone")
+        return replace(frame, capture=replace(facts, opcode_list_1=b"", departures=told))
+    told = (*facts.departures, f"{said}; done")
+    return trimmed(replace(frame, capture=replace(facts, departures=told)))
 
 
 def _array(tags: Tags | None, info: capi.Info, name: str) -> filters.Filters | None:

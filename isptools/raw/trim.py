@@ -42,6 +42,13 @@ def _trims(opcodes: Sequence[Opcode], window: Window) -> list[Window]:
     return found
 
 
+def passed_by(capture: Capture) -> tuple[str, ...]:
+    """The opcodes that LibRaw leaves undone and `isptools` does without being asked."""
+    first = parse(capture.opcode_list_1, 1)
+    second = [one for one in parse(capture.opcode_list_2, 2) if isinstance(one.does, Trim)]
+    return tuple(dict.fromkeys(one.name for one in (*first, *second)))
+
+
 def trimmed(frame: Frame) -> Frame:
     """The frame with what is left, and the facts that go by position."""
     window = kept(frame.capture, frame.pixels.shape)

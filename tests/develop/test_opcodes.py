@@ -456,3 +456,21 @@ def test_a_field_of_list_3_goes_to_the_filters_of_its_color() -> None:
     found = gain_field(listed(frame.capture, 3)[0], (0, 0, *SHAPE), "RGB")
     got = fields.gains(found, (1, 1, 4, 4), "GBRG")
     assert np.array_equal(got[:2, :2], [[3, 2], [4, 3]])
+
+
+def test_who_trusts_libraw_gets_what_libraw_makes_of_the_file() -> None:
+    """`render` does so: list 1 and TrimBounds stay undone, and a line says it."""
+    pixels = flat(1000)
+    pixels[10, 12] = 0
+    constant, trim = (4, 0, struct.pack(">2I", 0, 0)), (6, 0, struct.pack(">4I", 2, 2, 40, 60))
+    black = (50714, 3, 1, BLACK, True)
+    data = mosaics.dng(pixels, extra=[black, tag(1, constant), tag(2, trim)], white=WHITE)
+    libraw, file = raw.read_bytes(data, "x.dng", "libraw"), raw.read_bytes(data, "x.dng")
+    assert np.array_equal(libraw.pixels, pixels)
+    assert develop(libraw, (Levels(),)).pixels[10, 12] == 0
+    assert file.pixels.shape == (38, 58)
+    assert develop(file, (Levels(),)).pixels[8, 10] == 1000 - BLACK
+    for frame, done in ((libraw, "left undone"), (file, "done")):
+        (line,) = frame.capture.departures
+        assert "opcode 4 (FixBadPixelsConstant) of OpcodeList1" in line
+        assert line.endswith(f"; {done}")

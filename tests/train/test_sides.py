@@ -24,7 +24,7 @@ TRUTHS = ("restoration",)
 def shaded(folder, rows=None):
     """A shard whose first input (or those of `rows`) has gains 1 + y / 100 + x / 1000."""
     path = made.shard(folder)
-    with h5py.File(path, "a") as file:
+    with made.changed(path) as file:
         count, height, width = file["input"].shape
         ends = [[1 + y / 100 + x / 1000 for x in (0, width)] for y in (0, height)]
         grid = {
@@ -42,8 +42,9 @@ def by_hand(height: int, width: int) -> np.ndarray:
 
 
 def test_the_reader_multiplies_and_the_integers_stay(tmp_path):
-    plain = shards.open(made.shard(tmp_path / "a")) if (tmp_path / "a").mkdir() is None else None
-    (tmp_path / "b").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    plain = shards.open(made.shard(tmp_path / "a"))
     source = shards.open(shaded(tmp_path / "b"))
     height, width = source.shape(0)
     np.testing.assert_array_equal(source.raw(0), plain.raw(0))
@@ -118,7 +119,7 @@ def test_a_preset_refuses_shards_of_another_recipe_unless_told(tmp_path):
 
 def history(path, found):
     """As a build before shards held gains wrote it."""
-    with h5py.File(path, "a") as file:
+    with made.changed(path) as file:
         texts = [json.dumps([{"step": {"step": "shading"}, "found": found}])]
         count = len(file["truth_history"])
         del file["truth_history"]
@@ -170,7 +171,7 @@ def test_v1_takes_the_inverse_of_the_mean_of_two_matrices():
 def test_the_loader_states_the_mean_of_the_files_two_matrices(tmp_path):
     path = made.shard(tmp_path)
     one, two = np.eye(3).tolist(), (3 * np.eye(3)).tolist()
-    with h5py.File(path, "a") as file:
+    with made.changed(path) as file:
         texts = []
         for text in file["facts"].asstr()[:]:
             stated = json.loads(text) | {"color_matrix_1": one, "color_matrix_2": two}
