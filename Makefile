@@ -2,6 +2,7 @@
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
 #   make train  a tiny network from those shards, scored, and used
 #   make test   linters, types and all tests
+#   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -12,12 +13,13 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test fingerprint clean
+.PHONY: demo train test mutants fingerprint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
 	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
+	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo
 	$(BIN)/isptools train cameranet --shards $(OUT) --out $(OUT)/run --preset tiny
@@ -30,6 +32,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/mutants.py --jobs $(WORKERS) --least 0.9
 
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py

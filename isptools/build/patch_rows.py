@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from isptools.build.light import quality_of_picture
 from isptools.build.rows import OF_INPUT, UNSET, columns
 from isptools.build.task import File
 from isptools.build.work import expect_sound
@@ -89,7 +90,10 @@ def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, 
         "make": "",
         "model": "",
     }
+    white = float(np.iinfo(patch.truth.dtype).max)
+    quality = quality_of_picture(patch.truth, white)
     its = TruthRow(
+        quality_db=quality.db, quality_origin=quality.origin,
         key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=facts.flip,
         source=dslr.source.path, source_sha256=patch.sha256[1], **unknown, **UNSET,
     )  # fmt: skip

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
     from isptools.shards.read import Shards
@@ -18,7 +20,7 @@ Lines = Iterator[tuple[str, Any]]
 
 @click.command(name="inspect")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Write a picture of it (PNG).")
+@click.option("--image", type=Target(), help="Write a picture of it (PNG).")
 def command(file: Path, image: Path | None) -> None:
     """Show the facts of a raw FILE, or the tables and provenance of a shard.
 
@@ -79,11 +81,14 @@ def _text(value: Any) -> list[str]:
 
 def _raw(file: Path, wanted: bool) -> Any:
     from isptools import raw
-    from isptools.cli.preview import of_raw
 
-    frame = raw.read(file)
+    frame = raw.read(file, larger=True)
     _print(_facts(file, frame))
-    return of_raw(frame) if wanted else None
+    if not wanted:
+        return None
+    from isptools.report.pictures import of_raw
+
+    return of_raw(frame)
 
 
 def _facts(file: Path, frame: "Frame") -> Lines:
@@ -105,6 +110,8 @@ def _facts(file: Path, frame: "Frame") -> Lines:
             value = f"{len(value)}" if value else None
         if column.name == "origins":
             value = "\n".join(f"{name}: {origin}" for name, origin in value)
+        if column.name == "departures":
+            value = "\n".join(value) or "none"
         yield column.name.replace("_", " "), value
     if facts.cfa:
         noise = noise_of(frame)
@@ -115,14 +122,17 @@ def _facts(file: Path, frame: "Frame") -> Lines:
 
 def _shard(file: Path, wanted: bool) -> Any:
     from isptools import shards
-    from isptools.cli.preview import of_shard
 
     with shards.open(file) as opened:
         _print(_provenance(file, opened))
         click.echo()
         for line in _rows(opened):
             click.echo(line)
-        return of_shard(opened, ROWS) if wanted else None
+        if not wanted:
+            return None
+        from isptools.report.pictures import of_shard
+
+        return of_shard(opened, ROWS)
 
 
 def _provenance(file: Path, opened: "Shards") -> Lines:

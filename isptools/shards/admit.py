@@ -22,7 +22,7 @@ UNPACKED = 32  # ... so many times what is stored: no photograph does
 CHECKSUMS = "checksums"
 PICTURES = {"input": (3, 4), "restoration": (4,), "enhancement": (4,), "weight": (3,)}  # axes
 TABLES = ("meta", "truth_meta", "pair", "fusion")
-TEXTS = ("facts", "history", "truth_facts", "truth_history")
+TEXTS = ("facts", "history", "truth_facts", "truth_history", "shading")
 PLAIN = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING)
 LAYOUTS = (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT)
 

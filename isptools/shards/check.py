@@ -11,10 +11,13 @@ from isptools.shards import disk, pairing, proof, quality, structure
 from isptools.shards.opened import looked_at
 from isptools.shards.read import load
 from isptools.shards.schema import InputRow, TruthRow
+from isptools.shards.seen import Seen, seen
 from isptools.shards.table import Table
 
 INDEX, LEDGER, JOURNAL = "index.json", "ledger.jsonl", ".journal"
 AGAIN = "run the same build command again, which writes it anew"
+GEOMETRY = {"turned", "place", "phase"}  # they make a true pair look like a wrong one
+UNFIT = {"pointer", "facts", "unreadable", "schema"}  # such shards' pixels can't be compared
 # the words of index and journal before they proved themselves
 WORDS = ("format", "data_set", "recipe", "sample", "versions", "shards", "counts", "ledger",
          "refusals")  # fmt: skip
@@ -68,10 +71,26 @@ class Index(msgspec.Struct, frozen=True):
     ledger: Ledger
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in a folder of shards."""
+
+    problems: list[Problem]  # empty if all is well
+    seen: list[Seen]  # what was measured of each pair
+    truths: list[TruthRow]  # of every shard that could be read
+
+
 def check(
     folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> list[Problem]:
-    """Every problem of a folder of shards; empty if all is well.
+    """Every problem of a folder of shards; empty if all is well. As `examined`."""
+    return examined(folder, progress).problems
+
+
+def examined(
+    folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Checked:
+    """Every problem of a folder of shards, and every number that was measured of its pairs.
 
     A problem with `sure=False` is a pair too dark or too small to be told from a wrong one.
     `progress` is called with the shards done and all. ValueError if the folder is not there.
@@ -84,21 +103,45 @@ def check(
     found = {path.name: path for path in sorted(place.glob("*.h5"))}
     problems += _files(listed, found) if index else []
     tables: list[Table] = []
-    pairs = pairing.Pairs()
+    pairs, measured = pairing.Pairs(), list[Seen]()
     looked_at(list(found.values()))
     for done, (name, path) in enumerate(found.items()):
         progress(done, len(found))
         try:
+            before, said = len(tables), set[str]()
             for problem in _shard(path, listed.get(name), index, pairs, tables):
                 problems.append(problem)
+                said.add(problem.what)
+            if not said & UNFIT:
+                measured += [each for table in tables[before:] for each in seen(table)]
         except Exception as error:  # a damaged file may break anything; what broke is told
             detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
             problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
-    return problems + [
-        Problem(told.where, "pairing", told.detail, told.sure) for told in pairs.verdicts(tables)
-    ]
+    problems += _pictures(pairs.verdicts(tables), measured)
+    return Checked(problems, measured, [truth for table in tables for truth in table.truths])
+
+
+def _pictures(verdicts: list[pairing.Told], measured: list[Seen]) -> Iterator[Problem]:
+    """What the pictures show: which pairs are none, and what is wrong with those that are.
+
+    A truth that was turned or moved is no other scene's, and of a wrong pair nothing else is told.
+    """
+    told = {(each.where, each.key, each.name): each for each in verdicts}
+    for pair in measured:
+        verdict = told.get((pair.where, pair.key, pair.name))
+        wrong = pair.wrong
+        elsewhere = bool(wrong) and wrong[0].kind in GEOMETRY
+        if verdict and (verdict.better or (verdict.sure and not elsewhere)):
+            continue
+        if verdict and (elsewhere or wrong):
+            told.pop((pair.where, pair.key, pair.name))
+        for number in wrong:
+            detail = f"{pair.key}, {pair.name}: {number.told} ({number.amount})"
+            yield Problem(pair.where, number.kind, detail)
+    for each in told.values():
+        yield Problem(each.where, "pairing", each.detail, each.sure)
 
 
 def _index(place: Path) -> tuple[Index | None, list[Problem]]:

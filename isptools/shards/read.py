@@ -1,7 +1,7 @@
 """Read shards: samples in physical units with their facts, for people and for training."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools import patches
+from isptools import fields, patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
 from isptools.shards import structure
@@ -21,6 +21,7 @@ from isptools.shards.table import Table, table_of
 from isptools.shards.tiles import Tiles
 
 Floats = NDArray[np.float32]
+FIELDS = 1024  # fields of gains that are held, some 10 kB each
 HANDLES = 400  # files that are open at once: systems allow a process some hundreds
 
 
@@ -28,8 +29,8 @@ HANDLES = 400  # files that are open at once: systems allow a process some hundr
 class Sample:
     """One input, its truths and facts; a cut of it where `window` is not the whole frame."""
 
-    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped;
-    # (3, H, W) where it is a finished picture
+    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped, times
+    # the gains that undo shading where its truth has it undone; (3, H, W) of a finished picture
     restoration: Floats | None  # (3, H, W), physical values of its station (CIE XYZ)
     enhancement: Floats | None  # (3, H, W) in [0, 1], as encoded for the screen
     facts: InputRow
@@ -49,10 +50,14 @@ class Shards:
     and may cross a fork. At most 400 files are open, a megabyte each: those used last.
     """
 
-    def __init__(self, tables: tuple[Table, ...]) -> None:
+    def __init__(
+        self, tables: tuple[Table, ...], places: Sequence[tuple[int, int]] | None = None
+    ) -> None:
         self.tables = tables
-        self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
+        every = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
+        self._places = every if places is None else list(places)  # table and row of each sample
         self._open: dict[Path, Opened] = {}  # the longest unused first
+        self._shading: dict[tuple[Path, int], tuple[fields.Field, ...]] = {}  # of inputs read
         self._pid = os.getpid()
 
     def __len__(self) -> int:
@@ -70,8 +75,10 @@ class Shards:
         table, row = self._place(i)
         where = table.rows[row]
         weight = self.weight(i, window)
+        shading = self.shading(i, window)
+        light = normalized(self.raw(i, window), where, window[:2])
         return Sample(
-            input=normalized(self.raw(i, window), where, window[:2]),
+            input=light if shading is None else light * shading,
             restoration=self._picture(table, "restoration", where.restoration, window),
             enhancement=self._picture(table, "enhancement", where.enhancement, window),
             facts=where,
@@ -115,6 +122,25 @@ class Shards:
             return None
         return self._read(table, "weight", (table.rows[row].truth,), window, out)
 
+    def shading(
+        self, i: int, window: patches.Window | None = None, out: Floats | None = None
+    ) -> Floats | None:
+        """What input i is to be multiplied by to stand where its truth does: (H, W) float32.
+
+        Its truth has lens shading (or the like) undone that the sensor's integers still hold. None
+        where there is nothing of the kind, which leaves `out` as it is.
+        """
+        table, row = self._place(i)
+        if not table.shaded:
+            return None
+        if (table.path, row) not in self._shading:
+            if len(self._shading) >= FIELDS:
+                self._shading.clear()
+            self._shading[table.path, row] = fields.decoded(self._opened(table)["shading"][row])
+        found = self._shading[table.path, row]
+        area = window or (0, 0, *table.shape)
+        return fields.gains(found, area, table.rows[row].cfa, out) if found else None
+
     def fusion(self, i: int) -> FusionRow | None:
         """What the truth of input i was fused from; None where it was not."""
         table, row = self._place(i)
@@ -126,7 +152,7 @@ class Shards:
         return table.rows[row]
 
     def truth_facts(self, i: int) -> TruthRow:
-        """The facts of the truth of input i."""
+        """The facts of the truth of input i, how good it is (`quality_db`) among them."""
         table, row = self._place(i)
         return table.truths[table.rows[row].truth]
 
@@ -150,6 +176,12 @@ class Shards:
         """Random square cuts, the same for the same seed and step; see `Crops`."""
         return cuts.Crops(self, size, seed)
 
+    def chosen(self, keep: Callable[[InputRow], bool]) -> "Shards":
+        """Only the samples whose facts `keep` says, in their order."""
+        return Shards(
+            self.tables, [(t, r) for t, r in self._places if keep(self.tables[t].rows[r])]
+        )
+
     def close(self) -> None:
         """Close the files; the next read opens them again."""
         held, self._open = self._open, {}
@@ -163,7 +195,7 @@ class Shards:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Shards, (self.tables,)
+        return Shards, (self.tables, self._places)
 
     def _place(self, i: int) -> tuple[Table, int]:
         table, row = self._places[i]

@@ -46,6 +46,11 @@ def _column(code: str, *shape: int) -> Any:
     return field(metadata={"code": code, "shape": shape})
 
 
+def _later(code: str, absent: Any) -> Any:
+    """A column that format 2 got later: shards without it are read as if it said `absent`."""
+    return field(default=absent, metadata={"code": code, "shape": (), "later": True})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRow:
     """The facts of one input, row i of /meta, which belongs to row i of /input.
@@ -68,12 +73,12 @@ class InputRow:
     xyz_to_camera: Matrix | None = _column("f8", 3, 3)  # noqa: RUF009 - a field
     shot: tuple[float, ...] = _column("f8", POSITIONS)  # variance = shot * x + read
     read: tuple[float, ...] = _column("f8", POSITIONS)  # x = (DN - black) / (white - black)
-    noise_origin: str = _column("S")  # "noise_profile" or "estimated"
+    noise_origin: str = _column("S")  # "noise_profile", "estimated" or "recipe"
     exposure_s: float | None = _column("f8")  # as the file states it
     iso: float | None = _column("f8")
     aperture: float | None = _column("f8")
     ratio: float | None = _column("f8")  # exposure of the truth over that of the input, limited
-    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", or "" for none
+    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", "recipe", or ""
     orientation: int = _column("i4")  # EXIF code; the pixels stand as the sensor has them
     flip: int = _column("i4")  # LibRaw's code for the same
     visible_origin: tuple[int, ...] = _column("i4", 2)  # row, column on the sensor of pixel 0, 0
@@ -83,6 +88,7 @@ class InputRow:
     model: str = _column("S")
     source: str = _column("S")  # file, below the data set's root
     source_sha256: str = _column("S")
+    ratio_measured: float | None = _later("f8", None)  # robust slope of the truth on the input
 
     @property
     def truth(self) -> int:
@@ -116,6 +122,12 @@ class TruthRow:
     enhanced: str = _column("S")  # the user's own picture, where the enhancement is one
     enhanced_sha256: str = _column("S")
     enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
+    # whose white balance `gains` are: "as_shot", "as_shot_xy" (AsShotWhiteXY), "daylight",
+    # "gray_world", "recipe" (its own gains), "" where none was applied
+    balance_origin: str = _later("S", "")
+    quality_db: float | None = _later("f8", None)  # 10 log10(1 / mean variance of what noise is
+    # left in the truth), white is 1
+    quality_origin: str = _later("S", "")  # "profile", "frames", "exposure", "measured" or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,24 +210,6 @@ def trust(weight: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(stored, np.uint8)
 
 
-def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:
-    """One plane of a picture as it is stored, and how many values were clipped low and high.
-
-    `plane` is (H, W), float32 in physical values or an integer station where its largest integer
-    stands for 1. Values must be finite.
-    """
-    physical = np.asarray(plane)
-    if physical.dtype.kind == "u":
-        if physical.dtype.name == picture.dtype and picture.full_scale == 1:
-            return physical, 0, 0
-        physical = physical / np.float64(np.iinfo(physical.dtype).max)
-    if not picture.largest:
-        return physical.astype(np.float32), 0, 0
-    scaled = np.rint(physical.astype(np.float64) * picture.largest / picture.full_scale)
-    low, high = int((scaled < 0).sum()), int((scaled > picture.largest).sum())
-    return np.clip(scaled, 0, picture.largest).astype(picture.dtype), low, high
-
-
 def decode(stored: NDArray[Any], picture: Picture) -> NDArray[np.float32]:
     """Stored numbers to physical values, float32 (computed in float64)."""
     if not picture.largest:
@@ -262,9 +256,12 @@ def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
 def facts(kind: type[R], record: Any) -> R:
     """One record of a table as a row; what nobody stated is None again.
 
-    Columns that this version does not know, from a later one, are passed over.
+    Columns that this version does not know, from a later one, are passed over; those that an
+    earlier one did not have are at their default.
     """
-    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind)})
+    here = record.dtype.names
+    known = (one.name for one in fields(kind) if one.name in here or "later" not in one.metadata)
+    return kind(**{name: _plain(record[name]) for name in known})
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields as columns_of
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from isptools import sound
+from isptools import fields, sound
 from isptools.frame import Space
 from isptools.shards.made import Kept, made_by
 from isptools.shards.opened import Opened, opened
@@ -116,6 +116,20 @@ def _datasets(file: Opened) -> Iterator[str]:
         if len(file["pair"]) != len(pixels):
             yield f"{len(pixels)} inputs and {len(file['pair'])} rows of pair"
     yield from _weights(file, positions)
+    yield from _shading(file)
+
+
+def _shading(file: Opened) -> Iterator[str]:
+    """Of inputs whose truths have shading undone."""
+    if "shading" not in file:
+        return
+    if len(file["shading"]) != len(file["input"]):
+        yield f"{len(file['shading'])} entries of shading, {len(file['input'])} inputs"
+    for row, text in enumerate(file["shading"][:]):
+        try:
+            fields.decoded(text)
+        except ValueError as error:
+            yield f"shading of input {row} is no list of fields: {error}"
 
 
 def _meaning(name: str, picture: Any) -> Iterator[str]:
@@ -156,10 +170,12 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
-    wanted = {column.name: column.metadata for column in fields(row)}
     here = dtype.names or ()
-    if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
-        lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
+    wanted = {column.name: column.metadata for column in columns_of(row)
+              if column.name in here or "later" not in column.metadata}  # fmt: skip
+    first = [name for name, metadata in wanted.items() if "later" not in metadata]
+    if list(here[: len(first)]) != first:  # behind them may stand what a later version adds
+        lacks = ", ".join(sorted(set(first) - set(here))) or "none"
         yield f"{name}: columns differ or are in another order (it lacks {lacks})"
         return
     for column, metadata in wanted.items():

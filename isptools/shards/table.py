@@ -22,6 +22,7 @@ class Table:
     pictures: dict[str, Picture]
     pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
     fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
+    shaded: bool = False  # inputs have fields of gains, see `Shards.shading`
     sealed: bool = False  # whether it holds checksums of everything that is read
     stamp: Stamp | None = None  # of the file as it was let in
 
@@ -49,6 +50,7 @@ def table_of(path: Path, file: Opened, sealed: bool) -> Table:
         },
         pairs=rows["pair"],
         fusions=rows["fusion"],
+        shaded="shading" in file,
         sealed=sealed,
         stamp=stamp_of(path),
     )

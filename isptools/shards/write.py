@@ -1,7 +1,7 @@
 """Write one shard, row by row: whole under its name, or not at all."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,10 @@ import hdf5plugin
 import msgspec
 import numpy as np
 
+from isptools import fields
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
+from isptools.shards.encoded import encode
 from isptools.shards.schema import (
     AXES,
     FORMAT,
@@ -25,7 +27,6 @@ from isptools.shards.schema import (
     PairRow,
     Spec,
     TruthRow,
-    encode,
     table,
     trust,
     wrong_fusion,
@@ -75,6 +76,7 @@ class Writer:
         self.truths: list[TruthRow] = []
         self.pairs: list[PairRow] = []
         self.fusions: list[FusionRow] = []
+        self.shading: list[str] = []  # of every input; not stored where none has any
         self.texts: dict[str, list[str]] = {
             name: [] for name in ("facts", "history", "truth_facts", "truth_history")
         }
@@ -143,18 +145,24 @@ class Writer:
         return number
 
     def input(
-        self, row: InputRow, pixels: Array, capture: Capture, history: tuple[Taken, ...]
+        self,
+        row: InputRow,
+        pixels: Array,
+        capture: Capture,
+        history: tuple[Taken, ...],
+        gains: Sequence[fields.Field] = (),
     ) -> None:
         """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input.
 
-        Here and in `truth`, `pair` and `fusion`: ValueError for facts that make no sense, which
-        readers would refuse.
+        By `gains` it is to be multiplied to stand where its truth does. Here and in `truth`, `pair`
+        and `fusion`: ValueError for facts that make no sense, which readers would refuse.
         """
         kind = KINDS[self.spec.positions]
         _expect_none(row.key, (*wrong_input(row, kind), *wrong_facts(capture)))
         number = len(self.inputs)
         self._store("input", pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1), number)
         self.inputs.append(row)
+        self.shading.append(fields.encoded(gains) if gains else "")
         self._texts("", capture, history)
 
     def pair(self, row: PairRow) -> None:
@@ -185,7 +193,8 @@ class Writer:
                 self.file["pair"] = table(self.pairs, self.spec.positions)
             if self.fusions:
                 self.file["fusion"] = table(self.fusions, self.spec.positions)
-            for name, lines in self.texts.items():
+            shading = {"shading": self.shading} if any(self.shading) else {}
+            for name, lines in (self.texts | shading).items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
             seal(self.file)
 
