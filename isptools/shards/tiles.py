@@ -6,6 +6,7 @@ are followed to its end before anything is unpacked, since the decoder follows t
 """
 
 import ctypes
+import struct
 from functools import lru_cache
 from math import prod
 from pathlib import Path
@@ -20,6 +21,7 @@ BITSHUFFLE = 32008  # its number among HDF5's filters
 LZ4 = 2  # the third of its parameters' numbers, for bitshuffle-LZ4
 HEADER = 12  # bytes before a chunk: its size (8) and that of its blocks (4), big-endian
 MULTIPLE = 8  # elements that are shuffled at once; what is left at the end is stored as it is
+_length = struct.Struct(">I").unpack_from
 Area = tuple[slice, slice]
 Array = NDArray[Any]
 
@@ -121,13 +123,14 @@ class Tiles:
         if int.from_bytes(stored[:8], "big") != size or not block or block % step:
             raise self._damaged(place)
         left = size % step
-        begin, room, begins = HEADER, len(stored), []
-        for _ in range(-(-(size - left) // block)):
-            begins.append(begin)
-            begin += 4 + int.from_bytes(stored[begin : begin + 4], "big")
-            if begin > room:
-                raise self._damaged(place)
-        if begin + left != room:
+        begin, begins = HEADER, []
+        try:
+            for _ in range(-(-(size - left) // block)):
+                begins.append(begin)
+                begin += 4 + _length(stored, begin)[0]
+        except struct.error:  # beyond the end
+            raise self._damaged(place) from None
+        if begin + left != len(stored):
             raise self._damaged(place)
         return block, begins or [HEADER]
 
@@ -149,7 +152,7 @@ class Tiles:
     def _expect_sum(self, place: tuple[int, ...], stored: bytes) -> None:
         (high, wide), (y, x) = self.tile, place[-2:]
         at = (*place[:-2], y // high, x // wide)
-        if self.sums is not None and tile_sum(stored) != int(self.sums[at]):
+        if self.sums is not None and tile_sum(stored) != self.sums.item(at):
             raise self._damaged(place)
 
     def _damaged(self, place: tuple[int, ...]) -> OSError:

@@ -16,7 +16,15 @@ import numpy as np
 Change = Callable[[h5py.File, Path], None]  # and a file of somebody else's, whose bytes are secret
 SECRET = b"\x5a\xa5" * 40_000
 READABLE = ("recipe with another type",)  # right pixels, although the shard contradicts itself
-WHOLE = ("extra dataset", "extra group", "loop", "odd attribute", "hard link", "long name")
+WHOLE = (
+    "nothing",
+    "extra dataset",
+    "extra group",
+    "loop",
+    "odd attribute",
+    "hard link",
+    "long name",
+)
 
 
 def again(file: h5py.File, name: str, **how: object) -> h5py.Dataset:
@@ -140,6 +148,7 @@ def many(file: h5py.File, _: Path) -> None:
 
 
 CHANGES: dict[str, Change] = {
+    "nothing": lambda _file, _other: None,
     "external input": external("input"),
     "external restoration": external("restoration"),
     "external meta": external("meta"),
