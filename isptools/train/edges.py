@@ -116,6 +116,11 @@ class _Maxima(torch.autograd.Function):
         return out, None, None
 
 
+def over_picture(x: Tensor) -> Tensor:
+    """(N, C, H, W) to the mean of each channel, (N, C), of halves too in single precision."""
+    return x.mean((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))
+
+
 def layout(x: Tensor) -> torch.memory_format:
     """How x, or what it is a slice of, lies in memory, as torch's allocators take it."""
     nearest = x.shape[1] > 1 and x.stride(1) == 1
