@@ -3,7 +3,8 @@
 Writes gpu.json (card, versions, figures) and the tables of docs/gpu.md between its markers. On a
 processor `--tiny` does the same with small networks and frames, so that it never rots.
 
-python benchmarks/gpu.py [--tiny] [--out FOLDER] [--page docs/gpu.md] [--minutes 8] [--only PART ...]
+python benchmarks/gpu.py [--tiny] [--out FOLDER] [--page docs/gpu.md] [--minutes 8]
+    [--only PART ...]
 """
 
 import argparse
@@ -21,69 +22,75 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules beside, wherever this is started
 
-from card import frames, page, profile, proofs, rates  # noqa: E402
-from card.made import Size  # noqa: E402
+from card import frames, page, profile, proofs, rates
+from card.made import Size
 
 STAGES = {
     "cameranet": "joint", "deepisp": "whole", "cameranet-one-stage": "whole",
     "cameranet-three-stage": "joint", "cameranet-v1": "joint", "cameranet-xtrans": "joint",
     "srgan-can": "joint", "srcnn": "whole",
 }  # fmt: skip
-DETERMINISTIC = ("bf16, eager, graph, deterministic", "bf16, compiled, graph, deterministic")
+BEST, PLAIN = "bf16, compiled, graph", "bf16, eager, graph"
 Part = tuple[str, str, Callable[[], Any]]  # list of the JSON, what is said meanwhile, the work
 
 
 class Bench:
     """The parts in the order of their weight, and what they found."""
 
-    def __init__(self, size: Size, work: Path) -> None:
-        self.size, self.work = size, work
-        self.builds = proofs.built(work)
+    def __init__(self, size: Size, work: Path, given: Path | None) -> None:
+        self.size, self.work, self.given = size, work, given
+        self.builds = [] if given else proofs.built(work)
 
     @property
     def sid(self) -> Path:
         for build in self.builds:
             build.wait()
-        return self.work / "sid"
+        return self.given or self.work / "sid"
 
     def parts(self) -> Iterator[Part]:
         size, cuda = self.size, self.size.device.type == "cuda"
         yield "card", "the card", lambda: rates.card(size)
-        first = ["fp32, eager", "bf16, eager"]
-        if cuda:
-            first = ["bf16, compiled, graph", "bf16, compiled", *list(rates.MODES)[:4]]
-        for mode in first:
+        best, plain = (BEST, PLAIN) if cuda else ("fp32, eager", "bf16, eager")
+        modes = (
+            (best, "bf16, eager", PLAIN, "fp32, eager", "tf32, eager") if cuda else (best, plain)
+        )
+        for mode in modes:
             yield "steps", f"cameranet, {mode}", self.step("cameranet", mode)
-        whole = "bf16, compiled, graph" if cuda else "fp32, eager"
-        yield "profiles", "profile", lambda: profile.of_step(size, "cameranet", "joint", whole)
-        for name in ("cameranet", "deepisp"):
-            yield from self.inference(name, cuda)
-        for mode in first[:1] + first[3:] if cuda else first:
+        yield "profiles", "profile", lambda: profile.of_step(size, "cameranet", "joint", best)
+        for mode in modes[:3]:
             yield "steps", f"deepisp, {mode}", self.step("deepisp", mode)
         yield from self.proofs(cuda)
         for data, workers in (("resident", 0), ("read", 8 if cuda else 0)):
             yield "feeding", f"data {data}", self.feeding(data, workers)
-        plain = "bf16, eager, graph" if cuda else "bf16, eager"
-        for name in list(STAGES)[2:]:
-            yield "steps", f"{name}, {plain}", self.step(name, plain)
+        for name in ("cameranet", "deepisp"):
+            yield from self.inference(name, cuda)
         if cuda:
-            for mode in DETERMINISTIC:
-                yield "steps", f"cameranet, {mode}", self.step("cameranet", mode)
-            yield "profiles", "profile", lambda: profile.of_step(size, "deepisp", "whole", whole)
-            yield "steps", "batch of 4", self.step("cameranet", plain, 4)
+            yield "steps", "deterministic", self.step("cameranet", f"{PLAIN}, deterministic")
+            yield "steps", "batch of 8", self.step("cameranet", PLAIN, 8)
+            yield "profiles", "profile", lambda: profile.of_step(size, "deepisp", "whole", best)
+            yield "steps", "deterministic", self.step("deepisp", f"{best}, deterministic")
+        for name in list(STAGES)[2:] if cuda else ("cameranet-xtrans", "srcnn"):
+            yield "steps", f"{name}, {plain}", self.step(name, plain)
 
     def step(self, name: str, mode: str, count: int = 1) -> Callable[[], Any]:
         return lambda: rates.step_row(self.size, name, STAGES[name], mode, count)
 
     def inference(self, name: str, cuda: bool) -> Iterator[Part]:
         size = self.size
-        for precision, compiled in [("fp32", False), *([("bf16", False), ("bf16", True)] if cuda else [])]:
-            yield "frames", f"{name}, {precision}", lambda p=precision, c=compiled: (
-                frames.network_row(size, name, p, c)
+        for precision, compiled in [
+            ("fp32", False),
+            *([("bf16", False), ("bf16", True)] if cuda else []),
+        ]:
+            yield (
+                "frames",
+                f"{name}, {precision}",
+                lambda p=precision, c=compiled: frames.network_row(size, name, p, c),
             )
         for precision in ("fp32", "bf16") if cuda else ("fp32",):
-            yield "develop", f"{name}, {precision}, tiles", lambda p=precision: (
-                frames.develop_rows(size, name, p)
+            yield (
+                "develop",
+                f"{name}, {precision}, tiles",
+                lambda p=precision: frames.develop_rows(size, name, p),
             )
 
     def proofs(self, cuda: bool) -> Iterator[Part]:
@@ -93,13 +100,17 @@ class Bench:
             return "proofs", name, lambda: proofs.row(name, work)
 
         yield of("the loss goes down", lambda: proofs.falls(size, self.sid, out / "falls"))
-        for precision in ("fp32", "bf16"):
-            for compiled in (False, True) if cuda and precision == "bf16" else (False,):
-                name = f"the same weights twice and behind a stop, {precision}" + ", compiled" * compiled
-                yield of(name, lambda p=precision, c=compiled: proofs.twice(
-                    size, self.sid, out / f"{p}-{c}", precision=p, compile=c
-                ))  # fmt: skip
-        yield of("out of memory in one line", lambda: proofs.out_of_memory(size, self.sid, out / "oom"))
+        ways = [("fp32", False), ("bf16", False), ("bf16", True)] if cuda else [("fp32", False)]
+        for precision, compiled in ways:
+            name = (
+                f"the same weights twice and behind a stop, {precision}" + ", compiled" * compiled
+            )
+            yield of(name, lambda p=precision, c=compiled: proofs.twice(
+                size, self.sid, out / f"{p}-{c}", precision=p, compile=c
+            ))  # fmt: skip
+        yield of(
+            "out of memory in one line", lambda: proofs.out_of_memory(size, self.sid, out / "oom")
+        )
         yield of("a frame that does not fit", lambda: proofs.frame_out_of_memory(size))
         yield of("ONNX beside", lambda: proofs.beside_onnx(
             size, out / "falls", self.sid, out / "x.onnx"
@@ -153,11 +164,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("gpu"))
     parser.add_argument("--page", type=Path, help="Also put the tables into this page.")
     parser.add_argument("--minutes", type=float, default=8.0)
+    parser.add_argument(
+        "--shards", type=Path, help="The miniature of SID, where it was built before."
+    )
     parser.add_argument("--only", nargs="+", default=[])
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # Lightning's and the exporter's advice
     if chosen.tiny:
-        torch.set_num_threads(1)  # others may be busy here, and threads that wait for each other cost more
+        torch.set_num_threads(
+            1
+        )  # others may be busy here, and threads that wait for each other cost more
     size = Size.of(chosen.device, chosen.tiny or chosen.device == "cpu")
     chosen.out.mkdir(parents=True, exist_ok=True)
     target = chosen.out / "gpu.json"
@@ -166,7 +182,7 @@ def main() -> None:
         target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
     with tempfile.TemporaryDirectory() as work:
-        found = measured(Bench(size, Path(work)), chosen.minutes, chosen.only, save)
+        found = measured(Bench(size, Path(work), chosen.shards), chosen.minutes, chosen.only, save)
     save(found)
     tables = page.tables(found)
     print(tables)

@@ -4,14 +4,13 @@ from typing import Any
 
 import numpy as np
 import torch
-
 from card import clock, made
 from card.made import Size
 from card.profile import kernels
-from isptools.train import infer
+
+from isptools.train import infer, networks
 from isptools.train.camera import Camera
 from isptools.train.flops import operations
-from isptools.train import networks
 
 TILES = (1024, 2048)
 
@@ -29,7 +28,7 @@ def network_row(size: Size, name: str, precision: str, compiled: bool) -> dict[s
         torch.compiler.reset()
         camera.compile()
     found: dict[str, Any] = {}
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = precision != "fp32"
     with infer.computing(device, precision):
         forward = lambda: camera(x)  # noqa: E731 - one word for what is measured
         forward()
@@ -68,7 +67,7 @@ def develop_rows(size: Size, name: str, precision: str) -> list[dict[str, Any]]:
         def work(tile: int = tile, pictures: dict[str, Any] = pictures) -> None:
             pictures |= infer.develop(camera, mosaic, tile, str(size.device), precision)
 
-        seconds = clock.median(work, size.device, 2)
+        seconds = clock.median(work, size.device, 1)
         whole = whole or pictures
         scale = max(float(np.abs(one).max()) for one in whole.values())
         apart = max(float(np.abs(pictures[name] - whole[name]).max()) for name in whole)

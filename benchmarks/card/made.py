@@ -30,7 +30,11 @@ class Size:
     @classmethod
     def of(cls, device: str, tiny: bool) -> "Size":
         where = torch.device(device)
-        return cls(where, tiny, 64, (96, 128), 0.05) if tiny else cls(where, tiny, 1024, (3024, 4032), 0.7)
+        return (
+            cls(where, tiny, 64, (96, 128), 0.05)
+            if tiny
+            else cls(where, tiny, 1024, (3024, 4032), 0.7)
+        )
 
     def table(self, name: str) -> dict[str, Any]:
         return {"name": name} | (TINY.get(name, {}) if self.tiny else {})

@@ -1,5 +1,6 @@
 """Figures as tables of a page."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def number(value: Any) -> str:
     """Short enough to read: three digits, small ones as a power."""
     if not isinstance(value, float):
         return "" if value is None else str(value)
-    if value != value:
+    if math.isnan(value):
         return ""
     if value == 0 or 0.001 <= abs(value) < 1000:
         return f"{value:.3g}"
@@ -28,7 +29,8 @@ def number(value: Any) -> str:
 
 
 def table(rows: list[dict[str, Any]], columns: dict[str, str]) -> str:
-    """`columns`: the key of a row, its head."""
+    """`columns`: the key of a row, its head. Rows of several runs say of which they are."""
+    columns = columns | ({"run": "run"} if any("run" in row for row in rows) else {})
     lines = [f"| {' | '.join(columns.values())} |", "|---" * len(columns) + "|"]
     lines += [f"| {' | '.join(number(row.get(key)) for key in columns)} |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -44,7 +46,8 @@ FRAMES = {
 }  # fmt: skip
 DEVELOP = {
     "network": "network", "precision": "precision", "tile": "tile", "ms": "ms from host to host",
-    "memory_gb": "GB", "apart": "largest difference from the whole frame", "largest": "largest value",
+    "memory_gb": "GB", "apart": "largest difference from the whole frame",
+    "largest": "largest value",
 }  # fmt: skip
 
 
@@ -82,12 +85,13 @@ def _card(card: dict[str, Any], found: dict[str, Any]) -> str:
         f"{card.get('name')}, {card.get('memory_gb', '?')} GB; torch {card.get('torch')}, CUDA "
         f"{card.get('cuda')}, cuDNN {card.get('cudnn')}, Python {card.get('python')}. Matrix "
         f"products of 8192: {products} TFLOP/s (data sheet, bf16: {sheet}); copies "
-        f"{card.get('copy_gb_s', 0):.0f} GB/s, read and written. All in {found.get('seconds', 0):.0f} s.\n"
+        f"{card.get('copy_gb_s', 0):.0f} GB/s, read and written. All in "
+        f"{found.get('seconds', 0):.0f} s.\n"
     )
 
 
 def _step(row: dict[str, Any], peak: float | None) -> dict[str, Any]:
-    known = row["mfu"] == row["mfu"]
+    known = not math.isnan(row["mfu"])
     return row | {
         "mfu_percent": 100 * row["mfu"] if known else None,
         "real_percent": 100 * row["tflops"] / peak if peak and known else None,
@@ -96,9 +100,12 @@ def _step(row: dict[str, Any], peak: float | None) -> dict[str, Any]:
 
 
 def _profile(row: dict[str, Any]) -> list[str]:
-    head = f"### Where a step's time goes: {row['network']}, {row['mode']}\n"
-    said = f"{row['busy_ms']:.3g} ms of kernels a step, {row['launches']} launches.\n"
-    kinds = [{"kind": k, "ms": v, "share": 100 * v / row["busy_ms"]} for k, v in row["kinds"].items()]
+    run = f", run {row['run']}" if "run" in row else ""
+    head = f"### Where the time goes: {row['network']}, {row['mode']}{run}\n"
+    said = f"{row['stage']}: {row['busy_ms']:.3g} ms of kernels, {row['launches']} launches.\n"
+    kinds = [
+        {"kind": k, "ms": v, "share": 100 * v / row["busy_ms"]} for k, v in row["kinds"].items()
+    ]
     kernels = [one | {"name": f"`{one['name'][:90]}`"} for one in row["kernels"][:12]]
     return [
         head, said, table(kinds, {"kind": "kind", "ms": "ms", "share": "%"}),
@@ -113,6 +120,4 @@ def brief(key: str, out: Any) -> str:
              "develop": ("tile", "ms", "apart"), "proofs": ("held", "said"),
              "feeding": ("mp_s", "mfu", "waiting"), "profiles": ("busy_ms", "launches"),
              "card": ("name", "matmul_tflops", "copy_gb_s")}[key]  # fmt: skip
-    return "; ".join(
-        " ".join(f"{word} {number(row.get(word))}" for word in words) for row in rows
-    )
+    return "; ".join(" ".join(f"{word} {number(row.get(word))}" for word in words) for row in rows)

@@ -2,21 +2,22 @@
 
 from typing import Any
 
-import torch
-from torch.profiler import ProfilerActivity, profile
-
 from card import clock, made
 from card.made import Size
 from card.rates import MODES, Stepping
+from torch.profiler import ProfilerActivity, profile
+
 from isptools.train import speed
 
 KINDS = (  # the first that a kernel's name holds
-    ("wgrad", "convolutions, weights' gradient"), ("dgrad", "convolutions, input's gradient"),
-    ("fprop", "convolutions"), ("conv", "convolutions"), ("nchwToNhwc", "layout"),
-    ("nhwcToNchw", "layout"), ("triton_red", "compiled sums"), ("triton_per", "compiled sums"),
-    ("triton", "compiled point by point"), ("adam", "Adam"), ("multi_tensor", "Adam"),
-    ("gemm", "matrix products"), ("cutlass", "convolutions"), ("sm90", "convolutions"),
-    ("reduce", "sums"), ("Memcpy", "copies"), ("copy", "copies"), ("elementwise", "point by point"),
+    ("triton_red", "compiled sums"), ("triton_per", "compiled sums"),
+    ("triton", "compiled point by point"), ("wgrad", "convolutions, weights' gradient"),
+    ("dgrad", "convolutions, input's gradient"), ("fprop", "convolutions"),
+    ("conv", "convolutions"), ("nchwToNhwc", "layout"), ("nhwcToNchw", "layout"),
+    ("AddPadding", "layout"), ("device_workspace", "setting up"), ("adam", "Adam"),
+    ("multi_tensor", "Adam"), ("gemm", "matrix products"), ("cutlass", "convolutions"),
+    ("sm90", "convolutions"), ("reduce", "sums"), ("Memcpy", "copies"), ("copy", "copies"),
+    ("elementwise", "point by point"),
 )  # fmt: skip
 STEPS = 5
 
@@ -59,5 +60,7 @@ def kernels(work: Any, size: Size, times: int) -> dict[str, Any]:
         "busy_ms": sum(ms for ms, _ in rows.values()),
         "launches": sum(count for _, count in rows.values()),
         "kinds": dict(sorted(kinds.items(), key=lambda row: -row[1])),
-        "kernels": [{"name": key[:160], "ms": ms, "calls": count} for key, (ms, count) in ranked[:25]],
+        "kernels": [
+            {"name": key[:160], "ms": ms, "calls": count} for key, (ms, count) in ranked[:25]
+        ],
     }

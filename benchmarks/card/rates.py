@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from card import clock, made
 from card.made import Size
-from isptools.train import run, speed
+
+from isptools.train import data, run, speed
 from isptools.train.camera import parameters
 from isptools.train.log import Log
 from isptools.train.place import Place, launched
@@ -82,7 +82,9 @@ class Stepping:
         camera = made.camera(size, name)
         place = Place(str(size.device))
         out = Path(self.folder.name)
-        self.run = run.Run(camera, chosen, run.Job(out, out, place), launched(place, chosen.precision))
+        self.run = run.Run(
+            camera, chosen, run.Job(out, out, place), launched(place, chosen.precision)
+        )
         self.task = Task(camera, chosen, chosen.stages[0])
         self.work = run._work(self.run, self.task)
         self.moving = run._set_up(self.run, self.task, chosen.stages[0], {})
@@ -91,9 +93,14 @@ class Stepping:
         self.log = Log(out / "log.csv", stage, False, self.work)
         self.batch = made.batch(chosen, camera.intake.period**2, size.device)
         self.losses: list[torch.Tensor] = []
+        if camera.begin:
+            x, truth = camera.intake.prepared(self.batch), data.truth(self.batch, "enhancement")
+            camera.begin([(x[0].cpu().numpy(), truth[0].cpu().numpy())])
 
     def __call__(self) -> None:
-        self.losses.append(run._step(self.run, self.moving, iter([(self.batch, [])]), 1e-4, self.log))
+        self.losses.append(
+            run._step(self.run, self.moving, iter([(self.batch, [])]), 1e-4, self.log)
+        )
 
 
 def step_row(size: Size, name: str, stage: str, mode: str, count: int = 1) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def carried(batches: Iterator[Read], device: torch.device) -> Iterator[Read]:
 
     A batch's memory is free again when the next one is asked for: by then it has been sent.
     """
-    stream = torch.cuda.Stream(device)
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # torch's
     for batch, turns in batches:
         with torch.cuda.stream(stream):
             moved = {name: x.to(device, non_blocking=True) for name, x in batch.items()}
@@ -35,12 +35,12 @@ def pinned(pixels: Tensor) -> bool:
 
     It stays so until the process ends or the memory goes.
     """
-    runtime: Any = torch.cuda.cudart()
+    runtime: Any = torch.cuda.cudart()  # type: ignore[no-untyped-call] # torch's
     size = pixels.numel() * pixels.element_size()
     return int(runtime.cudaHostRegister(pixels.data_ptr(), size, 0)) == 0
 
 
 def released(pixels: Tensor) -> None:
     """Undo `pinned`, before the memory goes."""
-    runtime: Any = torch.cuda.cudart()
+    runtime: Any = torch.cuda.cudart()  # type: ignore[no-untyped-call] # torch's
     runtime.cudaHostUnregister(pixels.data_ptr())

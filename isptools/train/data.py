@@ -121,8 +121,8 @@ class Cuts:
     def fill(self, n: int, rooms: dict[str, Array]) -> "Item":
         """Read item n into `rooms`. ValueError in one line where a shard can't be read."""
         item = self.item(n)
-        for name in rooms:
-            self._read(name, item.place, item.window, rooms[name])
+        for name, room in rooms.items():
+            self._read(name, item.place, item.window, room)
         return item
 
     def whole(self, name: str, i: int) -> Array:

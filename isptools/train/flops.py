@@ -43,7 +43,7 @@ def of_step(task: Any, inputs: int, patch: int) -> int:
         }  # fmt: skip
         with FlopCounterMode(display=False) as counted:
             sum(picture.sum() for picture in copied.train().pictures(batch).values()).backward()
-    return counted.get_total_flops()
+    return int(counted.get_total_flops())
 
 
 class Added(TorchFunctionMode):

@@ -47,17 +47,38 @@ class Mosaic:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How pictures are computed, which changes nothing but their last bits: see `develop`."""
+
+    tile: int | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+
+
+def device_of(name: str) -> str:
+    """Where a command computes that was told `name`. ValueError in one line if it can't."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch asserts where it has no CUDA
+        said = " ".join(str(error).split())[:150]
+        raise ValueError(f"--device {name}: can't be used here ({said})") from None
+    return name
+
+
 def develop(
     camera: Camera, mosaic: Mosaic, tile: int | None = 0, device: str = "cpu",
     precision: str = "fp32",
 ) -> dict[str, NDArray[np.float32]]:  # fmt: skip
     """Every picture the network makes, (3, H, W) float32 as it comes (not clipped).
 
-    `tile` is the side of the tiles in pixels; 0 takes the frame whole; None takes it whole on a GPU,
-    or in the largest tiles that fit there, and in tiles of 1024 on a processor. Vectors pooled over
-    the picture come from the whole frame first, so tiles show the untiled picture. `precision` is
-    that of a run's settings; a processor computes in fp32. ValueError for a CFA of another kind, a
-    frame too small for the network, or tiles too large for the GPU.
+    `tile` is the side of the tiles in pixels; 0 takes the frame whole; None takes it whole on a
+    GPU, or in the largest tiles that fit there, and in tiles of 1024 on a processor. Vectors pooled
+    over the picture come from the whole frame first, so tiles show the untiled picture. `precision`
+    is that of a run's settings; a processor computes in fp32. ValueError for a CFA of another kind,
+    a frame too small for the network, or tiles too large for the GPU.
     """
     where = torch.device(device)
     sizes = [tile] if tile is not None else FITTING if where.type == "cuda" else [TILE]
@@ -68,9 +89,7 @@ def develop(
         except torch.cuda.OutOfMemoryError:
             continue  # what the error holds is free again
     what = f"tiles of {sizes[-1]} pixels do" if sizes[-1] else "the whole frame does"
-    raise ValueError(
-        f"{what} not fit into this GPU's memory; try --tile {sizes[-1] // 2 or 1024}"
-    )
+    raise ValueError(f"{what} not fit into this GPU's memory; try --tile {sizes[-1] // 2 or 1024}")
 
 
 @contextmanager
@@ -221,6 +240,4 @@ def _cut(x: Tensor, window: Window) -> Tensor:
 def _put(out: Tensor, done: Tensor, inner: Window, outer: Window, scale: int) -> None:
     top, left, height, width = (one * scale for one in inner)
     y, x = (inner[0] - outer[0]) * scale, (inner[1] - outer[1]) * scale
-    out[:, :, top : top + height, left : left + width] = done[
-        :, :, y : y + height, x : x + width
-    ]
+    out[:, :, top : top + height, left : left + width] = done[:, :, y : y + height, x : x + width]

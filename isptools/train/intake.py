@@ -123,7 +123,15 @@ def nine_planes(x: Tensor) -> Tensor:
 
 
 def _xyz(x: Tensor, batch: Batch) -> Tensor:
-    return torch.einsum("nck,nkhw->nchw", batch["xyz_from_camera"], bilinear(x))
+    matrix, rgb = batch["xyz_from_camera"], bilinear(x)
+    if rgb.is_cuda:
+        return by_matrices(matrix, rgb)
+    return torch.einsum("nck,nkhw->nchw", matrix, rgb)
+
+
+def by_matrices(matrices: Tensor, x: Tensor) -> Tensor:
+    """(N, 3, H, W) by a (3, 3) matrix each, in the type of both whatever products are cast to."""
+    return (matrices[:, :, :, None, None] * x[:, None]).sum(2)
 
 
 XYZ_SRGB = {"restoration": frozenset({"xyz"}), "enhancement": frozenset({"srgb"})}

@@ -52,9 +52,10 @@ class Log:
         self.looked: tuple[Tensor, Any] | None = None
 
     def wait(self, fetch: Callable[[], Any], cuda: bool = False) -> Any:
-        """What `fetch` gives; the time it takes is lost, of a GPU the time that it idles meanwhile."""
+        """What `fetch` gives; the time it takes is lost, of a GPU the time it idles meanwhile."""
         if cuda:
-            before, after = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            event: Any = torch.cuda.Event
+            before, after = (event(enable_timing=True) for _ in range(2))
             before.record()
         start = time.perf_counter()
         out = fetch()
@@ -74,7 +75,7 @@ class Log:
             self.expect_finite()
 
     def _look_back(self) -> None:
-        """The same look without waiting for a GPU: what the last look saw, and the next one sent."""
+        """The same look without waiting for a GPU: what the last one saw; the next is sent."""
         if self.looked and self.looked[1].query() and not self.looked[0].item():
             self.expect_finite()
         seen = torch.empty((), dtype=torch.bool, pin_memory=True)

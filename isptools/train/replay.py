@@ -11,14 +11,14 @@ WARM = 3  # steps before the recording, in which kernels are compiled, tried and
 
 
 class Replay:
-    """Calls `step`, a training step of batches of one shape, and from the fourth time on replays it.
+    """Calls `step`, a training step of batches of one shape, and replays it from the fourth on.
 
     The first steps are steps as any other, and so is the one behind the recording: it counts none
     twice. Where a recording does not fit into memory beside them, steps go on as they began.
     """
 
     def __init__(self, step: Callable[[list[Batch]], Tensor]) -> None:
-        self.step, self.stream, self.seen = step, torch.cuda.Stream(), 0
+        self.step, self.stream, self.seen = step, torch.cuda.Stream(), 0  # type: ignore[no-untyped-call] # torch's
         self.graph: torch.cuda.CUDAGraph | None = None
         self.micros: list[Batch] = []
         self.loss = torch.zeros(())

@@ -39,7 +39,9 @@ def walk(window: tuple[int, int, int, int], width: int, turn: Turn) -> Walk:
     }[symmetry % 4]  # fmt: skip
     at, down, right = (
         (r + first) * width + c + second
-        for r, c, first, second in zip(row, column, (window[0], 0, 0), (window[1], 0, 0), strict=True)
+        for r, c, first, second in zip(
+            row, column, (window[0], 0, 0), (window[1], 0, 0), strict=True
+        )
     )
     if symmetry >= 4:
         at, right = at + right * last, -right
@@ -79,8 +81,8 @@ class Held:
 
     def batch(self, items: list[Item]) -> Batch:
         places = self._sent(np.array([self._places(item) for item in items]))
-        step, begins = places[:, :2], places[:, 2:].split([_planes(k) for k, _ in self.kinds.values()], 1)
-        out = {}
+        step, out = places[:, :2], {}
+        begins = _parts(places[:, 2:], [_planes(shape) for shape, _ in self.kinds.values()])
         for (name, (shape, kind)), begin in zip(self.kinds.items(), begins, strict=True):
             cut = self.take(self.flats[name], begin, step, self.cuts.size).view(kind)
             out[name] = cut if len(shape) == 3 else cut[:, 0]
@@ -101,7 +103,7 @@ class Held:
     def _facts(self, facts: dict[str, NDArray[Any]]) -> Batch:
         """In one transfer."""
         rows = [value.reshape(len(value), -1) for value in facts.values()]
-        parts = self._sent(np.concatenate(rows, 1)).split([row.shape[1] for row in rows], 1)
+        parts = _parts(self._sent(np.concatenate(rows, 1)), [row.shape[1] for row in rows])
         return {
             name: part.reshape(value.shape)
             for part, (name, value) in zip(parts, facts.items(), strict=True)
@@ -120,7 +122,9 @@ class Held:
             picture(self.cuts, name, i): (_planes(shape) * math.prod(source.shape(i)), i)
             for i in range(len(source))
         }
-        flat = torch.empty(sum(size for size, _ in sizes.values()), dtype=stored, device=self.device)
+        flat = torch.empty(
+            sum(size for size, _ in sizes.values()), dtype=stored, device=self.device
+        )
         for which, (size, i) in sizes.items():
             start = self.starts[name][which]
             pixels = np.ascontiguousarray(self.cuts.whole(name, i)).reshape(-1)
@@ -161,6 +165,12 @@ def needed(cuts: Cuts) -> int:
 def fits(cuts: Cuts, device: torch.device) -> bool:
     """Whether they leave a GPU most of its memory."""
     return device.type == "cuda" and needed(cuts) < SHARE * torch.cuda.mem_get_info(device)[0]
+
+
+def _parts(x: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+    """Columns of so many each."""
+    out: tuple[Tensor, ...] = x.split(sizes, 1)  # type: ignore[no-untyped-call] # torch's
+    return out
 
 
 def _planes(shape: tuple[int, ...]) -> int:

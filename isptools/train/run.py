@@ -170,7 +170,9 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
             torch.cuda.set_rng_state(state["random_cuda"], fabric.device)
         fabric.strategy.precision.load_state_dict(state["scaler"])
         moving.step, moving.mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
-    if settings.channels_last and not settings.compile:  # the compiler lays weights out itself
+    if (
+        settings.channels_last
+    ):  # compiled too: from other weights the compiler takes the slow layout
         run.camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
     return moving
 
@@ -178,11 +180,11 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
 def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Log) -> Tensor:
     """Every turn moves its weights once; gives the sum of their losses."""
     micros: Iterable[Batch] = _micros(run, batches, log)
-    if len(moving.optimizers) > 1 or moving.replay:
+    if len(moving.optimizers) > 1:
         micros = list(micros)  # every turn sees the same cuts
     for optimizer in moving.optimizers:
         speed.set_rate(optimizer, rate)
-    total = moving.replay(micros) if moving.replay else _turns(run, moving, micros)
+    total = moving.replay(list(micros)) if moving.replay else _turns(run, moving, micros)
     moving.step += 1
     log.add(total)
     for m, p in zip(moving.mean, moving.trained, strict=False):
@@ -231,9 +233,10 @@ def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tenso
 def _too_large(run: Run, task: Any, batch: Batch) -> str:
     patch = run.settings.patch
     with run.fabric.autocast():
-        fits = fitting_patch(task, batch, patch)
-    return f"a patch of {patch} pixels does not fit into this GPU's memory; " + (
-        f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does"
+        fits = fitting_patch(task, batch, patch, least(run.camera))
+    many = f" {run.settings.batch} times" if run.settings.batch > 1 else ""
+    return f"a patch of {patch} pixels does not fit{many} into this GPU's memory; " + (
+        f"{fits} does (--set patch={fits})" if fits else "no smaller one that suits it does"
     )
 
 
@@ -297,7 +300,8 @@ def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
         save(run.file(stage), run.facts() | {
             "step": moving.step, "done": done, "model": run.camera.state_dict(),
             "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
-            "random": torch.get_rng_state(), "random_cuda": _random(run.fabric), "scaler": run.fabric.strategy.precision.state_dict(),
+            "random": torch.get_rng_state(), "random_cuda": _random(run.fabric),
+            "scaler": run.fabric.strategy.precision.state_dict(),
         })  # fmt: skip
     run.fabric.barrier()
 

@@ -1,4 +1,4 @@
-"""Single precision where an autocast would take halves, whose eight bits a picture can't do with."""
+"""Single precision where an autocast would take halves: eight bits are too few for a picture."""
 
 from contextlib import AbstractContextManager, nullcontext
 

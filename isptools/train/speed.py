@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import msgspec
@@ -22,9 +23,12 @@ WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 def settled(settings: Settings, cuda: bool) -> Settings:
     """The same with every "auto" decided: what is fast on a GPU, plain fp32 on a processor."""
     half = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
-    auto = {"precision": "bf16" if half else "fp32", "channels_last": cuda, "compile": cuda}
+    auto = {
+        "precision": "bf16" if half else "fp32", "channels_last": cuda,
+        "compile": cuda and find_spec("triton") is not None,
+    }  # fmt: skip
     words = {k: v for k, v in auto.items() if getattr(settings, k) == "auto"}
-    return msgspec.structs.replace(settings, **words)  # type: ignore[arg-type] # its own words
+    return msgspec.structs.replace(settings, **words)
 
 
 @contextmanager
@@ -38,6 +42,10 @@ def switched(settings: Settings, cuda: bool) -> Iterator[None]:
         yield
         return
     exact, tf32 = settings.deterministic, settings.precision != "fp32"
+    halves = settings.precision in {
+        "bf16",
+        "fp16",
+    }  # of singles there are slow and large ways to try
     before = (
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark,
         torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision(),
@@ -45,7 +53,7 @@ def switched(settings: Settings, cuda: bool) -> Iterator[None]:
     )  # fmt: skip
     if exact:
         os.environ.setdefault(WORKSPACE, ":4096:8")  # cuBLAS gives the same bits only with it
-    _set(exact, not exact, tf32, "high" if tf32 else "highest", exact)
+    _set(exact, halves and not exact, tf32, "high" if tf32 else "highest", exact)
     try:
         with _compiler(exact):
             yield
@@ -58,7 +66,8 @@ def _set(exact: bool, tried: bool, tf32: bool, products: str, algorithms: bool) 
     torch.backends.cudnn.allow_tf32 = tf32
     torch.set_float32_matmul_precision(products)
     torch.use_deterministic_algorithms(algorithms)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # all that is made here is written
+    # filling memory that is written next would cost, and all that is made here is written
+    torch.utils.deterministic.fill_uninitialized_memory = not algorithms  # type: ignore[attr-defined] # there all the same
 
 
 def _compiler(exact: bool) -> Any:
@@ -66,7 +75,7 @@ def _compiler(exact: bool) -> Any:
     from torch._inductor import config  # noqa: PLC0415 - a second to import, and only for GPUs
 
     words = {"deterministic": exact} if hasattr(config, "deterministic") else {}
-    return config.patch(words)  # type: ignore[no-untyped-call] # torch's
+    return config.patch(words)
 
 
 def peak(device: torch.device) -> float:
