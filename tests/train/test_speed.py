@@ -77,8 +77,8 @@ def test_a_rate_on_a_device_is_filled_there():
 
 
 def test_operations_of_a_step_by_hand():
-    """SRCNN 9-5-5 without padding's help: forward once, weights' gradients once, inputs' once but
-    for the first layer, whose input needs none."""
+    """SRCNN 9-5-5: forward, weights' gradients and inputs' cost the same, but the first layer's
+    input needs none; its demosaicking sums 3 x 3 pixels of three colors and of their masks."""
     chosen = Settings.of({
         "title": "t", "network": "srcnn", "stages": [{"train": "whole", "steps": 1}],
         "objective": {"loss": "l2"},
@@ -86,7 +86,8 @@ def test_operations_of_a_step_by_hand():
     made = speed_camera("srcnn")
     layers = [2 * 16**2 * side**2 * i * o for side, i, o in ((9, 3, 64), (5, 64, 32), (5, 32, 3))]
     task = Task(made, chosen, chosen.stages[0])
-    assert of_step(task, 4, 16) == 3 * sum(layers) - layers[0]
+    demosaicking = 2 * 2 * 16**2 * 9 * 3
+    assert of_step(task, 4, 16) == 3 * sum(layers) - layers[0] + demosaicking
     with torch.device("meta"):
         assert operations(speed_camera("srcnn"), 16, 16)[0] == sum(layers)
 
