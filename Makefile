@@ -4,6 +4,7 @@
 #   make test   linters, types and all tests
 #   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
 #               without one the tiny form, into gpu/
+#   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -14,12 +15,13 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test gpu fingerprint clean
+.PHONY: demo train test gpu mutants fingerprint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
 	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
+	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo
 	$(BIN)/isptools train cameranet --shards $(OUT) --out $(OUT)/run --preset tiny
@@ -37,6 +39,9 @@ gpu: $(VENV)/.installed-dev
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 	then $(BIN)/python benchmarks/gpu.py --out docs --page docs/gpu.md; \
 	else $(BIN)/python benchmarks/gpu.py --tiny --out gpu; fi
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/mutants.py --jobs $(WORKERS) --least 0.9
 
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py

@@ -6,14 +6,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
+import numpy as np
 
-from isptools import shipped
+from isptools import shipped, sound
 from isptools.develop.chain import stations
-from isptools.develop.steps import Step
-from isptools.frame import Space
+from isptools.develop.steps import Bin, Step
+from isptools.frame import Matrix, Space
+from isptools.synth.unprocess import WIDEST, Curve, Law, Line, Profile, Range, Tone, expect_range
 
-Above0 = Annotated[float, msgspec.Meta(gt=0)]
+# numbers that can stand in a shard, see isptools.sound
+Above0 = Annotated[float, msgspec.Meta(gt=0, le=sound.FACTOR)]
+Ratio = Annotated[float, msgspec.Meta(gt=0, le=sound.RATIO)]
+Level = Annotated[float, msgspec.Meta(ge=0, le=sound.DN)]  # DN
 NotBelow0 = Annotated[float, msgspec.Meta(ge=0)]
+SINGULAR = 1e-6
 OLD = ("manifest", "develop", "pair", "scenes", "restoration", "enhancement")  # words of format 1
 
 
@@ -99,8 +105,11 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
     enhancement: Kept | Published | Own | None = None
     prepare: tuple[Step, ...] = ()  # sensor -> sensor, on every frame (bad pixels)
     fuse: Literal["", "truth", "view"] = ""  # the walk begins at the scene's burst, merged so
-    black: NotBelow0 | None = None  # DN, in place of the files' own
-    max_ratio: Above0 = 300.0  # exposure ratio = min(light of the truth / input, max_ratio)
+    black: Level | None = None  # DN, in place of the files' own
+    max_ratio: Ratio = 300.0  # exposure ratio = min(light of the truth / input, max_ratio)
+    # relative: an input whose measured ratio is further from the stated one is refused. Nominal
+    # times (1/30 s is 1/32 s, 30 s are 32 s), ISO and apertures are off by 14 % together
+    ratio_within: Above0 = 0.25
 
     def __post_init__(self) -> None:
         walk = stations(self.steps)
@@ -112,6 +121,10 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
                 raise ValueError(f"`{name}` asks for {picture.at}; the steps reach {reached}")
         if any(space is not Space.SENSOR for space in stations(self.prepare)):
             raise ValueError("`prepare` takes only steps that stay at the sensor station")
+        if any(isinstance(step, Bin) for step in (*self.steps, *self.prepare[1:])):
+            raise ValueError(
+                "`bin` is the first step of `prepare`: inputs are binned as truths are"
+            )
         if self.linear and (self.steps or self.enhancement or self.fuse):
             raise ValueError(
                 "a restoration truth that is kept as it comes is not developed: leave out `steps`, "
@@ -127,6 +140,16 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
             yield "enhancement", self.enhancement
 
     @property
+    def bins(self) -> bool:
+        """Whether frames of Quad or Nona Bayer arrays are made Bayer as they are read."""
+        return any(isinstance(step, Bin) for step in self.prepare)
+
+    @property
+    def repairs(self) -> tuple[Step, ...]:
+        """What `prepare` does to a frame that was read."""
+        return tuple(step for step in self.prepare if not isinstance(step, Bin))
+
+    @property
     def linear(self) -> bool:
         """Whether the truth of a scene is a linear picture, as it comes."""
         return isinstance(self.restoration, AsItComes)
@@ -137,8 +160,8 @@ class Released(Strict, frozen=True, tag="released", tag_field="make"):
 
     enhancement: Own = Own()
     patch: Annotated[int, msgspec.Meta(ge=16)] = 100  # side, pixels
-    black: NotBelow0 = 0.0  # of raw patches, DN
-    white: NotBelow0 = 0.0  # of raw patches, DN; 0 means that patches are finished pictures
+    black: Level = 0.0  # of raw patches, DN
+    white: Level = 0.0  # of raw patches, DN; 0 means that patches are finished pictures
     cfa: Literal["RGGB", "BGGR", "GRBG", "GBRG"] = "RGGB"  # of raw patches
     keep_flat: bool = False
 
@@ -162,7 +185,9 @@ class Align(Strict, frozen=True, tag="align", tag_field="make"):
     offsets: bool = True  # local offsets behind the plane, where they help
     shift_px: Annotated[int, msgspec.Meta(ge=0, le=12)] = 4  # search grid, see accept.Search
     turn_deg: Annotated[float, msgspec.Meta(ge=0, le=3)] = 1.0
-    least: float = 0.9  # correlation above which a patch is kept
+    least: Annotated[float, msgspec.Meta(ge=-1, le=1)] = (
+        0.9  # correlation above which a patch is kept
+    )
     keep_flat: bool = False
     alike: Annotated[int, msgspec.Meta(ge=0, le=64)] = (
         6  # bits of 64 that near-duplicates differ by
@@ -179,6 +204,53 @@ class Align(Strict, frozen=True, tag="align", tag_field="make"):
         yield "enhancement", self.enhancement
 
 
+class Unprocess(Strict, frozen=True, tag="unprocess", tag_field="make", kw_only=True):
+    """A finished picture back to raw (isptools.synth.unprocess); its truths are its linear light
+    and the picture itself. What its camera was is drawn anew a picture."""
+
+    restoration: Kept | None = Kept(Space.XYZ, full_scale=1.25)
+    enhancement: Own | None = Own()
+    matrices: tuple[Matrix, ...]  # XYZ (D65) to camera, of cameras that are mixed
+    noise: Line | Profile = Line()
+    red: Range = (1.9, 2.4)  # white balance gains, least and largest
+    blue: Range = (1.5, 1.9)
+    brightness: tuple[Above0, NotBelow0] = (0.8, 0.1)  # mean and deviation
+    ratio: Range = (1.0, 1.0)  # how many times less light the input has than its truth
+    tone: Tone = "smoothstep"
+    curve: Curve = "gamma"
+    cfa: Literal["RGGB", "BGGR", "GRBG", "GBRG"] = "RGGB"
+    black: Annotated[int, msgspec.Meta(ge=0, le=65534)] = 512  # DN
+    white: Annotated[int, msgspec.Meta(gt=0, le=65535)] = 16383
+    least: Annotated[int, msgspec.Meta(ge=2)] = 128  # pixels a side below which none is taken
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        for name in ("red", "blue", "ratio"):
+            expect_range(name, getattr(self, name))
+        if self.black >= self.white:
+            raise ValueError("`white` must be above `black`")
+        if self.brightness[0] <= WIDEST * self.brightness[1]:
+            raise ValueError("`brightness`: its mean must be above three times its deviation")
+        if any(abs(np.linalg.det(np.array(one))) < SINGULAR for one in self.matrices):
+            raise ValueError("`matrices`: one of them has no inverse")
+        if self.restoration is None and self.enhancement is None:
+            raise ValueError("a recipe keeps a restoration truth, an enhancement truth, or both")
+        if self.restoration and self.restoration.at is not Space.XYZ:
+            raise ValueError("the `restoration` of a picture that is made raw stands at xyz")
+
+    @property
+    def law(self) -> Law:
+        """From what a picture's camera is drawn."""
+        return Law(**{name: getattr(self, name) for name in Law.__struct_fields__})
+
+    @property
+    def pictures(self) -> Iterator[tuple[str, Picture]]:
+        if self.restoration:
+            yield "restoration", self.restoration
+        if self.enhancement:
+            yield "enhancement", self.enhancement
+
+
 class Storage(Strict, frozen=True):
     """How shards are cut and packed."""
 
@@ -188,13 +260,16 @@ class Storage(Strict, frozen=True):
     compression: Literal["bitshuffle-lz4", "none"] = "bitshuffle-lz4"
 
 
+Maker = Develop | Released | Align | Unprocess
+
+
 class Recipe(Strict, frozen=True):
     """One strict TOML. Workers, folders and verbosity are not in it: they change no bytes."""
 
     name: str
     title: str
     source: dict[str, Any]  # data_set, and the words of its room; see isptools.datasets.opened
-    truth: Develop | Released | Align
+    truth: Maker
     storage: Storage = Storage()
     limit: Annotated[int, msgspec.Meta(gt=0)] | None = None  # scenes per split; None means all
     sample: bool = False  # made from the embedded miniature, not from photographs

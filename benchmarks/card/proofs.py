@@ -67,7 +67,7 @@ def tiny(**changes: Any) -> Settings:
 
 def weights(run: Path) -> str:
     digest = hashlib.sha256()
-    for name, value in sorted(checkpoint.load(run / "model.pt")["model"].items()):
+    for name, value in sorted(checkpoint.load(run / "model.safetensors")["model"].items()):
         digest.update(name.encode() + value.contiguous().numpy().tobytes())
     return digest.hexdigest()
 

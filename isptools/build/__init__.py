@@ -33,6 +33,7 @@ class Options:
     splits: Sequence[Split] | None = None  # None makes all
     enhanced: Path | None = None  # folder of the user's own enhancement truths
     data_set: Opened | None = None  # None opens the shipped one that the recipe names
+    verify: bool = False  # hash what was finished before, and build anew what differs
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     # called with "headers", "kernels" or "inputs", how many are done, and how many there are
 
@@ -47,6 +48,7 @@ class Summary:
     made: int  # units of this run
     kept: int  # units that were finished before
     refusals: dict[str, dict[str, int]]  # kind -> reason -> files
+    mended: tuple[str, ...] = ()  # a line for each thing that was damaged; it is whole again
 
 
 def build(recipe: Recipe, source: Path, out: Path, options: Options | None = None) -> Summary:
@@ -82,7 +84,8 @@ def _opened(recipe: Recipe) -> Opened:
 
 def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) -> Summary:
     folder.sweep(work.out)
-    rest = state.remaining(todo, work, splits)
+    found = state.remaining(todo, work, splits, options.verify)
+    rest = found.units
     if rest:
         (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
     for split, lines in todo.ledger.items():
@@ -106,6 +109,7 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
         len(rest),
         len(todo.units) - len(rest),
         ledger.counts(index.entries(work.out)),
+        found.mended,
     )
 
 
@@ -144,7 +148,7 @@ def _settled(recipe: Recipe, data_set: Opened, pictures: Path | None) -> Recipe:
     truth = recipe.truth
     if not isinstance(truth, Develop):
         if pictures:
-            raise BuildError(f"recipe {recipe.name} makes pairs: leave out --enhanced")
+            raise BuildError(f"recipe {recipe.name} takes no pictures beside: leave out --enhanced")
         return recipe
     kept = truth.enhancement
     if kept is None and pictures:

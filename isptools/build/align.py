@@ -15,9 +15,11 @@ from isptools.build.task import File, Task, Unit
 from isptools.build.work import Refusal, Work, noted, refused, spec_of
 from isptools.datasets.listing import Line, LineKind
 from isptools.datasets.scene import Couple
+from isptools.develop import listed
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor, upright
-from isptools.frame import Array, Frame, UnsupportedError
+from isptools.develop.steps import Opcodes, behind_first_list
+from isptools.frame import Array, Frame, Taken, UnsupportedError
 from isptools.pair import warp
 from isptools.pair.accept import Search, Verdict, accept
 from isptools.pair.align import align
@@ -75,8 +77,13 @@ def _aligned(task: Task, work: Work, how: Align) -> Aligned:
     if not isinstance(task.shot, Couple):
         raise Refusal("no-pair", "it is no pair of two cameras")
     phone, dslr = _side(task.shot.phone, work), _side(task.shot.dslr, work)
+    if phone.sha256 == dslr.sha256:
+        what = f"its bytes are those of {task.shot.dslr.source.path}: one file in two roles"
+        raise Refusal("same-file", what)
     if how.mosaic and (phone.frame is None or phone.frame.capture.kind != "bayer"):
         raise Refusal("no-mosaic", "the recipe takes the phone's Bayer mosaic; this file has none")
+    if how.mosaic:
+        phone = replace(phone, frame=_as_a_picture_is(phone.frame))
     found = align(phone.picture, dslr.picture, offsets=how.offsets)
     if found.mapping is None or not found.passed:
         raise Refusal("alignment", "; ".join(found.reasons))
@@ -114,6 +121,21 @@ def _verdicts(both: warp.Pair, moves: warp.Side, how: Align) -> list[Verdict]:
     places = [window[:2] for window in patches.grid(still.shape, how.patch, 1)]
     search = Search(how.shift_px, how.turn_deg, how.least, keep_flat=how.keep_flat)
     return accept(still, moving, places, how.patch, search)
+
+
+def _as_a_picture_is(frame: Frame | None) -> Frame | None:
+    """A mosaic behind its opcode lists 1 and 2: the finished picture beside it has all undone."""
+    if frame is None:
+        return None
+    try:
+        done = behind_first_list(frame)
+        if not listed.pending(done, 2):
+            return done
+        pixels, found = listed.in_numbers(done, done.capture, ())
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    taken = Taken(Opcodes(), tuple(found.items()))
+    return replace(done, pixels=pixels, history=(*done.history, taken))
 
 
 class _Cutter:

@@ -10,12 +10,15 @@ import numpy as np
 
 from isptools import raw
 from isptools.build import enhanced, folder, frames, lineup
+from isptools.build.doubts import Doubts, contradiction
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
+from isptools.build.light import expect_ratio, light_ratio, quality_of
 from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
+from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Refusal, Work, expect_sound, noted, refused, spec_of
 from isptools.burst import BurstError
 from isptools.datasets import room_of
 from isptools.datasets.listing import BuildError, Line, StatedError
@@ -23,12 +26,13 @@ from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
-from isptools.develop.steps import Orient
+from isptools.develop.steps import Balance, Orient, behind_first_list
+from isptools.fields import Field
 from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import TruthRow
+from isptools.shards.schema import TruthRow, wrong_input, wrong_truth
 
 
 def make(unit: Unit, work: Work, truth: Develop) -> Made:
@@ -54,32 +58,67 @@ def _scene(
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
         own, lines = _truth_frame(task, unit, work, truth)
-        yield from lines
+        yield from (*lines, *_departures(own, task, unit))
     except Refusal as refusal:
         yield refused(task.truth, task, unit, refusal)
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
         yield from _dropped(task, unit, Refusal("truth-missing", why))
         return
-    number = None
+    number, doubts = None, Doubts(work.card.ratio, own)
+    sides = sides_of(() if truth.linear else truth.steps)
+    if against := contradiction(own):
+        yield refused(task.truth, task, unit, Refusal("contradiction", against), "noted")
     for file in task.inputs:
         try:
-            read = _input_frame(file, task, own, unit, work, truth)
+            read, gains = _input_frame(file, task, own, unit, work, truth)
+            for odd in doubts.of_input(read):
+                yield refused(file, task, unit, Refusal(*odd), "noted")
+            noise = noise_of(read.frame)
+            row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
+            expect_sound((*wrong_input(row, unit.kind), *write.wrong_facts(read.frame.capture)))
+            found = light_ratio(read.frame, own.frame, noise)
+            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
+        if file.source != task.truth.source:
+            yield from _departures(read, task, unit)
         if number is None:
             try:
-                number = _stored(shard, own, task, work, truth)
+                number = _stored(shard, (own, read), task, work, truth)
+                yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        row = input_row(
-            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
-        )
-        pointers: Any = dict.fromkeys(shard.spec.pictures, number)
+        told: Any = dict.fromkeys(shard.spec.pictures, number)
+        told["ratio_measured"] = found and found.ratio
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
+        shard.input(replace(row, **told), frame.pixels, frame.capture, frame.history, gains)
+        yield from _left(file, frame, sides, task, unit)
+
+
+def _left(file: File, frame: Frame, sides: Sides, task: Task, unit: Unit) -> Iterator[Line]:
+    """A line about the opcodes of a file that were not applied."""
+    if text := not_applied(frame.capture, sides):
+        yield Line(unit.split, task.scene, file.source.path, "noted", "opcodes", text)
+
+
+def _departures(read: ReadFrame, task: Task, unit: Unit) -> Iterator[Line]:
+    """A line for each number that LibRaw has otherwise than the file; the file's was taken."""
+    for text in read.frame.capture.departures:
+        why = Refusal(f"libraw-{text.partition(':')[0].replace('_', '-')}", text)
+        yield refused(read.file, task, unit, why, "noted")
+
+
+def _white(own: ReadFrame, row: TruthRow, task: Task, unit: Unit, truth: Develop) -> Iterator[Line]:
+    """A line where the file states no white balance and the recipe's `else` was taken."""
+    asked = any(isinstance(step, Balance) and step.by == "camera" for step in truth.steps)
+    if asked and row.balance_origin in {"daylight", "gray_world"}:
+        gains = " ".join(f"{gain:g}" for gain in own.frame.capture.as_shot)
+        taken = row.balance_origin.replace("_", " ")
+        detail = f"it states no white balance (its gains read {gains}); {taken} was taken"
+        yield refused(own.file, task, unit, Refusal("no-white", detail), "noted")
 
 
 def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
@@ -100,6 +139,8 @@ def _truth_frame(
     if truth.fuse:
         read, lines = _merged(task, read, unit, work, truth)
     own = _completed(read, work)
+    if not truth.linear:
+        lines += _checked(own, task, unit, truth)
     if read.frame.capture.camera_to_srgb is None and own.frame.capture.camera_to_srgb is not None:
         told = dict(own.frame.capture.origins).get("camera_to_srgb", "")
         if told in {Path(source.path).name for _, source in task.truth.beside}:
@@ -107,6 +148,17 @@ def _truth_frame(
             where = task.truth.source.path
             lines.append(Line(unit.split, task.scene, where, "noted", "no-matrix", detail))
     return own, lines
+
+
+def _checked(own: ReadFrame, task: Task, unit: Unit, truth: Develop) -> Iterator[Line]:
+    """Refusal where the walk passes by a mandatory opcode of the truth's file."""
+    sides = sides_of(truth.steps)
+    try:
+        expect_done(own.frame.capture, sides)
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    if own.file.source not in [file.source for file in task.inputs]:
+        yield from _left(own.file, own.frame, sides, task, unit)
 
 
 def _merged(
@@ -126,14 +178,19 @@ def _merged(
 
 def _input_frame(
     file: File, task: Task, own: ReadFrame, unit: Unit, work: Work, truth: Develop
-) -> ReadFrame:
+) -> tuple[ReadFrame, tuple[Field, ...]]:
+    """With the field of gains that brings it to its truth's side."""
     same = file.source == task.truth.source and not truth.fuse
     read = replace(own, file=file) if same else _completed(_read(file, unit, work, truth), work)
     _expect_phase(read.frame, own.frame)
+    sides = sides_of(() if truth.linear else truth.steps)
     try:
-        return replace(read, frame=develop(read.frame, truth.prepare))
+        expect_done(read.frame.capture, sides)
+        frame = develop(behind_first_list(read.frame), truth.repairs)
+        frame, gains = on_its_side(frame, own.frame.capture, sides)
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
+    return replace(read, frame=frame), gains
 
 
 def _read(
@@ -150,7 +207,7 @@ def _read(
         if linear and sensor:
             frame = frames.linear(data, file.named, name, sensor)
         else:
-            frame = frames.frame(data, file.named, name, work.card, room_of(work.card))
+            frame = frames.frame(data, file.named, name, work.card, room_of(work.card), truth.bins)
     except (raw.RawError, UnsupportedError, OSError) as error:
         detail = one_line(error).replace(str(path), name)  # no place in the ledger
         raise Refusal("unreadable", detail, file.source.size) from None
@@ -205,16 +262,25 @@ def _expect_phase(frame: Frame, truth: Frame) -> None:
 # -- truths --------------------------------------------------------------------------------------
 
 
-def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
-    """Render the truths of a scene in one walk and store them; returns their row."""
+def _stored(
+    shard: write.Writer, pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
+) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row.
+
+    `pair`: what the truth is developed from, and the scene's first input.
+    """
+    own, first = pair
     try:
         last, kept = _rendered(own.frame, truth)
+        quality = quality_of(own, first)
         row = truth_row(own, task.scene, last)
+        row = replace(row, quality_db=quality.db, quality_origin=quality.origin)
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)
             kept["enhancement"] = picture.pixels
             row = _with_picture(row, path, picture)
+        expect_sound((*wrong_truth(row), *write.wrong_facts(own.frame.capture)))
     except lineup.MisfitError as error:
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:
@@ -263,8 +329,9 @@ def _rendered(frame: Frame, truth: Develop) -> tuple[Frame, dict[str, Array]]:
     """
     kept: dict[str, Array] = {}
     last = frame
-    prepare = () if truth.linear else truth.prepare
-    for last in walk(frame, (*prepare, *truth.steps)):
+    prepare = () if truth.linear else truth.repairs
+    start = frame if truth.linear else behind_first_list(frame)
+    for last in walk(start, (*prepare, *truth.steps)):
         for name, picture in truth.pictures:
             if isinstance(picture, Kept | AsItComes) and last.space == picture.at:
                 kept[name] = _on_sensor(last, frame)

@@ -7,14 +7,20 @@ from pathlib import Path
 
 from isptools.build import enhanced
 from isptools.build.choose import Choice, chosen_scenes
-from isptools.build.lookup import Order, PlannedScene, planned_couple, planned_exposures
+from isptools.build.lookup import (
+    Order,
+    PlannedScene,
+    planned_couple,
+    planned_exposures,
+    planned_picture,
+)
 from isptools.build.task import Task, Unit
 from isptools.datasets import Listing, Opened
 from isptools.datasets.files import Folder
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Couple, Exposures, Scene, Split
 from isptools.frame import Kind
-from isptools.recipe import Recipe
+from isptools.recipe import Recipe, Unprocess
 
 __all__ = ["Choice", "Plan", "plan"]
 
@@ -50,7 +56,8 @@ def _planned(scene: Scene, order: Order, choice: Choice, done: tuple[int, int]) 
     """One scene; `done` of how many are looked at."""
     if isinstance(scene.shot, Couple):
         return planned_couple(scene, scene.shot, order)
-    made = planned_exposures(scene, scene.shot, order)
+    planned = planned_picture if isinstance(order.truth, Unprocess) else planned_exposures
+    made = planned(scene, scene.shot, order)
     choice.progress(done[0] + 1, done[1])
     return made
 

@@ -39,7 +39,8 @@ def columns(capture: Capture, names: tuple[str, ...]) -> dict[str, Any]:
 def input_row(
     read: ReadFrame, scene: str, noise: Noise, truth: ReadFrame, law: Law, limit: float
 ) -> InputRow:
-    """The facts of an input; its row numbers of the truths are still to be set."""
+    """The facts of an input; its row numbers of the truths and the measured ratio are still to be
+    set."""
     exposure_ratio, origin = _ratio(read, truth, law, limit)
     return InputRow(
         key=read.file.key,
@@ -63,6 +64,7 @@ def truth_row(read: ReadFrame, scene: str, developed: Frame) -> TruthRow:
         key=read.file.key,
         scene=scene,
         gains=developed.gains or None,
+        balance_origin=developed.balance_origin,
         white=developed.white,
         source=read.file.source.path,
         source_sha256=read.sha256,

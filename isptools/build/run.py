@@ -8,13 +8,13 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
-from isptools.build import align, develop, released
+from isptools.build import align, develop, released, unprocess
 from isptools.build.journal import Made
 from isptools.build.task import Unit
 from isptools.build.work import Work
 from isptools.children import safe_path
 from isptools.datasets.listing import BuildError
-from isptools.recipe import Align, Develop
+from isptools.recipe import Align, Develop, Unprocess
 
 
 def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
@@ -45,6 +45,8 @@ def _made(unit: Unit, work: Work) -> Made:
         return develop.make(unit, work, truth)
     if isinstance(truth, Align):
         return align.make(unit, work, truth)
+    if isinstance(truth, Unprocess):
+        return unprocess.make(unit, work, truth)
     return released.make(unit, work, truth)
 
 

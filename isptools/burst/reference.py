@@ -1,10 +1,13 @@
 """Which frame the others are laid onto, and which frames can be laid onto it at all."""
 
+import hashlib
+
 import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Frame
 
+SAMPLED = 65536  # pixels of a frame that tell it from every other one
 FIRST = 3  # of these the sharpest: later frames are further from the press of the button
 
 
@@ -39,11 +42,38 @@ def difference(frame: Frame, reference: Frame) -> tuple[str, str]:
     return "", ""
 
 
+def signature(frame: Frame) -> bytes:
+    """Of pixels spread over a frame: noise makes those of two exposures differ."""
+    step = max(1, frame.pixels.size // SAMPLED) | 1
+    return hashlib.blake2b(frame.pixels.ravel()[::step].tobytes()).digest()
+
+
 def stated_gain(frame: Frame, reference: Frame) -> float | None:
-    """How much brighter the reference was exposed, from both files' exposure time and ISO."""
+    """How much brighter the reference was exposed: time x ISO / aperture squared, as files state.
+
+    None where either lacks its time or ISO, or only one states its aperture.
+    """
     values = []
     for capture in (reference.capture, frame.capture):
         if not (capture.exposure_s and capture.iso):
             return None
         values.append(capture.exposure_s * capture.iso / (capture.aperture or 1.0) ** 2)
+    if bool(reference.capture.aperture) != bool(frame.capture.aperture):
+        return None
     return values[0] / values[1]
+
+
+STATED = {"exposure_s": "exposure time", "iso": "ISO", "aperture": "aperture"}
+
+
+def lacking(frame: Frame, reference: Frame) -> str:
+    """Which facts of the exposure only one of the two states; empty for none."""
+    own, its = (
+        {fact for fact in STATED if getattr(each.capture, fact)} for each in (frame, reference)
+    )
+    told = []
+    for more, fewer, who in ((its, own, "it"), (own, its, "the reference")):
+        names = [name for fact, name in STATED.items() if fact in more - fewer]
+        if names:
+            told.append(f"{who} states no {' and no '.join(names)}")
+    return " and ".join(told)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first scenes of each split.")
 @click.option("--enhanced", type=PATH, help="Folder of your own enhanced pictures, by scene.")
+@click.option("--verify", is_flag=True,
+              help="Hash the shards that are there, and build anew what differs.")  # fmt: skip
 def command(
     recipe: str,
     source: Path | None,
@@ -37,6 +40,7 @@ def command(
     jobs: int,
     limit: int | None,
     enhanced: Path | None,
+    verify: bool,
 ) -> None:
     """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
 
@@ -50,9 +54,11 @@ def command(
     from isptools.build import BuildError, Options, build
     from isptools.cli.progress import shown, stoppable
 
+    options = partial(Options, jobs, splits, enhanced, data_set, verify)
+
     try:
         with stoppable(), _files(data_set, source, sample) as place, shown() as show:
-            summary = build(chosen, place, out, Options(jobs, splits, enhanced, data_set, show))
+            summary = build(chosen, place, out, options(show))
     except BuildError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
@@ -125,6 +131,8 @@ def _tell(summary: "Summary") -> None:
         if of_split:
             scenes, inputs = (sum(getattr(s, k) for s in of_split) for k in ("scenes", "rows"))
             click.echo(f"  {name:5}  {len(of_split):6}  {scenes:6}  {inputs:6}")
+    for line in summary.mended:
+        click.echo(f"  mended: {line}")
     for kind, reasons in summary.refusals.items():
         counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
         click.echo(f"  {kind}: {counted} (see {summary.out / 'ledger.jsonl'})")

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import expect_writable
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
     from isptools.train.infer import Mosaic
@@ -29,7 +31,7 @@ def command(
     model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int | None, device: str,
     code: Path | None,
 ) -> None:  # fmt: skip
-    """Develop RAWS with the network MODEL (a run's folder or its model.pt), upright."""
+    """Develop RAWS with the network MODEL (a run's folder or its file of weights), upright."""
     from isptools.cli.extra import expect_train
 
     expect_train()
@@ -37,6 +39,8 @@ def command(
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
+    for _, target in pairs:
+        expect_writable(target)
     try:
         camera, settings = checkpoint.model(model, code)
         how = infer.How(tile, infer.device_of(device), settings.precision)
@@ -46,10 +50,9 @@ def command(
     for raw, target in pairs:
         try:
             frame = read(raw)
-            mosaic = _mosaic(frame, gain, raw)
+            mosaic = _mosaic(frame, gain, raw, settings.shading == "undone")
             pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
             picture = _picture(pictures, frame.capture.flip)
-            target.parent.mkdir(parents=True, exist_ok=True)
             _write(target, picture)
         except ValueError as error:
             failed.append(" ".join(str(error).split()))
@@ -76,18 +79,28 @@ def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
     return targets
 
 
-def _mosaic(frame: "Frame", gain: float, raw: Path) -> "Mosaic":
+def _mosaic(frame: "Frame", gain: float, raw: Path, undone: bool) -> "Mosaic":
+    """With what the file's opcode lists 1 and 2 say done, the second where shading is undone."""
+    from isptools import fields
+    from isptools.build.sides import Sides, on_its_side
     from isptools.develop.noise import noise_of
+    from isptools.develop.steps import behind_first_list
+    from isptools.train.data import mean_matrix
     from isptools.train.infer import Mosaic
 
     capture = frame.capture
     if capture.kind not in {"bayer", "xtrans"}:
         raise ValueError(f"{raw}: {capture.kind} pixels; a network takes mosaics")
+    frame = behind_first_list(frame)
+    lists: dict[int, tuple[int, ...]] = {1: (), 2: ()} if undone else {1: ()}
+    frame, gains = on_its_side(frame, capture, Sides(lists))
     noise = noise_of(frame)
     pixels: Any = frame.pixels
+    window = (0, 0, *pixels.shape)
     return Mosaic(
         pixels, capture.cfa, capture.black, capture.white, noise.shot, noise.read, gain,
-        capture.xyz_to_camera,
+        capture.xyz_to_camera, fields.gains(gains, window, capture.cfa) if gains else None,
+        mean_matrix(capture),
     )  # fmt: skip
 
 

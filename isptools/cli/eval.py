@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array, Capture
@@ -18,7 +20,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("run", type=PATH)
 @click.option("--shards", type=PATH, required=True, help="Folder of shards.")
 @click.option("--split", default="test", show_default=True)
-@click.option("--out", type=PATH, help="CSV; RUN/eval-SPLIT.csv if left out.")
+@click.option("--out", type=Target(), help="CSV; RUN/eval-SPLIT.csv if left out.")
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -46,7 +48,8 @@ def command(
             others = (_linear() if linear else _baselines()) if baselines else {}
             others |= {"camera JPEG": _camera(camera)} if camera else {}
             how = infer.How(tile, infer.device_of(device), settings.precision)
-            found = list(evaluate.scores(network, source, others, how))
+            undone = settings.shading == "undone"
+            found = list(evaluate.scores(network, source, others, how, undone))
             columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
         path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
@@ -54,7 +57,8 @@ def command(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror or error}") from None
+        place = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{place}{error.strerror or error}") from None
     _tell(found, stamp, path, columns)
 
 

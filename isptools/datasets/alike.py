@@ -27,7 +27,7 @@ def fingerprint(path: Path) -> int | None:
     """
     try:
         if path.suffix[1:].lower() in RAW:
-            return bits_of(raw.read(path).pixels)
+            return bits_of(raw.read(path, larger=True).pixels)
         return bits_of(picture.read(path))
     except (UnsupportedError, ValueError, OSError):
         return None  # the build itself says why

@@ -15,6 +15,7 @@ from isptools.datasets.listing import BuildError, Line, Listing, missing, root_w
 from isptools.datasets.scene import Exposures, Named, Scene, Sidecar
 from isptools.datasets.small import of_code
 from isptools.datasets.splits import LISTED, by_hash, listed_splits
+from isptools.develop.steps import as_bayer
 from isptools.frame import UnsupportedError
 from isptools.raw import SUFFIXES as RAW
 from isptools.synth import shaken
@@ -74,7 +75,7 @@ def sharpest(paths: Sequence[Path]) -> int:
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):
         try:
-            frame = raw.read(path)
+            frame = as_bayer(raw.read(path, larger=True))
         except (raw.RawError, UnsupportedError, OSError):
             continue
         if frame.capture.kind == "bayer":

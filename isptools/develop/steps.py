@@ -5,9 +5,9 @@ call. `Step` is the whole list: what is not in it can't be in a recipe. With `sc
 write over the pixels of the frame it is given, or give their memory back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -16,23 +16,30 @@ from isptools.develop import (
     autotone,
     badpixels,
     balance,
+    binning,
     color,
     highlight,
+    listed,
     orient,
     sensor,
     shading,
     tone,
 )
+from isptools.develop.base import Base
+from isptools.develop.base import floats as _floats
+from isptools.develop.base import integers as _integers
+from isptools.develop.base import only as _only
+from isptools.develop.base import with_square_sites as _with_square_sites
+from isptools.develop.defects import FINDERS
 from isptools.develop.demosaic import libraw
 from isptools.develop.demosaic.ahd import ahd
 from isptools.develop.demosaic.half import half
 from isptools.develop.demosaic.linear import linear
 from isptools.develop.demosaic.ppg import ppg
-from isptools.frame import Frame, Pixels, Space, Taken, UnsupportedError
+from isptools.frame import Frame, Space, UnsupportedError
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
-Found = Mapping[str, tuple[float, ...]]
 
 LINEAR = {
     "raw": Space.CAMERA_LINEAR,
@@ -55,50 +62,84 @@ ENCODED = {
 PICTURES = frozenset({Space.CAMERA, Space.XYZ, *ENCODED, *ENCODED.values()})
 
 
-class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="step"):
-    """What every step has: the stations it takes, where it leads, and one call."""
+class Opcodes(Base, frozen=True, tag="opcodes"):
+    """Do what the DNG's opcode list for this station says, in its order.
 
-    takes: ClassVar[frozenset[Space]]
+    OpcodeList1 at SENSOR (`levels` and `bad-pixels` do it where it was not done), OpcodeList2 at
+    MOSAIC, OpcodeList3 at CAMERA. `leave` names opcodes that are not to be applied; without it a
+    mandatory one that can't be refuses the frame, an optional one is noted.
+    """
+
+    takes = frozenset({Space.SENSOR, Space.MOSAIC, Space.CAMERA})
+    leave: tuple[int, ...] = ()
 
     def gives(self, space: Space) -> Space:
-        """The station it leads to from one of those it takes."""
-        raise NotImplementedError
+        return space
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        """The frame behind this step; ValueError where the frame's facts don't allow it."""
-        raise NotImplementedError
+        _integers(frame)
+        pixels, white, found = listed.applied(frame, self.leave)
+        return replace(self.done(frame, pixels, found), white=white)
 
-    def done(self, frame: Frame, pixels: Pixels, found: Found | None = None) -> Frame:
-        """The frame with new pixels, at the station this step leads to, and the step noted."""
-        taken = Taken(self, tuple((found or {}).items()))
-        space = self.gives(frame.space)
-        return replace(frame, pixels=pixels, space=space, history=(*frame.history, taken))
+
+def behind_first_list(frame: Frame) -> Frame:
+    """A SENSOR frame behind its OpcodeList1: itself where there is none, or it was done."""
+    return Opcodes()(frame) if listed.pending(frame, 1) else frame
 
 
 class BadPixels(Base, frozen=True, tag="bad-pixels"):
     """Replace bad sites by the median of their CFA plane (rawpy.enhance.repair_bad_pixels).
 
     With `sites` (rows of y, x in the visible area) a confirmed map; without, what one picture
-    shows, fine texture included.
+    shows: as rawpy finds it, fine texture included, or "outliers", which no light can have made.
     """
 
     takes = frozenset({Space.SENSOR})
     camera: str = ""  # "Make Model" that `sites` holds for; other cameras' frames pass untouched
     sites: tuple[tuple[int, int], ...] | None = None
+    find: Literal["rawpy", "outliers"] = "rawpy"
 
     def gives(self, space: Space) -> Space:
         return Space.SENSOR
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         _only(frame, "bayer", "bad-pixels")
+        frame = behind_first_list(frame)
         name = f"{frame.capture.make} {frame.capture.model}".strip()
         if self.sites is None:
-            sites = badpixels.candidates(_integers(frame))
+            sites = FINDERS[self.find](frame)
         else:
             here = not self.camera or self.camera == name
             sites = np.array(self.sites if here else (), np.int64).reshape(-1, 2)
         repaired = badpixels.repair(_integers(frame), sites)
         return self.done(frame, repaired, {"repaired": (len(sites),)})
+
+
+class Bin(Base, frozen=True, tag="bin"):
+    """Average the pixels of each cell of a Quad (2x2) or Nona (3x3) Bayer array: a Bayer frame.
+
+    Levels stay, the noise profile is that of the means. First of all steps; a Bayer frame is not
+    taken.
+    """
+
+    takes = frozenset({Space.SENSOR})
+
+    def gives(self, space: Space) -> Space:
+        return Space.SENSOR
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        facts, side = frame.capture, binning.SIDES.get(frame.capture.kind)
+        if side is None:
+            what = f"bin is for quad and nona Bayer arrays, this frame is {facts.kind}"
+            raise UnsupportedError(what)
+        pixels = _integers(frame)
+        made = self.done(frame, binning.binned(pixels, facts.cfa, side), {"cells": (side,)})
+        return replace(made, capture=binning.binned_facts(facts, pixels.shape, side))
+
+
+def as_bayer(frame: Frame) -> Frame:
+    """A Quad or Nona Bayer frame binned, any other as it is."""
+    return Bin()(frame) if frame.capture.kind in binning.SIDES else frame
 
 
 class Levels(Base, frozen=True, tag="levels"):
@@ -114,8 +155,8 @@ class Levels(Base, frozen=True, tag="levels"):
         return Space.MOSAIC
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        facts = frame.capture
         _with_square_sites(frame, "levels")
+        frame, facts = behind_first_list(frame), frame.capture
         mosaic, peak = sensor.subtract_black(_integers(frame), facts.black_libraw)
         white = sensor.scaled_white(facts.white, facts.black_libraw, peak, self.adjust_maximum)
         found = {"peak": (float(peak),), "white": (float(white),)}
@@ -125,17 +166,23 @@ class Levels(Base, frozen=True, tag="levels"):
 class Balance(Base, frozen=True, tag="balance"):
     """White balance, 65535 = white (LibRaw: scale_colors).
 
-    `camera` falls back to `auto` (gray world) where the file states no usable gain, as LibRaw
-    does. `highlights`: "clip" divides gains by their least, so that a saturated sensor gives
-    white; "keep" by their largest.
+    `else` says what happens where the file states no usable gains for `camera`; left out, it is
+    "gray-world" (`auto`), as LibRaw has it. `highlights`: "clip" divides gains by their least, so
+    that a saturated sensor gives white; "keep" by their largest.
     """
 
     takes = frozenset({Space.MOSAIC})
     by: Literal["camera", "daylight", "auto", "user"] = "camera"
     gains: tuple[float, float, float, float] | None = None  # R, G, B, G2 for "user"
     highlights: Literal["clip", "keep"] = "clip"
+    # not in a recipe's text, nor in its hash, where it is left out
+    otherwise: Literal["refuse", "daylight", "gray-world"] | msgspec.UnsetType = msgspec.field(
+        default=msgspec.UNSET, name="else"
+    )
 
     def __post_init__(self) -> None:
+        if self.otherwise is not msgspec.UNSET and self.by != "camera":
+            raise ValueError('`else` goes with by = "camera", and only with it')
         if (self.by == "user") != (self.gains is not None):
             raise ValueError('`gains` go with by = "user", and only with it')
 
@@ -143,14 +190,18 @@ class Balance(Base, frozen=True, tag="balance"):
         return Space.BALANCED
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        raw_gains = balance.chosen(frame, self.by, self.gains)
+        raw_gains, origin = balance.chosen(frame, self.by, self.gains, self.otherwise or "")
         gains = balance.normalized(raw_gains, self.highlights == "keep")
         pixels = balance.scale(_integers(frame), frame.capture.cfa, gains, frame.white)
-        return replace(self.done(frame, pixels, {"gains": gains}), gains=gains)
+        done = self.done(frame, pixels, {"gains": gains})
+        return replace(done, gains=gains, balance_origin=origin)
 
 
 class Shading(Base, frozen=True, tag="shading"):
-    """Apply the GainMap opcodes of the file's OpcodeList2 (DNG), where it has any."""
+    """Undo the lens shading that the file's OpcodeList2 states (DNG), where it states any.
+
+    That is the whole list, as far as it does behind white balance what it does before it.
+    """
 
     takes = frozenset({Space.BALANCED})
 
@@ -158,12 +209,9 @@ class Shading(Base, frozen=True, tag="shading"):
         return Space.BALANCED
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        maps = [one for one in frame.capture.gain_maps if one.opcode_list == 2]
-        facts, pixels = frame.capture, _integers(frame)
-        active = shading.active_window(facts.visible_origin, facts.active_area, pixels.shape)
-        for one in maps:
-            pixels = shading.apply_gain_map(pixels, one, active)
-        return self.done(frame, pixels, {"gain_maps": (len(maps),)})
+        _integers(frame)
+        pixels, found = listed.applied_balanced(frame)
+        return self.done(frame, pixels, found)
 
 
 class Vignetting(Base, frozen=True, tag="vignetting"):
@@ -334,34 +382,6 @@ class Orient(Base, frozen=True, tag="orient"):
 
 
 Step = (
-    BadPixels | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ | ToSpace
-    | Encode | EncodeSrgb | AutoTone | Orient
+    Opcodes | BadPixels | Bin | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ
+    | ToSpace | Encode | EncodeSrgb | AutoTone | Orient
 )  # fmt: skip
-
-
-def _integers(frame: Frame) -> Any:
-    """Pixels of a station that is defined as uint16."""
-    if frame.pixels.dtype != np.uint16:
-        raise UnsupportedError(f"{frame.space} takes uint16 pixels, got {frame.pixels.dtype}")
-    return frame.pixels
-
-
-def _floats(frame: Frame) -> Any:
-    if frame.pixels.dtype != np.float32:
-        raise UnsupportedError(f"{frame.space} takes float32 pixels, got {frame.pixels.dtype}")
-    return frame.pixels
-
-
-def _only(frame: Frame, kind: str, step: str) -> None:
-    if frame.capture.kind != kind:
-        raise UnsupportedError(f"{step} is for {kind} mosaics, this frame is {frame.capture.kind}")
-
-
-def _with_square_sites(frame: Frame, step: str) -> None:
-    aspect = frame.capture.pixel_aspect
-    if abs(aspect - 1) > 0.001:
-        raise UnsupportedError(f"{step}: the sensor's pixels are not square (aspect {aspect:.3f})")
-    if not frame.capture.cfa:
-        raise UnsupportedError(
-            f"{step} needs a color filter array, this frame is {frame.capture.kind}"
-        )

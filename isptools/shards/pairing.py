@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import fields
 from isptools.shards import agree
 from isptools.shards.made import made_by
-from isptools.shards.opened import opened
-from isptools.shards.read import Table, normalized
+from isptools.shards.opened import Opened, opened
+from isptools.shards.read import normalized
 from isptools.shards.schema import InputRow, decode
+from isptools.shards.table import Table
 
 CLEAR = 0.95  # below this an input is compared with all other truths as well
 BETTER = 0.05  # a truth that agrees so much more than the row's own is the right one
@@ -24,6 +25,9 @@ class Told:
     where: str
     detail: str
     sure: bool
+    key: str = ""  # of the input
+    name: str = ""  # "restoration" or "enhancement"
+    better: bool = False  # another truth fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Pairs:
         last: dict[str, tuple[int, agree.F64]] = {}
         with opened(table.path) as file:
             for i, row in enumerate(table.rows):
-                cells = agree.input_cells(normalized(file["input"][i], row), row)
+                cells = agree.input_cells(_light(file, i, row), row)
                 for name in table.pictures:
                     number = getattr(row, name)
                     if name not in last or last[name][0] != number:
@@ -61,7 +65,8 @@ class Pairs:
     ) -> None:
         blocks = agree.of_input(cells, row, truth)
         if not blocks:
-            self.unsure.append(Told(table.path.name, _too_dark(row, name), False))
+            told = _too_dark(row, name)
+            self.unsure.append(Told(table.path.name, told, False, row.key, name))
             return
         found = agree.agreement(blocks, truth)
         if found < CLEAR:
@@ -80,7 +85,7 @@ class Pairs:
         return [each for each in told if each] + self.unsure
 
     def _like(
-        self, file: h5py.File, table: Table, name: str, number: int
+        self, file: Opened, table: Table, name: str, number: int
     ) -> Iterator[tuple[int, float]]:
         """How the doubts that could belong to truth `number` of a table agree with it."""
         cells: agree.F64 | None = None
@@ -92,7 +97,15 @@ class Pairs:
                 yield i, agree.agreement(doubt.blocks, cells)
 
 
-def _truth(file: h5py.File, table: Table, name: str, number: int) -> agree.F64:
+def _light(file: Opened, i: int, row: InputRow) -> NDArray[np.float32]:
+    """An input as it stands beside its truth."""
+    light = normalized(file["input"][i], row)
+    found = fields.decoded(file["shading"][i]) if "shading" in file else ()
+    height, width = light.shape[-2:]
+    return light * fields.gains(found, (0, 0, height, width), row.cfa) if found else light
+
+
+def _truth(file: Opened, table: Table, name: str, number: int) -> agree.F64:
     """Luminance of a truth per CFA cell."""
     meaning = table.pictures[name]
 
@@ -107,11 +120,12 @@ def _verdict(doubt: Doubt, other: float, key: str) -> Told | None:
     own = f"{doubt.row.key} agrees with its {doubt.name} by {doubt.agreement:.2f}"
     where = doubt.table.path.name
     if other > max(agree.WRONG, doubt.agreement + BETTER):
-        return Told(where, f"{own}, with that of {key} by {other:.2f}: a wrong pair", True)
+        told = f"{own}, with that of {key} by {other:.2f}: a wrong pair"
+        return Told(where, told, True, doubt.row.key, doubt.name, better=True)
     if doubt.agreement < agree.WRONG and not _shaken(doubt.table):
         retouched = doubt.table.pictures[doubt.name].source == "files"
-        return Told(where, f"{own}; a true pair has 1, a wrong one less than {agree.WRONG}",
-                    not retouched)  # fmt: skip
+        told = f"{own}; a true pair has 1, a wrong one less than {agree.WRONG}"
+        return Told(where, told, not retouched, doubt.row.key, doubt.name)
     return None
 
 

@@ -1,7 +1,7 @@
 """Write one shard, row by row: whole under its name, or not at all."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,8 +12,10 @@ import hdf5plugin
 import msgspec
 import numpy as np
 
+from isptools import fields
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
+from isptools.shards.encoded import encode
 from isptools.shards.schema import (
     AXES,
     FORMAT,
@@ -25,10 +27,14 @@ from isptools.shards.schema import (
     PairRow,
     Spec,
     TruthRow,
-    encode,
     table,
     trust,
+    wrong_fusion,
+    wrong_input,
+    wrong_pair,
+    wrong_truth,
 )
+from isptools.shards.sums import seal
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
@@ -70,6 +76,7 @@ class Writer:
         self.truths: list[TruthRow] = []
         self.pairs: list[PairRow] = []
         self.fusions: list[FusionRow] = []
+        self.shading: list[str] = []  # of every input; not stored where none has any
         self.texts: dict[str, list[str]] = {
             name: [] for name in ("facts", "history", "truth_facts", "truth_history")
         }
@@ -123,6 +130,7 @@ class Writer:
 
         Returns its row number.
         """
+        _expect_none(row.key, (*wrong_truth(row), *wrong_facts(capture)))
         number = len(self.truths)
         counts: dict[str, int] = {}
         for name, picture in self.spec.pictures.items():
@@ -137,16 +145,29 @@ class Writer:
         return number
 
     def input(
-        self, row: InputRow, pixels: Array, capture: Capture, history: tuple[Taken, ...]
+        self,
+        row: InputRow,
+        pixels: Array,
+        capture: Capture,
+        history: tuple[Taken, ...],
+        gains: Sequence[fields.Field] = (),
     ) -> None:
-        """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input."""
+        """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input.
+
+        By `gains` it is to be multiplied to stand where its truth does. Here and in `truth`, `pair`
+        and `fusion`: ValueError for facts that make no sense, which readers would refuse.
+        """
+        kind = KINDS[self.spec.positions]
+        _expect_none(row.key, (*wrong_input(row, kind), *wrong_facts(capture)))
         number = len(self.inputs)
         self._store("input", pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1), number)
         self.inputs.append(row)
+        self.shading.append(fields.encoded(gains) if gains else "")
         self._texts("", capture, history)
 
     def pair(self, row: PairRow) -> None:
         """Store how well the last input lies on its truth; for every input or for none."""
+        _expect_none(row.key, wrong_pair(row))
         self.pairs.append(row)
 
     def fusion(self, row: FusionRow, weight: Array) -> None:
@@ -154,6 +175,7 @@ class Writer:
 
         What of `row` is counted in them is set here.
         """
+        _expect_none(row.key, wrong_fusion(row))
         stored = trust(weight)
         self._store("weight", stored, len(self.truths) - 1)
         self.fusions.append(replace(row, trusted=float((stored > 0).mean())))
@@ -171,8 +193,10 @@ class Writer:
                 self.file["pair"] = table(self.pairs, self.spec.positions)
             if self.fusions:
                 self.file["fusion"] = table(self.fusions, self.spec.positions)
-            for name, lines in self.texts.items():
+            shading = {"shading": self.shading} if any(self.shading) else {}
+            for name, lines in (self.texts | shading).items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
+            seal(self.file)
 
     def close(self) -> None:
         with disk.held_signals():
@@ -247,6 +271,21 @@ def _published(temp: Path, folder: Path, writer: Writer) -> Written:
     disk.publish(temp, folder / name)
     scenes = len({truth.scene for truth in writer.truths})
     return Written(name, digest, size, len(writer.inputs), len(writer.truths), scenes)
+
+
+def wrong_facts(capture: Capture) -> Iterator[str]:
+    """Whether what a file states comes back from JSON, which knows finite numbers alone."""
+    try:
+        same = msgspec.json.decode(msgspec.json.encode(capture), type=Capture) == capture
+    except msgspec.MsgspecError:
+        same = False
+    if not same:
+        yield "it states numbers that are not finite"
+
+
+def _expect_none(key: str, wrong: Iterable[str]) -> None:
+    for text in wrong:
+        raise ValueError(f"{key}: {text}")
 
 
 def canonical(value: Any) -> str:

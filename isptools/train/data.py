@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isptools import shards
+from isptools.frame import Capture, Matrix
 from isptools.train.intake import Batch, Intake
 
 Array = NDArray[Any]
 Window = tuple[int, int, int, int]  # top, left, height, width
 Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: top, left
-PICTURES = ("raw", "restoration", "enhancement", "mask")  # of a batch; all else is facts
+PICTURES = ("raw", "shading", "restoration", "enhancement", "mask")  # of a batch; all else is facts
+# of the eight symmetries as `turned` numbers them: which an augmentation may draw
+AUGMENTS: dict[str, tuple[int, ...]] = {
+    "turns": tuple(range(8)), "flips": (0, 2, 4, 6), "mirror": (0, 4), "none": (0,),
+}  # fmt: skip
 TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
 
 
@@ -84,14 +89,21 @@ class Cuts:
     """Item n is a random cut of side `size` and a symmetry to turn it by; n and the seed fix it.
 
     The cut is read with a margin of one CFA period less one pixel, which `arranged` takes off again
-    where the turned pattern asks for it.
+    where the turned pattern asks for it. With `undone`, inputs come with the gains that undo their
+    lens shading, where their truths have it undone.
     """
 
-    def __init__(self, source: shards.Shards, size: int, seed: int, truths: Sequence[str]) -> None:
+    def __init__(
+        self, source: shards.Shards, size: int, seed: int, truths: Sequence[str],
+        augment: str = "turns", undone: bool = True,
+    ) -> None:  # fmt: skip
+        self.allowed = AUGMENTS[augment]
         margin = math.isqrt(len(source.facts(0).cfa)) - 1
         self.size, self.seed, self.truths = size, seed, tuple(truths)
+        self.means: dict[int, Matrix | None] = {}
         self.source, self.crops = source, source.crops(size + margin, seed)
         self.masked = any(table.fusions for table in source.tables)
+        self.shaded = undone and any(table.shaded for table in source.tables)
         self.tables = {table.path: table for table in source.tables}
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
@@ -103,16 +115,25 @@ class Cuts:
         for name in self.truths:
             kinds = {table.pictures[name].dtype for table in self.source.tables}
             rooms[name] = (3, *side), np.result_type(*kinds)
+        rooms |= {"shading": (side, np.dtype(np.float32))} if self.shaded else {}
         return rooms | ({"mask": (side, np.dtype(np.uint8))} if self.masked else {})
 
+    def _mean(self, i: int) -> Matrix | None:
+        if i not in self.means:
+            self.means[i] = mean_matrix(self.source.capture(i))
+        return self.means[i]
+
     def item(self, n: int) -> "Item":
-        """Item n before it is read."""
+        """Item n before its pixels are read. ValueError in one line where its facts can't be."""
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
-        choices = symmetries(facts.cfa)
+        choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
         top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
-        known = levels(facts, positions)
+        try:
+            known = levels(facts, positions, self._mean(i))
+        except OSError as error:
+            raise self._unreadable(i, error) from None
         for name in self.truths:
             scale = self.tables[self.source.path(i)].pictures[name].scale
             known[f"{name}_scale"] = np.array(scale, np.float32)
@@ -136,13 +157,19 @@ class Cuts:
         try:
             if name == "raw":
                 self.source.raw(i, window, out)
+            elif name == "shading":
+                if self.source.shading(i, window, out) is None:
+                    out[...] = 1
             elif name != "mask":
                 self.source.stored(i, name, window, out)
             elif self.source.weight(i, window, out) is None:
                 out[...] = 255
         except OSError as error:
-            path = self.source.path(i)
-            raise ValueError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
+            raise self._unreadable(i, error) from None
+
+    def _unreadable(self, i: int, error: OSError) -> ValueError:
+        said = " ".join(str(error).split())
+        return ValueError(f"{self.source.path(i)}: can't be read: {said}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +182,29 @@ class Item:
     facts: dict[str, Array]
 
 
-def levels(facts: Any, positions: Sequence[int]) -> dict[str, Array]:
+def mean_matrix(capture: Capture) -> Matrix | None:
+    """3x3 XYZ to camera as CameraNet v1 (III.B) takes it: the mean of ColorMatrix1 and 2.
+
+    Of the one that is stated where only one is; LibRaw's where none is; None where it has none.
+    """
+    stated = [m for m in (capture.color_matrix_1, capture.color_matrix_2) if m is not None]
+    if not stated:
+        return capture.xyz_to_camera
+    mean = np.mean(stated, axis=0).tolist()
+    return tuple(map(tuple, mean))
+
+
+def levels(facts: Any, positions: Sequence[int], mean: Matrix | None = None) -> dict[str, Array]:
     """What the device needs to know of a mosaic beside its pixels, positions in their new order.
 
-    `facts` is a row of a shard, or what has its names.
+    `facts` is a row of a shard, or what has its names; `mean` is of `mean_matrix`.
     """
 
     def at(values: Sequence[float]) -> Array:
         return np.array([values[i] for i in positions], np.float32)
 
-    matrix = np.eye(3) if facts.xyz_to_camera is None else np.linalg.inv(facts.xyz_to_camera)
+    stated = mean or facts.xyz_to_camera
+    matrix = np.eye(3) if stated is None else np.linalg.inv(stated)
     return {
         "black": at(facts.black),
         "white": np.array(facts.white, np.float32),

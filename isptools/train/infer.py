@@ -37,13 +37,21 @@ class Mosaic:
     read: tuple[float, ...]
     gain: float = 1.0
     xyz_to_camera: tuple[tuple[float, ...], ...] | None = None
+    shading: NDArray[np.float32] | None = None  # (H, W): gains that undo it
+    mean_matrix: tuple[tuple[float, ...], ...] | None = None  # of `data.mean_matrix`
 
     @classmethod
-    def of_row(cls, pixels: NDArray[np.uint16], row: InputRow) -> "Mosaic":
+    def of_row(
+        cls,
+        pixels: NDArray[np.uint16],
+        row: InputRow,
+        shading: NDArray[np.float32] | None = None,
+        mean_matrix: tuple[tuple[float, ...], ...] | None = None,
+    ) -> "Mosaic":
         """As a shard holds it."""
         return cls(
             pixels, row.cfa, row.black, row.white, row.shot, row.read, row.ratio or 1.0,
-            row.xyz_to_camera,
+            row.xyz_to_camera, shading, mean_matrix,
         )  # fmt: skip
 
 
@@ -145,7 +153,9 @@ def _padded(camera: Camera, mosaic: Mosaic, device: torch.device) -> tuple[Tenso
         for side, before in zip(mosaic.pixels.shape, (top, left), strict=True)
     )
     facts = {"raw": np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)])}
-    facts |= data.levels(mosaic_row(mosaic), shift[2])
+    if mosaic.shading is not None:
+        facts["shading"] = np.ascontiguousarray(mosaic.shading[np.ix_(rows, columns)])
+    facts |= data.levels(mosaic_row(mosaic), shift[2], mosaic.mean_matrix)
     batch = {name: torch.from_numpy(value[None]).to(device) for name, value in facts.items()}
     return camera.intake.prepared(batch), top, left
 

@@ -146,7 +146,7 @@ def starts(cuts: Cuts, name: str) -> dict[Which, int]:
 
 def picture(cuts: Cuts, name: str, i: int) -> Which:
     """Which picture of this kind input i has: its shard and row there."""
-    if name == "raw":
+    if name in {"raw", "shading"}:
         return "", i
     facts = cuts.source.facts(i)
     return str(cuts.source.path(i)), facts.truth if name == "mask" else getattr(facts, name)

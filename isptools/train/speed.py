@@ -107,6 +107,14 @@ def set_rate(optimizer: Any, rate: float) -> None:
             group["lr"] = rate
 
 
+def laid_as_weights(optimizer: Any) -> None:
+    """An optimizer's means in the memory layout of their weights, as one kernel for all wants."""
+    for weight, held in optimizer.state.items():
+        for name, x in held.items():
+            if x.shape == weight.shape:
+                held[name] = torch.empty_like(weight, dtype=x.dtype).copy_(x)
+
+
 def restored(state: dict[str, Any], optimizer: Any) -> dict[str, Any]:
     """An optimizer's saved state with the flags of this one, which may run on another device."""
     kept = ("lr", "fused", "foreach", "capturable")

@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 from isptools.train import data, feed, resident  # noqa: E402
 from isptools.train.intake import PACKED  # noqa: E402
 from tests.shards import made  # noqa: E402
+from tests.train.test_sides import shaded  # noqa: E402
 
 TRUTHS = ("restoration", "enhancement")
 
@@ -47,6 +48,13 @@ def test_frames_of_several_shards_and_sizes(tmp_path):
     source = data.open_shards(tmp_path, "train", PACKED, TRUTHS)
     assert len({source.shape(i) for i in range(len(source))}) == 2
     expect_the_readers(data.Cuts(source, 16, 1, TRUTHS))
+
+
+def test_gains_that_undo_shading_are_held_too(tmp_path):
+    source = data.open_shards(shaded(tmp_path).parent, "train", PACKED, ("restoration",))
+    cuts = data.Cuts(source, 16, 3, ("restoration",))
+    assert "shading" in cuts.rooms()
+    expect_the_readers(cuts)
 
 
 def test_a_truth_that_inputs_share_is_held_once(shards_folder):

@@ -32,7 +32,7 @@ FLAT = {
 
 def test_settings_hold_no_networks_knobs():
     fields = Settings.__struct_fields__
-    assert len(fields) == 17
+    assert len(fields) == 19
     for name in networks.NAMES:
         own = networks.opened(name).options
         assert own.__struct_config__.forbid_unknown_fields
@@ -97,7 +97,7 @@ def test_settings_of_the_earlier_notation_mean_the_same():
     flat = FLAT | {"network": "deepisp-low", "loss": "lab", "alpha": 0.25, "layers": 3}
     other = Settings.of(earlier.converted(flat))
     assert other.network == {"name": "deepisp-low", "layers": 3}
-    assert other.objective == Lab(alpha=0.25)
+    assert other.objective == Lab(alpha=0.25, divisor=100.0), "Lab was always divided"
     assert not earlier.converted(FLAT | {"noise": False})["network"]["noise"]
     whole = earlier.converted(FLAT | {"network": "deepisp"})
     assert whole["network"] == {"name": "deepisp"}, "0 layers meant the paper's number"
@@ -109,17 +109,20 @@ def test_a_run_of_the_earlier_format_goes_on_and_is_opened(shards_folder, tmp_pa
     train(settings, Job(shards_folder, tmp_path / "today", Place("cpu")))
     with pytest.raises(TrainError, match="go on"):
         train(settings, Job(shards_folder, tmp_path / "before", Place("cpu"), stop_after=4))
-    state = torch.load(tmp_path / "before/restore.pt", weights_only=True)
+    state = checkpoint.load(tmp_path / "before/restore.safetensors")
+    (tmp_path / "before/restore.safetensors").unlink()
     state |= {"format": 1, "settings": json.dumps(FLAT), "optimizer": state.pop("optimizers")[0]}
     torch.save(state, tmp_path / "before/restore.pt")
     (tmp_path / "before/settings.json").write_text(json.dumps(FLAT), encoding="utf-8")
     train(settings, Job(shards_folder, tmp_path / "before", Place("cpu")))
-    models = [checkpoint.load(tmp_path / name / "model.pt") for name in ("today", "before")]
+    models = [
+        checkpoint.load(tmp_path / name / "model.safetensors") for name in ("today", "before")
+    ]
     for one, two in zip(*(model["model"].values() for model in models), strict=True):
         assert torch.equal(one, two)
     torch.save(models[0] | {"format": 1, "settings": json.dumps(FLAT)}, tmp_path / "model.pt")
     few = json.dumps({"network": "cameranet", "title": "of another tool"})
-    torch.save(models[0] | {"settings": few}, tmp_path / "other.pt")
+    torch.save(models[0] | {"format": 2, "settings": few}, tmp_path / "other.pt")
     with pytest.raises(TrainError, match="made by another version: holds no 'betas'"):
         checkpoint.model(tmp_path / "other.pt")
     camera, opened = checkpoint.model(tmp_path)

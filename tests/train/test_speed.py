@@ -65,6 +65,21 @@ def test_an_optimizer_goes_on_with_the_flags_of_its_device():
     assert (taken["lr"], taken["fused"], taken["capturable"]) == (1e-3, None, False)
 
 
+def test_an_optimizers_means_lie_as_their_weights():
+    """Files hold them contiguous; Adam in one kernel refuses what lies otherwise than the weight."""
+    weight = torch.nn.Parameter(torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last))
+    ours = torch.optim.Adam([weight], 1e-3)
+    weight.grad = torch.randn_like(weight)
+    ours.step()
+    held = ours.state[weight]
+    values = torch.randn(4, 3, 3, 3)
+    held["exp_avg"] = values.clone()
+    speed.laid_as_weights(ours)
+    assert held["exp_avg"].stride() == weight.stride() != values.stride()
+    assert torch.equal(held["exp_avg"], values)
+    assert held["step"].shape == ()
+
+
 def test_a_rate_on_a_device_is_filled_there():
     weight = torch.nn.Parameter(torch.ones(3))
     rate = torch.tensor(1e-3)

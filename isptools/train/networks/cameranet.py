@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from isptools.train import start
 from isptools.train.camera import Camera, Net
 from isptools.train.edges import Reflected, maxima, over_picture
 from isptools.train.intake import PACKED
@@ -135,12 +136,12 @@ class Level(nn.Module):
 
     def rest(self, x: Tensor, active: bool = True) -> Tensor:
         """The block; with `active` false its last convolution is left as it is."""
-        start = x
+        entered = x
         for i, convolution in enumerate(self.block):
             last = i == len(self.block) - 1
             x = convolution(x)
             if last and self.residual:
-                x = x + start
+                x = x + entered
             if active or not last:
                 x = leaky(x)
         return x
@@ -176,6 +177,7 @@ class UNet(nn.Module):
         )
         self.vector = _fully(widths[-1], form.pooled)
         self.head = nn.Conv2d(widths[0], form.outputs, 1)
+        start.glorot(self)  # as the authors' TensorFlow 1 does; the deviation is their own
         for parameter in self.rise.parameters():
             nn.init.normal_(parameter, std=1e-3)
 
