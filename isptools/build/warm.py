@@ -25,13 +25,17 @@ def compile_kernels(recipe: Recipe, units: Iterable[Unit]) -> None:
         try:
             develop(_frame(), (*truth.repairs, *truth.steps))
             if truth.fuse:
-                fuse([_frame(), _frame()], Options(method=truth.fuse))
+                fuse([_frame(1), _frame(2)], Options(method=truth.fuse))
         except UnsupportedError:
             return  # the chain asks for facts this frame has not: it compiles with the first file
 
 
-def _frame() -> Frame:
-    pixels = np.random.default_rng(0).integers(300, 4000, (SIDE, SIDE), np.uint16)
+def _frame(noise: int = 0) -> Frame:
+    """One scene of blocks of light, each time with other noise."""
+    blocks = np.random.default_rng(0).integers(600, 3600, (SIDE // 4, SIDE // 4))
+    light = np.kron(blocks, np.ones((4, 4)))
+    light += np.random.default_rng(noise).normal(0, 12, light.shape)
+    pixels = np.rint(light).astype(np.uint16)
     gains = (2.0, 1.0, 1.5, 1.0)
     capture = Capture("bayer", "RGGB", (256.0,) * 4, (256,) * 4, 4095, gains, gains,
                       camera_to_srgb=D65, xyz_to_camera=D65)  # fmt: skip
