@@ -2,6 +2,8 @@
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
 #   make train  a tiny network from those shards, scored, and used
 #   make test   linters, types and all tests
+#   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
+#               without one the tiny form, into gpu/
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
@@ -13,7 +15,7 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test mutants fingerprint clean
+.PHONY: demo train test gpu mutants fingerprint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -32,6 +34,11 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+gpu: $(VENV)/.installed-dev
+	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
+	then $(BIN)/python benchmarks/gpu.py --out docs --page docs/gpu.md; \
+	else $(BIN)/python benchmarks/gpu.py --tiny --out gpu; fi
 
 mutants: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/mutants.py --jobs $(WORKERS) --least 0.9
@@ -53,4 +60,4 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OUT)
+	rm -rf $(VENV) $(OUT) gpu

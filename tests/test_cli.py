@@ -22,7 +22,7 @@ OPTIONS = {
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced"],
     "check": ["folder"],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
-    "eval": ["run", "shards", "split", "out", "tile", "baselines", "camera", "code"],
+    "eval": ["run", "shards", "split", "out", "tile", "device", "baselines", "camera", "code"],
     "export": ["model", "onnx", "size", "code"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
     "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],
@@ -41,7 +41,7 @@ OPTIONS = {
     "stats": ["shards", "as_json"],
     "train": [
         "name", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
-        "nodes", "workers",
+        "nodes", "workers", "data",
     ],
 }  # fmt: skip
 

@@ -21,13 +21,14 @@ PATH = click.Path(path_type=Path)
               help=".png or .tif for one raw, a folder for several.")  # fmt: skip
 @click.option("--gain", type=click.FloatRange(min=0, min_open=True), default=1.0,
               show_default=True, help="Exposure to make up for: the ratio.")  # fmt: skip
-@click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
-              help="Side of the tiles in pixels; 0 takes frames whole.")  # fmt: skip
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
+@click.option("--tile", type=click.IntRange(min=0),
+              help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
+                   "on a GPU, 1024 on a processor.")  # fmt: skip
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
 def command(
-    model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str,
+    model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int | None, device: str,
     code: Path | None,
 ) -> None:  # fmt: skip
     """Develop RAWS with the network MODEL (a run's folder or its file of weights), upright."""
@@ -42,18 +43,18 @@ def command(
         expect_writable(target)
     try:
         camera, settings = checkpoint.model(model, code)
+        how = infer.How(tile, infer.device_of(device), settings.precision)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     failed = []
     for raw, target in pairs:
         try:
             frame = read(raw)
-            pictures = infer.develop(
-                camera, _mosaic(frame, gain, raw, settings.shading == "undone"), tile, device
-            )
+            mosaic = _mosaic(frame, gain, raw, settings.shading == "undone")
+            pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
             picture = _picture(pictures, frame.capture.flip)
             _write(target, picture)
-        except (ValueError, AssertionError) as error:  # torch asserts where it has no CUDA
+        except ValueError as error:
             failed.append(" ".join(str(error).split()))
         except OSError as error:
             failed.append(f"{error.filename or target}: {error.strerror or error}")

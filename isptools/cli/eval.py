@@ -21,8 +21,10 @@ PATH = click.Path(path_type=Path)
 @click.option("--shards", type=PATH, required=True, help="Folder of shards.")
 @click.option("--split", default="test", show_default=True)
 @click.option("--out", type=Target(), help="CSV; RUN/eval-SPLIT.csv if left out.")
-@click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
-              help="Side of the tiles in pixels; 0 for whole frames.")  # fmt: skip
+@click.option("--tile", type=click.IntRange(min=0),
+              help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
+                   "on a GPU, 1024 on a processor.")  # fmt: skip
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True,
               help="Also score what needs no training.")  # fmt: skip
 @click.option("--camera", type=PATH,
@@ -30,14 +32,14 @@ PATH = click.Path(path_type=Path)
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
 def command(
-    run: Path, shards: Path, split: str, out: Path | None, tile: int, baselines: bool,
-    camera: Path | None, code: Path | None,
+    run: Path, shards: Path, split: str, out: Path | None, tile: int | None, device: str,
+    baselines: bool, camera: Path | None, code: Path | None,
 ) -> None:  # fmt: skip
     """Score the network of RUN on a split: per picture as CSV, and the means."""
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.train import checkpoint, evaluate
+    from isptools.train import checkpoint, evaluate, infer
 
     try:
         network, settings = checkpoint.model(run, code)
@@ -45,9 +47,9 @@ def command(
             linear = evaluate.station(source) == "camera"
             others = (_linear() if linear else _baselines()) if baselines else {}
             others |= {"camera JPEG": _camera(camera)} if camera else {}
-            found = list(
-                evaluate.scores(network, source, others, tile, settings.shading == "undone")
-            )
+            how = infer.How(tile, infer.device_of(device), settings.precision)
+            undone = settings.shading == "undone"
+            found = list(evaluate.scores(network, source, others, how, undone))
             columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
         path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"

@@ -24,9 +24,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
               help="Processes that read shards.")  # fmt: skip
+@click.option("--data", type=click.Choice(["auto", "read", "resident"]), default="auto",
+              show_default=True,
+              help="resident: in the device's memory; auto: where a GPU has room.")  # fmt: skip
 def command(
     name: str, shards: Path, out: Path, preset: str | None, settings: Path | None,
     changes: tuple[str, ...], only: str, device: str, devices: int, nodes: int, workers: int,
+    data: Any,
 ) -> None:  # fmt: skip
     """Train NAME from shards: a preset, a network, or your own as module:callable.
 
@@ -58,7 +62,7 @@ def command(
 
     try:
         chosen = _chosen(name, preset, settings, changes)
-        place = Place(device, devices, nodes, workers)
+        place = Place(device, devices, nodes, workers, data)
         with bar or nullcontext():
             job = Job(shards, out, place, only, show=show, tell=tell, code=Path.cwd())
             path = train(chosen, job)

@@ -105,12 +105,29 @@ def shown(xyz: Tensor, display: Display) -> Tensor:
     max(x, 1e-4)^(1/2.2); "v1" (III.B): the sRGB matrix, still linear.
     """
     if display == "v1":
-        matrix = torch.tensor(SRGB_FROM_XYZ, dtype=xyz.dtype, device=xyz.device)
-        return torch.einsum("ck,nkhw->nchw", matrix, xyz)
+        return mixed(SRGB_FROM_XYZ, xyz)
     if display == "code":
         return xyz.clamp(min=1e-4) ** (1 / 2.2)
     x = xyz.clamp(0, 1)
     return torch.where(x <= 0.0031308, 12.92 * x, 1.055 * x.clamp(min=1e-4) ** (1 / 2.4) - 0.055)
+
+
+def mixed(matrix: Sequence[Sequence[float]], x: Tensor) -> Tensor:
+    """(N, 3, H, W) by a constant (3, 3) matrix.
+
+    On a GPU by its numbers: a tensor of them would be sent at every call, which waits and can't be
+    recorded in a graph.
+    """
+    if x.is_cuda:
+        return by_numbers(matrix, x)
+    constant = torch.tensor(matrix, dtype=x.dtype, device=x.device)
+    return torch.einsum("ck,nkhw->nchw", constant, x)
+
+
+def by_numbers(matrix: Sequence[Sequence[float]], x: Tensor) -> Tensor:
+    """The same channel by channel."""
+    one, two, three = x.unbind(1)
+    return torch.stack([a * one + b * two + c * three for a, b, c in matrix], 1)
 
 
 def parameters(model: nn.Module) -> int:

@@ -20,7 +20,8 @@ ZIP = b"PK"  # what those of torch begin with
 # of which kind the parts of a file are
 KINDS: dict[str, type] = {
     "format": int, "torch": str, "network": str, "settings": str, "step": int, "done": bool,
-    "model": dict, "mean": list, "optimizers": list, "random": Tensor, "scaler": dict,
+    "model": dict, "mean": list, "optimizers": list, "random": Tensor, "random_cuda": Tensor,
+    "scaler": dict,
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from isptools.frame import Capture, Matrix
 from isptools.train.intake import Batch, Intake
 
 Array = NDArray[Any]
+Window = tuple[int, int, int, int]  # top, left, height, width
 Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: top, left
 PICTURES = ("raw", "shading", "restoration", "enhancement", "mask")  # of a batch; all else is facts
 # of the eight symmetries as `turned` numbers them: which an augmentation may draw
@@ -102,6 +104,7 @@ class Cuts:
         self.source, self.crops = source, source.crops(size + margin, seed)
         self.masked = any(table.fusions for table in source.tables)
         self.shaded = undone and any(table.shaded for table in source.tables)
+        self.tables = {table.path: table for table in source.tables}
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and type of the pictures of one item."""
@@ -120,11 +123,8 @@ class Cuts:
             self.means[i] = mean_matrix(self.source.capture(i))
         return self.means[i]
 
-    def fill(self, n: int, rooms: dict[str, Array]) -> tuple[dict[str, Array], Turn]:
-        """Read item n into `rooms`; what a device must know beside, and how it is to be turned.
-
-        ValueError in one line where a shard can't be read.
-        """
+    def item(self, n: int) -> "Item":
+        """Item n before its pixels are read. ValueError in one line where its facts can't be."""
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
         choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
@@ -132,18 +132,54 @@ class Cuts:
         top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
         try:
             known = levels(facts, positions, self._mean(i))
-            self.source.raw(i, window, rooms["raw"])
-            for name in self.truths:
-                _, scale = self.source.stored(i, name, window, rooms[name])
-                known[f"{name}_scale"] = np.array(scale, np.float32)
-            if self.shaded and self.source.shading(i, window, rooms["shading"]) is None:
-                rooms["shading"][...] = 1
-            if self.masked and self.source.weight(i, window, rooms["mask"]) is None:
-                rooms["mask"][...] = 255
         except OSError as error:
-            path = self.source.path(i)
-            raise ValueError(f"{path}: can't be read: {' '.join(str(error).split())}") from None
-        return known, (symmetry, top, left)
+            raise self._unreadable(i, error) from None
+        for name in self.truths:
+            scale = self.tables[self.source.path(i)].pictures[name].scale
+            known[f"{name}_scale"] = np.array(scale, np.float32)
+        return Item(i, window, (symmetry, top, left), known)
+
+    def fill(self, n: int, rooms: dict[str, Array]) -> "Item":
+        """Read item n into `rooms`. ValueError in one line where a shard can't be read."""
+        item = self.item(n)
+        for name, room in rooms.items():
+            self._read(name, item.place, item.window, room)
+        return item
+
+    def whole(self, name: str, i: int) -> Array:
+        """A picture of input i over the whole frame, as `rooms` has its type."""
+        shape, kind = self.rooms()[name]
+        out = np.empty((*shape[:-2], *self.source.shape(i)), kind)
+        self._read(name, i, (0, 0, *self.source.shape(i)), out)
+        return out
+
+    def _read(self, name: str, i: int, window: Window, out: Array) -> None:
+        try:
+            if name == "raw":
+                self.source.raw(i, window, out)
+            elif name == "shading":
+                if self.source.shading(i, window, out) is None:
+                    out[...] = 1
+            elif name != "mask":
+                self.source.stored(i, name, window, out)
+            elif self.source.weight(i, window, out) is None:
+                out[...] = 255
+        except OSError as error:
+            raise self._unreadable(i, error) from None
+
+    def _unreadable(self, i: int, error: OSError) -> ValueError:
+        said = " ".join(str(error).split())
+        return ValueError(f"{self.source.path(i)}: can't be read: {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A cut: of which input, where, how it is to be turned, and what a device must know beside."""
+
+    place: int
+    window: Window
+    turn: Turn
+    facts: dict[str, Array]
 
 
 def mean_matrix(capture: Capture) -> Matrix | None:

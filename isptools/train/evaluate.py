@@ -19,7 +19,7 @@ from isptools.shards.made import made_by
 from isptools.shards.schema import InputRow
 from isptools.train import data
 from isptools.train.camera import Camera
-from isptools.train.infer import Mosaic, develop
+from isptools.train.infer import How, Mosaic, develop
 
 F32 = NDArray[np.float32]
 # mosaic, what its file states, its row -> (H, W, 3) uint16 sRGB, or None where there is no picture
@@ -51,7 +51,7 @@ def scores(
     camera: Camera,
     source: shards.Shards,
     baselines: dict[str, Baseline],
-    tile: int = 1024,
+    how: How | None = None,
     undone: bool = True,
 ) -> Iterator[Score]:
     """The network's own pictures and each baseline's, for every input of `source`.
@@ -59,7 +59,7 @@ def scores(
     Pictures are compared as `of(source)` says, as they stand on the sensor. A network that gives no
     sRGB is compared with the restoration truth. With `undone` it sees inputs as their truths are.
     """
-    measured = of(source).values
+    measured, how = of(source).values, how or How()
     for i in range(len(source)):
         facts = source.facts(i)
         shading = source.shading(i) if undone else None
@@ -68,7 +68,7 @@ def scores(
         name = "enhancement" if camera.enhanced >= 0 else "restoration"
         height, width = source.shape(i)
         stored, scale = source.stored(i, name, (0, 0, height, width))
-        picture = develop(camera, mosaic, tile)[name]
+        picture = develop(camera, mosaic, how.tile, how.device, how.precision)[name]
         truth = (stored * np.float32(scale)).transpose(1, 2, 0)
         yield Score("network", facts.key, measured(picture.transpose(1, 2, 0), truth))
         if name == "enhancement" or station(source) == "camera":

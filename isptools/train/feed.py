@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
 from isptools.children import safe_path
+from isptools.train.carry import pinned, released
 from isptools.train.data import Cuts, Turn, arranged
 from isptools.train.intake import Batch
 
@@ -75,35 +76,40 @@ class Slots(Dataset[Read]):
         for place, n in enumerate(items):
             rooms = {name: x[slot, place].numpy() for name, x in self.pixels.items()}
             try:
-                facts, turn = self.cuts.fill(n, rooms)
+                item = self.cuts.fill(n, rooms)
             except ValueError as error:
                 return slot, {}, [], str(error)
-            known.append(facts)
-            turns.append(turn)
+            known.append(item.facts)
+            turns.append(item.turn)
         return slot, {k: np.stack([one[k] for one in known]) for k in known[0]}, turns, ""
 
 
 def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[Turn]]]:
     """Batches of the steps, in order, as read: `arranged` turns them, on the device they go to.
 
-    A batch lies in memory that is used again: take from it what you need before the next one.
-    ValueError in one line where a shard can't be read.
+    A batch lies in memory that is used again: take from it what you need before the next one. With
+    `pin` that memory is a ring which a GPU reads by itself. ValueError in one line where a shard
+    can't be read.
     """
     slots = Slots(cuts, feed.batch, feed.workers)
+    fixed = [x for x in slots.pixels.values() if feed.pin and pinned(x)]
     fetched: Any = DataLoader(
         slots, batch_size=None, sampler=Turns(steps, feed.batch, feed.rank, feed.world),
         num_workers=feed.workers, collate_fn=_as_it_is,
         prefetch_factor=AHEAD if feed.workers else None,
         generator=torch.Generator(),  # networks' chance must not depend on how often reading began
     )  # fmt: skip
-    with safe_path():
-        reading = iter(fetched)
-    for slot, facts, turns, wrong in reading:
-        if wrong:
-            raise ValueError(wrong)
-        batch = {name: x[slot] for name, x in slots.pixels.items()}
-        batch |= {name: torch.from_numpy(value) for name, value in facts.items()}
-        yield ({name: x.pin_memory() for name, x in batch.items()} if feed.pin else batch), turns
+    try:
+        with safe_path():
+            reading = iter(fetched)
+        for slot, facts, turns, wrong in reading:
+            if wrong:
+                raise ValueError(wrong)
+            batch = {name: x[slot] for name, x in slots.pixels.items()}
+            yield batch | {name: torch.from_numpy(value) for name, value in facts.items()}, turns
+    finally:
+        for x in fixed:
+            released(x)
 
 
 def loader(cuts: Cuts, steps: range, feed: Feed) -> Iterator[dict[str, Tensor]]:

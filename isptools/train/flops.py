@@ -1,5 +1,6 @@
 """Operations of a network at a frame size, counted layer by layer without computing anything."""
 
+import copy
 from typing import Any
 
 import torch
@@ -23,6 +24,26 @@ def operations(camera: Camera, height: int, width: int) -> tuple[int, int]:
     with FlopCounterMode(display=False) as plain, Added() as added, torch.no_grad():
         camera.eval()(torch.empty(shape, device="meta"))
     return plain.get_total_flops(), plain.get_total_flops() + added.count
+
+
+def of_step(task: Any, inputs: int, patch: int) -> int:
+    """Operations of a stage's networks forward and backward on one cut, as torch counts them.
+
+    `task` is the stage's module; `inputs` the positions of the CFA. Nothing is computed, on torch's
+    meta device. Losses are left out, what prepares the input is not.
+    """
+    with torch.device("meta"):
+        copied = copy.deepcopy(task).to("meta")
+        pictures = {name: torch.empty(1, 3, patch, patch) for name in task.truths()}
+        scales = {f"{name}_scale": torch.ones(1) for name in pictures}
+        batch = pictures | scales | {
+            "raw": torch.empty(1, patch, patch), "black": torch.empty(1, inputs),
+            "white": torch.ones(1), "gain": torch.ones(1), "shot": torch.empty(1, inputs),
+            "read": torch.empty(1, inputs), "xyz_from_camera": torch.empty(1, 3, 3),
+        }  # fmt: skip
+        with FlopCounterMode(display=False) as counted:
+            sum(picture.sum() for picture in copied.train().pictures(batch).values()).backward()
+    return int(counted.get_total_flops())
 
 
 class Added(TorchFunctionMode):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,11 @@ from torch import Tensor
 from isptools.shards.schema import InputRow
 from isptools.train import data
 from isptools.train.camera import Camera, least
+from isptools.train.data import Window
 
 Array = NDArray[Any]
-Window = tuple[int, int, int, int]  # top, left, height, width
+TILE = 1024  # on a processor
+FITTING = (0, 8192, 4096, 2048, 1024, 512)  # tried one after the other on a GPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,41 +55,84 @@ class Mosaic:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How pictures are computed, which changes nothing but their last bits: see `develop`."""
+
+    tile: int | None = None
+    device: str = "cpu"
+    precision: str = "fp32"
+
+
+def device_of(name: str) -> str:
+    """Where a command computes that was told `name`. ValueError in one line if it can't."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch asserts where it has no CUDA
+        said = " ".join(str(error).split())[:150]
+        raise ValueError(f"--device {name}: can't be used here ({said})") from None
+    return name
+
+
 def develop(
-    camera: Camera, mosaic: Mosaic, tile: int = 0, device: str = "cpu"
-) -> dict[str, NDArray[np.float32]]:
+    camera: Camera, mosaic: Mosaic, tile: int | None = 0, device: str = "cpu",
+    precision: str = "fp32",
+) -> dict[str, NDArray[np.float32]]:  # fmt: skip
     """Every picture the network makes, (3, H, W) float32 as it comes (not clipped).
 
-    `tile` is the side of the tiles in pixels; 0 takes the frame whole. Vectors pooled over the
-    picture come from the whole frame first, so tiles show the untiled picture. ValueError for a
-    CFA of another kind, a frame too small for the network, or tiles too large for the GPU.
+    `tile` is the side of the tiles in pixels; 0 takes the frame whole; None takes it whole on a
+    GPU, or in the largest tiles that fit there, and in tiles of 1024 on a processor. Vectors pooled
+    over the picture come from the whole frame first, so tiles show the untiled picture. `precision`
+    is that of a run's settings; a processor computes in fp32. ValueError for a CFA of another kind,
+    a frame too small for the network, or tiles too large for the GPU.
     """
+    where = torch.device(device)
+    sizes = [tile] if tile is not None else FITTING if where.type == "cuda" else [TILE]
+    for size in sizes:
+        try:
+            with computing(where, precision):
+                return _developed(camera, mosaic, size, where)
+        except torch.cuda.OutOfMemoryError:
+            continue  # what the error holds is free again
+    what = f"tiles of {sizes[-1]} pixels do" if sizes[-1] else "the whole frame does"
+    raise ValueError(f"{what} not fit into this GPU's memory; try --tile {sizes[-1] // 2 or 1024}")
+
+
+@contextmanager
+def computing(device: torch.device, precision: str) -> Iterator[None]:
+    """Without gradients, in a run's precision where that runs on a GPU."""
+    half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision)
+    tf32 = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = precision != "fp32"
     try:
-        return _developed(camera, mosaic, tile, device)
-    except torch.cuda.OutOfMemoryError:
-        what = f"tiles of {tile} pixels do" if tile else "the whole frame does"
-        raise ValueError(
-            f"{what} not fit into this GPU's memory; try --tile {tile // 2 or 1024}"
-        ) from None
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, half, enabled=bool(half) and device.type == "cuda"),
+        ):
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = tf32
 
 
 def _developed(
-    camera: Camera, mosaic: Mosaic, tile: int, device: str
+    camera: Camera, mosaic: Mosaic, tile: int, device: torch.device
 ) -> dict[str, NDArray[np.float32]]:
     camera = camera.to(device).eval()
-    padded, top, left = _padded(camera, mosaic)
-    x = padded
+    if device.type == "cuda":
+        camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
+    x, top, left = _padded(camera, mosaic, device)
     out = {}
     height, width = mosaic.pixels.shape
-    with torch.inference_mode():
-        for at in range(len(camera.nets)):
-            x = _through(camera, at, x, tile, device)
-            for name in camera.pictures(at):
-                out[name] = x[0, :, top : top + height, left : left + width].cpu().numpy()
+    for at in range(len(camera.nets)):
+        x = _through(camera, at, x, tile)
+        for name in camera.pictures(at):
+            out[name] = x[0, :, top : top + height, left : left + width].float().cpu().numpy()
     return out
 
 
-def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
+def _padded(camera: Camera, mosaic: Mosaic, device: torch.device) -> tuple[Tensor, int, int]:
     """The prepared frame in the phase and with the sides the network needs; where it begins.
 
     Pixels beyond the frame are mirrored, moved inward where mirroring would miss the phase.
@@ -106,14 +152,11 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
         _indices(side, before, unit, every)
         for side, before in zip(mosaic.pixels.shape, (top, left), strict=True)
     )
-    batch = {
-        "raw": torch.from_numpy(np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)]))[None]
-    }
+    facts = {"raw": np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)])}
     if mosaic.shading is not None:
-        field = np.ascontiguousarray(mosaic.shading[np.ix_(rows, columns)])
-        batch["shading"] = torch.from_numpy(field)[None]
-    facts = data.levels(mosaic_row(mosaic), shift[2], mosaic.mean_matrix)
-    batch |= {name: torch.from_numpy(value[None]) for name, value in facts.items()}
+        facts["shading"] = np.ascontiguousarray(mosaic.shading[np.ix_(rows, columns)])
+    facts |= data.levels(mosaic_row(mosaic), shift[2], mosaic.mean_matrix)
+    batch = {name: torch.from_numpy(value[None]).to(device) for name, value in facts.items()}
     return camera.intake.prepared(batch), top, left
 
 
@@ -149,40 +192,43 @@ def _indices(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]
     return moved
 
 
-def _through(camera: Camera, at: int, x: Tensor, tile: int, device: str) -> Tensor:
-    """One part over the whole picture x, which stays in the computer's memory."""
+def _through(camera: Camera, at: int, x: Tensor, tile: int) -> Tensor:
+    """One part over the whole picture x, which stays where it lies: features are what is large."""
     net, module = camera.parts[at], camera.nets[at]
     if not tile:
-        return module(camera.enter(at, x.to(device))).cpu()  # type: ignore[no-any-return] # a tensor
+        return module(_laid(camera.enter(at, x)))  # type: ignore[no-any-return] # a tensor
     packing = camera.packing(at)
     scale = net.factor // packing  # the result's pixels per pixel of x, a side
     step = max(tile // (net.factor * net.stride), 1) * net.stride * packing
     halo = -(-net.reach // net.stride) * net.stride * packing
-    pooled = _pooled(camera, at, x, (step, halo), device)
-    out = torch.empty(1, 3, x.shape[2] * scale, x.shape[3] * scale)
+    pooled = _pooled(camera, at, x, (step, halo))
+    out = torch.empty(1, 3, x.shape[2] * scale, x.shape[3] * scale, device=x.device)
     for inner, outer in _tiles((x.shape[2], x.shape[3]), step, halo):
-        entered = camera.enter(at, _cut(x, outer).to(device))
+        entered = _laid(camera.enter(at, _cut(x, outer)))
         done = module(entered) if pooled is None else module(entered, pooled)
         _put(out, done, inner, outer, scale)
     return out
 
 
-def _pooled(
-    camera: Camera, at: int, x: Tensor, sizes: tuple[int, int], device: str
-) -> Tensor | None:
+def _laid(x: Tensor) -> Tensor:
+    """In the layout in which a GPU's convolutions are fast."""
+    return x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x
+
+
+def _pooled(camera: Camera, at: int, x: Tensor, sizes: tuple[int, int]) -> Tensor | None:
     """The mean over the frame of the features the global part takes, tile by tile."""
     net = camera.parts[at]
     if net.bottom is None:
         return None
     cell = camera.packing(at) * net.stride
-    total, count = torch.zeros(()), 0
+    total, count = torch.zeros((), dtype=torch.float64, device=x.device), 0
     for inner, outer in _tiles((x.shape[2], x.shape[3]), *sizes):
-        features = net.bottom(camera.enter(at, _cut(x, outer).to(device)))
+        features = net.bottom(_laid(camera.enter(at, _cut(x, outer))))
         top, left = (inner[0] - outer[0]) // cell, (inner[1] - outer[1]) // cell
         own = features[:, :, top : top + inner[2] // cell, left : left + inner[3] // cell]
-        total = total + own.sum((2, 3), dtype=torch.float64).cpu()
+        total = total + own.sum((2, 3), dtype=torch.float64)
         count += own.shape[2] * own.shape[3]
-    return (total / count).to(torch.float32).to(device)
+    return (total / count).to(torch.float32)
 
 
 def _tiles(shape: tuple[int, int], step: int, halo: int) -> Iterator[tuple[Window, Window]]:
@@ -204,6 +250,4 @@ def _cut(x: Tensor, window: Window) -> Tensor:
 def _put(out: Tensor, done: Tensor, inner: Window, outer: Window, scale: int) -> None:
     top, left, height, width = (one * scale for one in inner)
     y, x = (inner[0] - outer[0]) * scale, (inner[1] - outer[1]) * scale
-    out[:, :, top : top + height, left : left + width] = done[
-        :, :, y : y + height, x : x + width
-    ].cpu()
+    out[:, :, top : top + height, left : left + width] = done[:, :, y : y + height, x : x + width]

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from isptools.train.single import single
+
 Batch = dict[str, Tensor]
 PERIODS = {"bayer": 2, "xtrans": 6}  # a side, of the color filters
 # X-Trans packing of Chen et al. 2018: per 6x6 cell four pixels a plane for planes 0 to 3 (mixed
@@ -41,10 +43,11 @@ class Intake:
 
     def prepared(self, batch: Batch) -> Tensor:
         """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
-        x = self.planes(_normalized(batch), batch)
-        if not self.noise:
-            return x
-        return torch.cat([x, self._noise_plane(batch, x)], 1)
+        with single(batch["raw"]):
+            x = self.planes(_normalized(batch), batch)
+            if not self.noise:
+                return x
+            return torch.cat([x, self._noise_plane(batch, x)], 1)
 
     def _noise_plane(self, batch: Batch, x: Tensor) -> Tensor:
         """Shot plus squared read noise (CameraNet v2, under eq. 2), after the exposure gain.
@@ -80,11 +83,35 @@ def bilinear(x: Tensor) -> Tensor:
     """(N, 1, H, W) RGGB mosaic to (N, 3, H, W): means of the nearest samples of each color."""
     masks = x.new_zeros(3, *x.shape[2:])
     masks[0, ::2, ::2] = masks[1, ::2, 1::2] = masks[1, 1::2, ::2] = masks[2, 1::2, 1::2] = 1
-    cross = x.new_tensor([[0, 1, 0], [1, 4, 1], [0, 1, 0]])
-    square = x.new_tensor([[1, 2, 1], [2, 4, 2], [1, 2, 1]])
-    kernel = torch.stack([square, cross, square])[:, None]
-    total = F.conv2d(x * masks, kernel, padding=1, groups=3)
-    return total / F.conv2d(masks[None], kernel, padding=1, groups=3)
+    sums = by_shifts if x.is_cuda else by_convolution
+    return sums(x * masks) / sums(masks[None])
+
+
+CROSS = ((0, 1, 0), (1, 4, 1), (0, 1, 0))
+SQUARE = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
+
+
+def by_convolution(x: Tensor) -> Tensor:
+    """(N, 3, H, W): sums over the 3 x 3 pixels around each, weighted for R, G and B."""
+    kernel = torch.stack([x.new_tensor(one) for one in (SQUARE, CROSS, SQUARE)])[:, None]
+    return F.conv2d(x, kernel, padding=1, groups=3)
+
+
+def by_shifts(x: Tensor) -> Tensor:
+    """The same without a tensor of weights, which would be sent to a GPU at every call."""
+    height, width = x.shape[2:]
+    padded = F.pad(x, (1, 1, 1, 1))
+
+    def total(channel: int, weights: tuple[tuple[int, ...], ...]) -> Tensor:
+        parts = [
+            weight * padded[:, channel, row : row + height, column : column + width]
+            for row, line in enumerate(weights)
+            for column, weight in enumerate(line)
+            if weight
+        ]
+        return sum(parts[1:], parts[0])
+
+    return torch.stack([total(c, one) for c, one in enumerate((SQUARE, CROSS, SQUARE))], 1)
 
 
 def nine_planes(x: Tensor) -> Tensor:
@@ -99,7 +126,15 @@ def nine_planes(x: Tensor) -> Tensor:
 
 
 def _xyz(x: Tensor, batch: Batch) -> Tensor:
-    return torch.einsum("nck,nkhw->nchw", batch["xyz_from_camera"], bilinear(x))
+    matrix, rgb = batch["xyz_from_camera"], bilinear(x)
+    if rgb.is_cuda:
+        return by_matrices(matrix, rgb)
+    return torch.einsum("nck,nkhw->nchw", matrix, rgb)
+
+
+def by_matrices(matrices: Tensor, x: Tensor) -> Tensor:
+    """(N, 3, H, W) by a (3, 3) matrix each, in the type of both whatever products are cast to."""
+    return (matrices[:, :, :, None, None] * x[:, None]).sum(2)
 
 
 XYZ_SRGB = {"restoration": frozenset({"xyz"}), "enhancement": frozenset({"srgb"})}

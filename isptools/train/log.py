@@ -1,9 +1,11 @@
 """What a training leaves to read: a CSV, TensorBoard's events, pictures, and refusals of NaN."""
 
 import csv
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,31 +18,70 @@ from torch import Tensor
 
 from isptools.train.checkpoint import TrainError
 
-EARLY = 20  # steps between two looks whether losses are numbers; a look waits for the GPU
-COLUMNS = ("stage", "step", "rate", "training", "validation", "waiting", "seconds")
+EARLY = 20  # steps between two looks whether losses are numbers
+COLUMNS = (
+    "stage", "step", "rate", "training", "validation", "waiting", "seconds", "mp_s", "mfu",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one step is, to tell how fast it goes."""
+
+    pixels: int  # of the mosaic
+    operations: float  # forward and backward
+    peak: float  # operations a second that the device has by its data sheet; 0 where unknown
+
+    def rates(self, steps: int, seconds: float) -> tuple[float, float]:
+        """Megapixels a second, and the share of the peak (NaN where that is unknown)."""
+        used = steps * self.operations / seconds
+        return steps * self.pixels / seconds / 1e6, used / self.peak if self.peak else math.nan
 
 
 class Log:
     """Losses and lost time since the last line of `log.csv`."""
 
-    def __init__(self, path: Path, stage: str, writes: bool) -> None:
-        self.path, self.stage, self.writes = path, stage, writes
+    def __init__(self, path: Path, stage: str, writes: bool, work: Work) -> None:
+        self.path, self.stage, self.writes, self.work = path, stage, writes, work
         self._new()
 
     def _new(self) -> None:
         self.losses: list[Tensor] = []
         self.waited, self.since = 0.0, time.perf_counter()
+        self.gaps: list[tuple[Any, Any]] = []
+        self.looked: tuple[Tensor, Any] | None = None
 
-    def wait(self, fetch: Callable[[], Any]) -> Any:
+    def wait(self, fetch: Callable[[], Any], cuda: bool = False) -> Any:
+        """What `fetch` gives; the time it takes is lost, of a GPU the time it idles meanwhile."""
+        if cuda:
+            event: Any = torch.cuda.Event
+            before, after = (event(enable_timing=True) for _ in range(2))
+            before.record()
         start = time.perf_counter()
         out = fetch()
-        self.waited += time.perf_counter() - start
+        if cuda:
+            after.record()
+            self.gaps.append((before, after))
+        else:
+            self.waited += time.perf_counter() - start
         return out
 
     def add(self, loss: Tensor) -> None:
         self.losses.append(loss)
-        if len(self.losses) % EARLY == 1:
+        if loss.is_cuda:
+            if len(self.losses) % (EARLY // 2) == 0:
+                self._look_back()
+        elif len(self.losses) % EARLY == 1:
             self.expect_finite()
+
+    def _look_back(self) -> None:
+        """The same look without waiting for a GPU: what the last one saw; the next is sent."""
+        if self.looked and self.looked[1].query() and not self.looked[0].item():
+            self.expect_finite()
+        seen = torch.empty((), dtype=torch.bool, pin_memory=True)
+        lately = torch.stack(self.losses[-EARLY // 2 :]).isfinite().all()
+        seen.copy_(lately, non_blocking=True)
+        self.looked = seen, torch.cuda.current_stream().record_event()
 
     def expect_finite(self, weights: Iterable[Tensor] = ()) -> None:
         """TrainError if a loss since the last line, or one of the weights, is NaN or infinite."""
@@ -53,9 +94,11 @@ class Log:
 
     def write(self, step: int, rate: float, validation: float) -> None:
         self.expect_finite()
-        seconds = time.perf_counter() - self.since
         training = torch.stack(self.losses).mean().item()
-        row = (self.stage, step, rate, training, validation, self.waited / seconds, seconds)
+        seconds = time.perf_counter() - self.since
+        waited = self.waited + sum(before.elapsed_time(after) for before, after in self.gaps) / 1e3
+        speed = self.work.rates(len(self.losses), seconds)
+        row = (self.stage, step, rate, training, validation, waited / seconds, seconds, *speed)
         if self.writes:
             fresh = not self.path.exists()
             with self.path.open("a", newline="", encoding="utf-8") as file:

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 
-def fitting_patch(model: Any, batch: dict[str, Tensor], patch: int) -> int:
-    """The largest patch, halving from `patch`, for which a step fits; 0 if none from 64 on does."""
-    while patch >= 128:
-        patch = patch // 2 // 16 * 16
+def fitting_patch(model: Any, batch: dict[str, Tensor], patch: int, least: int = 64) -> int:
+    """The largest patch, halving from `patch`, for which a step fits; 0 if none from `least` does.
+
+    Sides are multiples of 48, so that they suit every CFA and most depths of a network.
+    """
+    while (patch := patch // 2 // 48 * 48) >= max(least, 48):
         small = {name: x[..., :patch, :patch] if x.ndim > 2 and x.shape[-1] > 6 else x
                  for name, x in batch.items()}  # fmt: skip
         try:

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from isptools.train.camera import SRGB_FROM_XYZ
+from isptools.train.camera import SRGB_FROM_XYZ, mixed
 from isptools.train.perceptual import Perceptual
 
+_XYZ = torch.tensor(SRGB_FROM_XYZ).inverse()
+# of linear sRGB, each as a share of white's
+XYZ_OF_WHITE = tuple(map(tuple, (_XYZ / _XYZ.sum(1, keepdim=True)).tolist()))
 Choice = Literal["paper", "code"]
 Above = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -191,8 +194,7 @@ def lab(srgb: Tensor) -> Tensor:
     """CIELAB (D65) of encoded sRGB; gradients are finite everywhere."""
     x = srgb.clamp(0, 1)
     linear = torch.where(x <= 0.04045, x / 12.92, ((x.clamp(min=0.04) + 0.055) / 1.055) ** 2.4)
-    matrix = torch.tensor(SRGB_FROM_XYZ, dtype=x.dtype, device=x.device).inverse()
-    xyz = torch.einsum("ck,nkhw->nchw", matrix / matrix.sum(1, keepdim=True), linear)
+    xyz = mixed(XYZ_OF_WHITE, linear)
     step = 6 / 29
     f = torch.where(xyz > step**3, xyz.clamp(min=step**3) ** (1 / 3), xyz / (3 * step**2) + 4 / 29)
     fx, fy, fz = f.unbind(1)

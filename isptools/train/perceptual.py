@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+# of ImageNet, as torchvision's networks take pictures
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 
 class Perceptual(nn.Module):
     """L1 between features of VGG-19 at relu2_2 and relu5_4 (CameraNet v2, footnote 3).
@@ -17,6 +20,8 @@ class Perceptual(nn.Module):
     PLAN = (
         64, 64, 0, 128, 128, 0, 256, 256, 256, 256, 0, 512, 512, 512, 512, 0, 512, 512, 512, 512,
     )  # fmt: skip
+    mean: Tensor
+    deviation: Tensor
     TAKEN = (8, 35)  # torchvision's numbers of relu2_2 and relu5_4
 
     def __init__(self, weights: Path) -> None:
@@ -30,6 +35,9 @@ class Perceptual(nn.Module):
             else:
                 layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers).requires_grad_(False)
+        # not sent at every call: a GPU's graph can't hold that
+        for name, values in (("mean", MEAN), ("deviation", DEVIATION)):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
         self._load(weights)
 
     def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
@@ -37,11 +45,7 @@ class Perceptual(nn.Module):
         return torch.stack(losses).sum()
 
     def _seen(self, picture: Tensor) -> list[Tensor]:
-        mean, deviation = (
-            picture.new_tensor(values).view(3, 1, 1)
-            for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-        )
-        x, seen = (picture - mean) / deviation, []
+        x, seen = (picture - self.mean) / self.deviation, []
         for i, layer in enumerate(self.layers):
             x = layer(x)
             if i in self.TAKEN:

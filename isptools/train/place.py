@@ -3,7 +3,7 @@
 import os
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.fabric import Fabric
@@ -11,7 +11,10 @@ from lightning.fabric import Fabric
 from isptools.children import safe_path
 from isptools.train.checkpoint import TrainError
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+PRECISIONS = {
+    "fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed",
+}  # fmt: skip
+Feeding = Literal["auto", "read", "resident"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,13 @@ class Place:
     devices: int = 1  # a node
     nodes: int = 1
     workers: int = 0  # processes that read shards
+    data: Feeding = "auto"  # resident: shards lie in the device's memory; auto: if they fit a GPU
+
+    @property
+    def cuda(self) -> bool:
+        """Whether this means a GPU of CUDA's here."""
+        kind = self.device.partition(":")[0]
+        return kind == "cuda" or (kind == "auto" and torch.cuda.is_available())
 
 
 def launched(place: Place, precision: str) -> Any:
@@ -30,8 +40,8 @@ def launched(place: Place, precision: str) -> Any:
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "0")) or place.devices
     nodes = max(world // local, 1) if world else place.nodes
     kind, _, index = place.device.partition(":")
-    if precision == "fp16" and (kind == "cpu" or not torch.cuda.is_available()):
-        raise TrainError("fp16 needs a GPU; on a processor take bf16 or fp32")
+    if precision in {"fp16", "tf32"} and (kind == "cpu" or not torch.cuda.is_available()):
+        raise TrainError(f"{precision} needs a GPU; on a processor take bf16 or fp32")
     many = local * nodes > 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on other hardware

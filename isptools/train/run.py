@@ -12,13 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from isptools import shards
-from isptools.train import data, feed, held, networks
+from isptools.train import data, feed, held, networks, resident, speed
 from isptools.train.camera import Camera, Examples, least
+from isptools.train.carry import carried
 from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
+from isptools.train.flops import of_step
 from isptools.train.intake import Batch
-from isptools.train.log import Log
+from isptools.train.log import Log, Work
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
+from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
 from isptools.train.task import Task, needs, span
@@ -63,6 +66,7 @@ class Moving:
 
     model: Any
     optimizers: list[Any]
+    replay: Replay | None  # its steps as one recording, on a GPU
     trained: list[nn.Parameter]
     mean: list[Tensor]  # of the weights; empty where none is kept
     step: int = 0
@@ -75,6 +79,12 @@ def train(settings: Settings, job: Job) -> Path:
     one that was not, on the same machine and number of processes. Raises TrainError or ValueError
     in one line.
     """
+    settings = speed.settled(settings, job.place.cuda)
+    with speed.switched(settings, job.place.cuda):
+        return _trained(settings, job)
+
+
+def _trained(settings: Settings, job: Job) -> Path:
     fabric = launched(job.place, settings.precision)
     torch.manual_seed(settings.seed)
     camera, table = networks.built(settings.network, job.code)
@@ -119,8 +129,8 @@ def _stage(run: Run, stage: Stage) -> bool:
         _take_earlier(run, stage)
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
-    log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero)
     batches = iter(_loader(run, task, parts.train, range(moving.step, until)))
+    log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero, _work(run, task))
     while moving.step < until:
         rate = stage.rate_at(moving.step, length)
         loss = _step(run, moving, batches, rate, log)
@@ -134,6 +144,7 @@ def _stage(run: Run, stage: Stage) -> bool:
         if last or step == until or step % settings.save_every == 0:
             log.expect_finite(moving.trained)
             _save(run, stage, moving, last)
+    moving.replay = None  # a recording holds its memory
     return until == length
 
 
@@ -141,24 +152,37 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
     """Model and optimizers where they run, and as the checkpoint left them."""
     settings, fabric = run.settings, run.fabric
     trained = [p for p in task.parameters() if p.requires_grad]
+    replayed = speed.replayable(fabric, settings)
+    if settings.compile:
+        torch.compiler.reset()  # what it made for the stage before
+        task.compile()
+    task.to(fabric.device)
+    rate = torch.tensor(stage.rate, device=fabric.device) if replayed else stage.rate
     adams = [
-        torch.optim.Adam(turn.parameters, stage.rate, settings.adam.betas, settings.adam.eps)
+        torch.optim.Adam(
+            turn.parameters, rate, settings.adam.betas, settings.adam.eps,
+            **speed.adam(fabric.device, replayed),
+        )
         for turn in task.turns
-    ]
+    ]  # fmt: skip
     model, *optimizers = fabric.setup(task, *adams)
     mean = [p.detach().clone() for p in trained] if settings.ema else []
-    moving = Moving(model, optimizers, trained, mean)
+    moving = Moving(model, optimizers, None, trained, mean)
+    if replayed:
+        moving.replay = Replay(lambda micros: _turns(run, moving, micros))
     if state:
         run.camera.load_state_dict(state["model"])
         for optimizer, held in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(held)
+            optimizer.load_state_dict(speed.restored(held, optimizer))
         torch.set_rng_state(state["random"])
+        if len(state.get("random_cuda", ())) and fabric.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_cuda"], fabric.device)
         fabric.strategy.precision.load_state_dict(state["scaler"])
         moving.step, moving.mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
-    if settings.channels_last:
+    if settings.channels_last:  # compiled too: of other weights the compiler makes slow steps
         run.camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
-    if settings.compile:
-        model.compile()
+        for optimizer in optimizers:
+            speed.laid_as_weights(optimizer.optimizer)
     return moving
 
 
@@ -167,11 +191,9 @@ def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Lo
     micros: Iterable[Batch] = _micros(run, batches, log)
     if len(moving.optimizers) > 1:
         micros = list(micros)  # every turn sees the same cuts
-    total = torch.zeros((), device=run.fabric.device)
-    for turn, optimizer in enumerate(moving.optimizers):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        total += _turn(run, moving, turn, micros)
+    for optimizer in moving.optimizers:
+        speed.set_rate(optimizer, rate)
+    total = moving.replay(list(micros)) if moving.replay else _turns(run, moving, micros)
     moving.step += 1
     log.add(total)
     for m, p in zip(moving.mean, moving.trained, strict=False):
@@ -179,11 +201,19 @@ def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Lo
     return total
 
 
+def _turns(run: Run, moving: Moving, micros: Iterable[Batch]) -> Tensor:
+    total = torch.zeros((), device=run.fabric.device)
+    for turn in range(len(moving.optimizers)):
+        total += _turn(run, moving, turn, micros)
+    return total
+
+
 def _micros(run: Run, batches: Iterator[Any], log: Log) -> Iterator[Batch]:
     """The batches of one step, on the device and turned."""
+    cuda = run.fabric.device.type == "cuda"
     for _ in range(run.settings.accumulate):
-        batch, turns = log.wait(lambda: run.fabric.to_device(next(batches)))
-        yield data.arranged(batch, turns)
+        batch, turns = log.wait(lambda: next(batches), cuda)
+        yield data.arranged(batch, turns) if turns else batch
 
 
 def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tensor:
@@ -200,7 +230,9 @@ def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tenso
                 moving.optimizers[turn].step()
             continue
         except torch.cuda.OutOfMemoryError:
-            pass  # what the error holds is free again behind this block
+            if fabric.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+                raise  # a recording that does not fit, where the steps themselves do
+            # what the error holds is free again behind this block
         raise TrainError(_too_large(run, model.module, batch))
     for optimizer in moving.optimizers:
         optimizer.zero_grad(set_to_none=True)
@@ -210,9 +242,10 @@ def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tenso
 def _too_large(run: Run, task: Any, batch: Batch) -> str:
     patch = run.settings.patch
     with run.fabric.autocast():
-        fits = fitting_patch(task, batch, patch)
-    return f"a patch of {patch} pixels does not fit into this GPU's memory; " + (
-        f"{fits} does (--set patch={fits})" if fits else "none from 64 pixels on does"
+        fits = fitting_patch(task, batch, patch, least(run.camera))
+    many = f" {run.settings.batch} times" if run.settings.batch > 1 else ""
+    return f"a patch of {patch} pixels does not fit{many} into this GPU's memory; " + (
+        f"{fits} does (--set patch={fits})" if fits else "no smaller one that suits it does"
     )
 
 
@@ -222,12 +255,27 @@ def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
         source, settings.patch, settings.seed, task.truths(), settings.augment,
         settings.shading == "undone",
     )  # fmt: skip
+    cuda = fabric.device.type == "cuda"
     ahead = feed.Feed(
-        settings.batch, run.job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
-        fabric.world_size,
-    )  # fmt: skip
+        settings.batch, run.job.place.workers, cuda, fabric.global_rank, fabric.world_size
+    )
     micro = settings.accumulate
-    return feed.batches(cuts, range(steps.start * micro, steps.stop * micro), ahead)
+    micros = range(steps.start * micro, steps.stop * micro)
+    asked = run.job.place.data
+    if asked == "resident" or (asked == "auto" and resident.fits(cuts, fabric.device)):
+        pictures = resident.Held(cuts, fabric.device, cuda and bool(settings.compile))
+        return pictures.batches(micros, ahead)
+    read = feed.batches(cuts, micros, ahead)
+    return carried(read, fabric.device) if cuda else map(fabric.to_device, read)
+
+
+def _work(run: Run, task: Task) -> Work:
+    """What a step of all processes is; operations are counted where a GPU's peak is known."""
+    settings, fabric = run.settings, run.fabric
+    cuts = settings.batch * settings.accumulate * fabric.world_size
+    peak = speed.peak(fabric.device) * fabric.world_size
+    each = of_step(task, run.camera.intake.period**2, settings.patch) if peak else 0
+    return Work(cuts * settings.patch**2, cuts * each, peak)
 
 
 def _validated(run: Run, task: Task, source: shards.Shards | None, log: Log | None = None) -> float:
@@ -246,9 +294,10 @@ def _validated(run: Run, task: Task, source: shards.Shards | None, log: Log | No
         total = 0.0
         for at, batch in enumerate(batches):
             moved = run.fabric.to_device(batch)
-            total += task(moved).item()
-            if log and not at:
-                log.picture(task.strip(moved))
+            with run.fabric.autocast():
+                total += task.forward(moved).item()  # not compiled anew for a few cuts
+                if log and not at:
+                    log.picture(task.strip(moved))
         task.train()
     return float(total) / VALIDATION
 
@@ -267,9 +316,17 @@ def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
         save(run.file(stage).with_suffix(SUFFIX), run.facts() | {
             "step": moving.step, "done": done, "model": run.camera.state_dict(),
             "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
-            "random": torch.get_rng_state(), "scaler": run.fabric.strategy.precision.state_dict(),
+            "random": torch.get_rng_state(), "random_cuda": _random(run.fabric),
+            "scaler": run.fabric.strategy.precision.state_dict(),
         })  # fmt: skip
     run.fabric.barrier()
+
+
+def _random(fabric: Any) -> Tensor:
+    """Where chance stands on a GPU; nothing on a processor."""
+    if fabric.device.type != "cuda":
+        return torch.empty(0, dtype=torch.uint8)
+    return torch.cuda.get_rng_state(fabric.device)
 
 
 def _take_earlier(run: Run, stage: Stage) -> None:

@@ -65,9 +65,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     validation: Share = 0.05  # of training scenes, held out where shards have no split for it
     seed: Count = 0
     ema: Share = 0.0  # decay of the mean of weights; 0 for none
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    channels_last: bool = False
-    compile: bool = False
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
+    channels_last: bool | Literal["auto"] = "auto"
+    compile: bool | Literal["auto"] = "auto"
+    deterministic: bool = False  # on a GPU too the same bits every time
     save_every: Positive = 1000  # steps
     log_every: Positive = 100
 

@@ -29,7 +29,7 @@ class Task(nn.Module):
 
     def forward(self, batch: Batch, turn: int = 0) -> Tensor:
         """The loss of one of the objective's turns."""
-        pictures = self._pictures(batch)
+        pictures = self.pictures(batch)
         with torch.autocast(batch["raw"].device.type, enabled=False):
             pairs = {name: self._pair(name, x.float(), batch) for name, x in pictures.items()}
             return self.turns[turn].loss(pairs)
@@ -37,13 +37,14 @@ class Task(nn.Module):
     def strip(self, batch: Batch) -> NDArray[np.float32]:
         """The stage's pictures and their truths side by side, as on a screen, of the first item."""
         strip: list[Tensor] = []
-        for name, picture in self._pictures(batch).items():
+        for name, picture in self.pictures(batch).items():
             both = [picture, data.truth(batch, _kind(name))]
             strip += [shown(x, "paper") for x in both] if name == "restoration" else both
         pictures: NDArray[np.float32] = torch.cat(strip, 3)[0].float().cpu().numpy()
         return pictures
 
-    def _pictures(self, batch: Batch) -> dict[str, Tensor]:
+    def pictures(self, batch: Batch) -> dict[str, Tensor]:
+        """What the stage's networks make of a batch, by the names the losses know."""
         camera, code = self.camera, self.settings.objective.joint == "code"
         if self.kind == "enhance":
             restored = data.truth(batch, "restoration")

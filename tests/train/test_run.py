@@ -339,7 +339,8 @@ def test_the_patch_that_fits_is_found():
             return self.weight * batch["raw"].float().sum()
 
     batch = {"raw": torch.zeros(1, 512, 512), "black": torch.zeros(1, 4)}
-    assert memory.fitting_patch(Greedy(), batch, 512) == 64
+    assert memory.fitting_patch(Greedy(), batch, 512) == 96
+    assert memory.fitting_patch(Greedy(), batch, 512, least=98) == 0, "96 do not suit the network"
 
 
 def test_out_of_memory_says_what_fits(shards_folder, tmp_path, monkeypatch):

@@ -12,8 +12,9 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train import start
 from isptools.train.camera import Camera, Net
-from isptools.train.edges import Reflected, maxima
+from isptools.train.edges import Reflected, maxima, over_picture
 from isptools.train.intake import PACKED
+from isptools.train.single import single
 
 WIDTHS = (32, 64, 128, 256, 512)
 DILATIONS = (1, 2, 2, 4, 8)
@@ -200,14 +201,15 @@ class UNet(nn.Module):
         for i in reversed(range(len(skips))):
             risen = self.rise[i](x)[..., : skips[i].shape[-2], : skips[i].shape[-1]]
             x = self.up[i](torch.cat([risen, skips[i]], 1), active=i > 0)
-        return F.pixel_shuffle(self.head(x), self.form.factor)
+        with single(x):
+            return F.pixel_shuffle(self.head(x.to(self.head.weight.dtype)), self.form.factor)
 
     def _globally(self, entered: Tensor, pooled: Tensor | None) -> Tensor:
         if self.vector is None:
             out: Tensor = self.last.rest(entered)
             return out
         features: Tensor = self.last.rest(entered, active=self.form.pooled == "scale")
-        mean = entered.mean((2, 3)) if pooled is None else pooled
+        mean = over_picture(entered) if pooled is None else pooled
         vector: Tensor = self.vector(mean)[..., None, None]
         if self.form.pooled == "scale":
             return features * vector

@@ -11,8 +11,9 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train import start
 from isptools.train.camera import Camera, Examples, Net
-from isptools.train.edges import Reflected, maxima
+from isptools.train.edges import Reflected, maxima, over_picture
 from isptools.train.intake import BILINEAR
+from isptools.train.single import single
 
 HIGH = 3  # high-level layers
 
@@ -53,7 +54,8 @@ class LowLevel(nn.Module):
             out = convolution(x)
             features, residual = F.relu(out[:, :-3]), torch.tanh(out[:, -3:])
             picture = picture + residual
-            x = torch.cat([features, picture], 1)
+            # of one type, or a half's features would travel as floats
+            x = torch.cat([features, picture.to(features.dtype)], 1)
         return picture, features
 
     def forward(self, x: Tensor) -> Tensor:
@@ -106,9 +108,10 @@ class DeepISP(nn.Module):
     def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:
         picture, features = self.low.both(x)
         if pooled is None:
-            pooled = self._high(features).mean((2, 3))
+            pooled = over_picture(self._high(features))
         w = self.matrix(pooled).view(-1, 3, 10)
-        return torch.einsum("nck,nkhw->nchw", w, monomials(picture))
+        with single(x):
+            return torch.einsum("nck,nkhw->nchw", w.to(picture.dtype), monomials(picture))
 
     def _high(self, x: Tensor) -> Tensor:
         for convolution in self.high:
