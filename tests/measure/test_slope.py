@@ -72,7 +72,9 @@ def test_errors_are_those_of_repeated_measurements() -> None:
     found = [line(x, 2 * x + 1 + random.normal(0, 0.1, 200), variance) for _ in range(300)]
     slopes = np.array([one.slope for one in found if one])
     assert slopes.mean() == pytest.approx(2, abs=0.01)
-    assert np.mean([one.slope_error for one in found if one]) == pytest.approx(slopes.std(), rel=0.2)
+    assert np.mean([one.slope_error for one in found if one]) == pytest.approx(
+        slopes.std(), rel=0.2
+    )
 
 
 def test_a_fifth_of_outliers_is_left_out() -> None:

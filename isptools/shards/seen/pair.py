@@ -102,7 +102,9 @@ class _Pair:
         if slope is not None and not any(n.wrong for n in numbers if n.kind in {"turned", "place"}):
             numbers += fine.sharpness(windows, slope[0])
             numbers += noise
-            numbers += [] if self._own_truth() or stated.fused else fine.shared(windows, slope[0])
+            known = row.noise_origin == "noise_profile"  # an estimate may be the texture's
+            if known and not self._own_truth() and not stated.fused:
+                numbers += fine.shared(windows, slope[0])
             numbers += fine.hot(windows, slope[0])
             if fine.truth_noise(windows, slope[0]) > LOUD:
                 numbers = [number for number in numbers if number.kind not in DROWNED]

@@ -17,6 +17,7 @@ OFF = 0.25  # logarithm by which a part's light is off
 PARTS = 0.15  # share of the parts
 PILED = 2e-3  # share of the pixels that lie at the top of the range
 STEEP = 5.0  # times as many as right below
+DARK = 0.2  # of the stated white: what ends below is a dark picture
 LOW_WHITE = 0.25  # of the range: LibRaw's white is up to so much above what some cameras reach
 LOW_TOP = 0.05  # a truth saturates at white; below it is cut off
 
@@ -112,7 +113,7 @@ def white_level(counts: NDArray[np.int64], row: InputRow) -> list[Number]:
     variance = float(np.mean(row.shot)) * top + float(np.mean(row.read))
     deviation = span * max(variance, 0.0) ** 0.5
     piled = 0.0
-    if deviation >= 1:
+    if deviation >= 1 and top > DARK:
         piled = int(counts[last - int(deviation / 4) :].sum()) / total
     told = (
         f"a wrong white level: {piled:.1%} of its pixels end at {top:.0%} of the stated white "
