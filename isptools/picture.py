@@ -58,15 +58,15 @@ def linear(data: bytes, name: str) -> Array:
     return np.ascontiguousarray(pixels)
 
 
-def numbers(path: Path) -> Array:
+def numbers(data: bytes, name: str) -> Array:
     """The numbers of a gray PNG as they are, (H, W) uint16: 8-bit files are not rescaled.
 
     Released raw patches hold 10-bit numbers in PNGs of 16 bits, or of 8 where all fit.
     """
-    data = path.read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    encoded = np.frombuffer(data, np.uint8)
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-        raise UnsupportedError(f"{path}: no gray PNG of 8 or 16 bits, or it is damaged")
+        raise UnsupportedError(f"{name}: no gray PNG of 8 or 16 bits, or it is damaged")
     return pixels.astype(np.uint16)
 
 

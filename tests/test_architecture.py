@@ -12,11 +12,14 @@ ROOT = Path(__file__).resolve().parents[1] / "isptools"
 GROUND: dict[str, set[str]] = {
     "frame": set(),
     "shipped": set(),
-    "children": set(),
+    "serving": set(),  # what children run
+    "children": {"serving"},
+    "sources": set(),
+    "apart": {"children", "sources"},
     "convert": set(),
     "patches": {"frame"},
     "measure": {"frame"},
-    "raw": {"frame"},
+    "raw": {"frame", "sources"},
     "develop": {"frame", "raw"},  # raw runs LibRaw's own demosaicking, see docs/decisions
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
@@ -26,11 +29,12 @@ GROUND: dict[str, set[str]] = {
     "recipe": {"frame", "develop", "shipped"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
+        "apart", "sources",
     },
 }  # fmt: skip
 MAY_SEE = GROUND | {
     "build": set(GROUND),
-    "propose": {"datasets", "raw", "picture", "children"},
+    "propose": {"datasets", "raw", "picture", "apart", "sources"},
     "get": {"datasets"},
     "report": {"shards", "measure"},
     "train": {"shards", "measure", "frame", "children", "datasets"},

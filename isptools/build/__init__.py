@@ -8,21 +8,29 @@ from pathlib import Path
 import msgspec
 
 from isptools import datasets, raw
+from isptools.apart import SECONDS, time_limit
 from isptools.build import folder, index, journal, ledger, state
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan
 from isptools.build.run import run_units
+from isptools.build.task import Undone, Wait
 from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
+from isptools.children import StartError
 from isptools.datasets import BuildError, Listing, Opened
 from isptools.datasets.scene import SPLITS, Split
 from isptools.recipe import Develop, Own, Recipe
 from isptools.shards import write
 from isptools.shipped import DISTRIBUTION
 
-__all__ = ["BuildError", "Options", "Summary", "build"]
+__all__ = ["BuildError", "Options", "Summary", "Wait", "WaitError", "build"]
 
+GO_ON = "nothing is lost: run the same command again when it can be read"
 OWN = "the user's own pictures, matched by scene"
+
+
+class WaitError(BuildError):
+    """The data set can't be read just now: a fault of the machine, that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Options:
     data_set: Opened | None = None  # None opens the shipped one that the recipe names
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     # called with "headers", "kernels" or "inputs", how many are done, and how many there are
+    seconds: float = SECONDS  # that one file may take to be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ class Summary:
     made: int  # units of this run
     kept: int  # units that were finished before
     refusals: dict[str, dict[str, int]]  # kind -> reason -> files
+    waits: tuple[Wait, ...] = ()  # scenes left undone since the machine failed: build again
 
 
 def build(recipe: Recipe, source: Path, out: Path, options: Options | None = None) -> Summary:
@@ -62,12 +72,14 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     recipe = _settled(recipe, data_set, options.enhanced)
     splits = tuple(options.splits or SPLITS)
     state.claim(out, recipe)
-    todo = _planned(recipe, data_set, source, options, splits)
+    with time_limit(options.seconds):
+        todo = _planned(recipe, data_set, source, options, splits)
     card = msgspec.structs.replace(data_set.card, scenes=(), files=None)  # it travels to workers
     try:
         with folder.locked(out) as token:
             found = versions(data_set)
-            work = Work(recipe, card, found, todo.root, out, options.enhanced, token)
+            place, seconds = todo.root, options.seconds
+            work = Work(recipe, card, found, place, out, options.enhanced, token, seconds)
             return _run(todo, work, options, splits)
     except OSError as error:
         raise folder.refused_by_system(out, error) from error
@@ -86,7 +98,8 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     if rest:
         (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
     for split, lines in todo.ledger.items():
-        journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines))))
+        scenes = todo.scenes.get(split, {})
+        journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines)), scenes))
     if rest:
         options.progress("kernels", 0, 1)
         compile_kernels(work.recipe, rest)
@@ -94,18 +107,26 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     rows = {unit.name: unit.rows for unit in todo.units}
     done = sum(rows.values()) - sum(unit.rows for unit in rest)
     options.progress("inputs", done, sum(rows.values()))
+    waits, undone = list(todo.waits), 0
     for made in run_units(rest, work, options.jobs):
+        if isinstance(made, Undone):
+            waits += made.waits
+            undone += 1
         done += rows[made.name]
         options.progress("inputs", done, sum(rows.values()))
-    index.write(work.out, work.recipe, work.card, work.versions)
+    if waits:
+        (work.out / index.INDEX).unlink(missing_ok=True)
+    else:
+        index.write(work.out, work.recipe, work.card, work.versions)
     made_all = journal.made(work.out).values()
     return Summary(
         work.out,
         work.recipe,
         tuple(entry.shard for entry in made_all if entry.shard),
-        len(rest),
-        len(todo.units) - len(rest),
+        len(rest) - undone,
+        len(todo.units) - len(rest) - sum(bool(unit.waits) for unit in todo.units),
         ledger.counts(index.entries(work.out)),
+        tuple(waits),
     )
 
 
@@ -118,9 +139,11 @@ def _planned(
     try:
         listing = listed(data_set, source)
         return plan(recipe, data_set, listing, Choice(splits, options.enhanced, progress))
+    except StartError as error:
+        raise BuildError(f"no decoder: {error}") from error
     except OSError as error:
         place = error.filename or source
-        raise BuildError(f"cannot read {place}: {error.strerror or error}") from error
+        raise WaitError(f"cannot read {place}: {error.strerror or error}; {GO_ON}") from error
 
 
 def listed(data_set: Opened, source: Path) -> Listing:

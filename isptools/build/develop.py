@@ -1,24 +1,24 @@
 """Make one shard of developed truths: read its files one at a time, render each truth once."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from errno import ESTALE
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isptools import raw
-from isptools.build import enhanced, folder, frames, lineup
+from isptools import sources
+from isptools.apart import apart
+from isptools.build import decode, enhanced, folder, frames, lineup
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
-from isptools.build.lookup import one_line
+from isptools.build.refusal import Refusal, foreseen, judged, one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Work, noted, refused, spec_of
 from isptools.burst import BurstError
-from isptools.datasets import room_of
-from isptools.datasets.listing import BuildError, Line, StatedError
+from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
@@ -29,6 +29,7 @@ from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
 from isptools.shards.schema import TruthRow
+from isptools.sources import FaultError
 
 
 def make(unit: Unit, work: Work, truth: Develop) -> Made:
@@ -53,7 +54,8 @@ def _scene(
 ) -> Iterator[Line]:
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
-        own, lines = _truth_frame(task, unit, work, truth)
+        with foreseen(task.truth.source.path):
+            own, lines = _truth_frame(task, unit, work, truth)
         yield from lines
     except Refusal as refusal:
         yield refused(task.truth, task, unit, refusal)
@@ -63,7 +65,8 @@ def _scene(
     number = None
     for file in task.inputs:
         try:
-            read = _input_frame(file, task, own, unit, work, truth)
+            with foreseen(file.source.path):
+                read = _input_frame(file, task, own, unit, work, truth)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -143,40 +146,39 @@ def _read(
 
     With `same` its shape and kind must be those of the shard; `linear` is a truth as it comes.
     """
-    path, name = work.root / file.source.path, file.source.path
-    try:
-        data = path.read_bytes()
-        sensor = file.named.sensor or work.card.sensor
-        if linear and sensor:
-            frame = frames.linear(data, file.named, name, sensor)
-        else:
-            frame = frames.frame(data, file.named, name, work.card, room_of(work.card))
-    except (raw.RawError, UnsupportedError, OSError) as error:
-        detail = one_line(error).replace(str(path), name)  # no place in the ledger
-        raise Refusal("unreadable", detail, file.source.size) from None
-    digest = hashlib.sha256(data).hexdigest()
+    path = work.root.absolute() / file.source.path
+    with judged(path, file.source.path, file.source.size):
+        digest, frame = apart(decode.frame, path, work.told(file), linear)
     if file.named.sha256 not in {"", digest}:
         raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.named.sha256}")
     if frame.capture.pixel_aspect != 1:
         aspect = frame.capture.pixel_aspect
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
-        raise Refusal("changed", "the file changed while the build ran; run the build again")
+        raise _contradiction(path, file, frame, unit)
     return ReadFrame(file, digest, _with_black(frame, truth.black))
 
 
 def _completed(read: ReadFrame, work: Work) -> ReadFrame:
     """With what stands beside the file."""
-    beside: Mapping[str, Path] = {
-        kind: work.root / source.path for kind, source in read.file.beside
-    }
-    try:
-        frame = frames.completed(read.frame, room_of(work.card), beside, read.file.source.path)
-    except StatedError as error:
-        raise Refusal("beside", one_line(error), error.number) from None
-    except raw.RawError as error:
-        raise Refusal("unreadable", one_line(error)) from None
-    return replace(read, frame=frame)
+    file, capture = read.file, read.frame.capture
+    path, root = work.root / file.source.path, work.root.absolute()
+    with judged(path, file.source.path):
+        if file.beside:
+            beside = {kind: root / source.path for kind, source in file.beside}
+            height, width = read.frame.pixels.shape[:2]
+            capture = apart(decode.stated, path, work.told(file), capture, beside, (height, width))
+        return replace(read, frame=frames.completed(read.frame, capture, file.source.path))
+
+
+def _contradiction(path: Path, file: File, frame: Frame, unit: Unit) -> Exception:
+    """Of a file whose pixels are not what its header said when the build was planned."""
+    found = sources.status(path)
+    if (found.st_size, found.st_mtime_ns) != (file.source.size, file.source.mtime_ns):
+        return FaultError(ESTALE, "it changed while the build ran", str(path))
+    shape, kind = frame.pixels.shape[:2], frame.capture.kind
+    detail = f"its pixels are {kind} {shape}, its header says {unit.kind} {unit.shape}"
+    return Refusal("changed", detail)
 
 
 def _with_black(frame: Frame, black: float | None) -> Frame:
@@ -207,6 +209,24 @@ def _expect_phase(frame: Frame, truth: Frame) -> None:
 
 def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
     """Render the truths of a scene in one walk and store them; returns their row."""
+    with foreseen(task.truth.source.path):
+        row, kept, last = _truth(own, task, work, truth)
+    for name, pixels in kept.items():
+        if pixels.shape != (*own.frame.pixels.shape[:2], 3):
+            raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
+        if not np.isfinite(pixels).all():
+            wrong = int(pixels.size - np.isfinite(pixels).sum())
+            raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
+    number = shard.truth(row, kept, own.frame.capture, last.history)
+    if own.fused:
+        shard.fusion(fusion_row(row.key, own.fused), own.fused.weight)
+    return number
+
+
+def _truth(
+    own: ReadFrame, task: Task, work: Work, truth: Develop
+) -> tuple[TruthRow, dict[str, Array], Frame]:
+    """A truth's row, its pictures, and the last frame of its walk."""
     try:
         last, kept = _rendered(own.frame, truth)
         row = truth_row(own, task.scene, last)
@@ -219,16 +239,7 @@ def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: 
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
-    for name, pixels in kept.items():
-        if pixels.shape != (*own.frame.pixels.shape[:2], 3):
-            raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
-        if not np.isfinite(pixels).all():
-            wrong = int(pixels.size - np.isfinite(pixels).sum())
-            raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
-    number = shard.truth(row, kept, own.frame.capture, last.history)
-    if own.fused:
-        shard.fusion(fusion_row(row.key, own.fused), own.fused.weight)
-    return number
+    return row, kept, last
 
 
 def _picture(

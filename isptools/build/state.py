@@ -47,7 +47,8 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
     made = journal.made(work.out)
     names = {unit.name for unit in todo.units}
     for entry in made.values():
-        if entry.split in splits and entry.name not in names:
+        # where scenes wait, nobody knows what is no longer part of the plan
+        if entry.split in splits and entry.name not in names and not todo.waits:
             journal.forget(work.out, entry.name)
         if entry.split not in splits and entry.versions != work.versions:
             raise BuildError(_versions(work, entry))
@@ -57,7 +58,9 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
     for path in work.out.glob("*.h5"):
         if path.name not in made and path.name not in names:
             path.unlink()  # finished by a build that was killed before it could note it
-    return [unit for unit in todo.units if not _good(made.get(unit.name), unit, work)]
+    return [
+        unit for unit in todo.units if not unit.waits and not _good(made.get(unit.name), unit, work)
+    ]
 
 
 def _good(entry: Made | None, unit: Unit, work: Work) -> bool:

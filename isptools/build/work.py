@@ -6,8 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+from isptools.apart import SECONDS
 from isptools.build import journal
+from isptools.build.decode import Told
 from isptools.build.journal import Made, Shard
+from isptools.build.refusal import Refusal
 from isptools.build.task import File, Task, Unit
 from isptools.datasets import Card
 from isptools.datasets.card import Facts
@@ -31,14 +34,11 @@ class Work:
     out: Path
     pictures: Path | None
     token: str
+    seconds: float = SECONDS  # that one file may take
 
-
-class Refusal(Exception):  # noqa: N818 - it ends one file, not the build
-    """Why a file or a scene can't be used: reason, detail, and a number where one was measured."""
-
-    def __init__(self, reason: str, detail: str, number: float | None = None) -> None:
-        super().__init__(detail)
-        self.reason, self.detail, self.number = reason, detail, number
+    def told(self, file: File) -> Told:
+        """What a decoder needs to know of a file."""
+        return Told(file.source.path, file.named, self.card, file.source.size)
 
 
 def refused(file: File, task: Task, unit: Unit, why: Refusal, kind: LineKind = "refused") -> Line:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from isptools.recipe import Recipe
 
 SPLITS = ("train", "val", "test")
+WAITS = 75  # exit code: EX_TEMPFAIL of sysexits.h, "try again later"
+SECONDS = 300.0  # isptools.apart's, without its imports
 PATH = click.Path(path_type=Path)
 
 
@@ -28,6 +30,8 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first scenes of each split.")
 @click.option("--enhanced", type=PATH, help="Folder of your own enhanced pictures, by scene.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=SECONDS,
+              show_default=True, help="Seconds that one file may take to be decoded.")  # fmt: skip
 def command(
     recipe: str,
     source: Path | None,
@@ -37,6 +41,7 @@ def command(
     jobs: int,
     limit: int | None,
     enhanced: Path | None,
+    time_limit: float,
 ) -> None:
     """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
 
@@ -47,18 +52,37 @@ def command(
     splits = _splits(split)
     chosen, data_set = _chosen(recipe, sample, limit)
 
-    from isptools.build import BuildError, Options, build
+    from isptools.build import BuildError, Options, WaitError, build
     from isptools.cli.progress import shown, stoppable
 
     try:
         with stoppable(), _files(data_set, source, sample) as place, shown() as show:
-            summary = build(chosen, place, out, Options(jobs, splits, enhanced, data_set, show))
+            how = Options(jobs, splits, enhanced, data_set, show, time_limit)
+            summary = build(chosen, place, out, how)
+    except WaitError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise click.exceptions.Exit(WAITS) from None
     except BuildError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo(f"stopped; whole shards stay in {out}, run the same command to go on", err=True)
         raise click.exceptions.Exit(130) from None
     _tell(summary)
+    if summary.waits:
+        click.echo(_waiting(summary), err=True)
+        raise click.exceptions.Exit(WAITS)
+
+
+def _waiting(summary: "Summary") -> str:
+    """One line: how many scenes, why, and what to do."""
+    scenes = sorted({wait.scene for wait in summary.waits})
+    more = f" and {len(scenes) - 1} more" if len(scenes) > 1 else ""
+    waits = "1 scene waits" if len(scenes) == 1 else f"{len(scenes)} scenes wait"
+    why = " ".join(summary.waits[0].why.split())
+    return (
+        f"Error: {waits}, since files could not be read just now ({why}): {scenes[0]}{more}; "
+        "run the same command again to go on"
+    )
 
 
 def _splits(text: str | None) -> "tuple[Split, ...] | None":
@@ -128,4 +152,5 @@ def _tell(summary: "Summary") -> None:
     for kind, reasons in summary.refusals.items():
         counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
         click.echo(f"  {kind}: {counted} (see {summary.out / 'ledger.jsonl'})")
-    click.echo(f"verify with: isptools check {summary.out}")
+    if not summary.waits:
+        click.echo(f"verify with: isptools check {summary.out}")

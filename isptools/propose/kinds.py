@@ -11,8 +11,10 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from isptools.apart import apart
 from isptools.datasets.alike import fingerprint
 from isptools.propose.look import Seen
+from isptools.sources import ContentError
 
 Kind = Literal["pairs", "exposures", "bursts", "camera", "raws"]  # the most telling first
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -314,8 +316,15 @@ def _one_scene(root: Path, group: Sequence[Seen]) -> bool:
     timed = sorted((one.taken, one.exposure_s or 0) for one in group if one.taken is not None)
     if len(timed) == len(group) and all(b[0] - a[0] <= PAUSE + a[1] for a, b in pairwise(timed)):
         return True
-    prints = [fingerprint(root / one.path) for one in group]
+    prints = [_print(root / one.path) for one in group]
     first = prints[0]
     return first is not None and all(
         each is not None and (each ^ first).bit_count() <= ALIKE for each in prints
     )
+
+
+def _print(path: Path) -> int | None:
+    try:
+        return apart(fingerprint, path.absolute())
+    except ContentError:
+        return None

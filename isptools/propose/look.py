@@ -11,8 +11,11 @@ from typing import Any, Literal
 from PIL import ExifTags, Image
 
 from isptools import raw
+from isptools.apart import apart
 from isptools.picture import SUFFIXES as PICTURES
 from isptools.raw import SUFFIXES as RAW
+from isptools.raw import listed
+from isptools.sources import ContentError
 
 MOSAICS = ("bayer", "xtrans")
 
@@ -84,8 +87,8 @@ def _seen(folder: Path, path: Path) -> Seen:
 
 def _raw(path: Path, name: str, size: int) -> Seen:
     try:
-        head = raw.header(path)
-    except (raw.RawError, OSError) as error:
+        head = apart(listed.header, path.absolute())
+    except (raw.RawError, ContentError) as error:
         said = " ".join(str(error).split()).removeprefix(f"{path}: ")
         return Seen(name, size, "raw", said)
     wrong = "" if head.kind in MOSAICS else f"a {head.kind} file has no mosaic"

@@ -73,16 +73,26 @@ def header(path: str | Path) -> Header:
     Opens the file as LibRaw does and checks that the pixels its directory names lie inside it.
     Raises RawError as `read` does; damage that only shows in the pixels is left to `read`.
     """
-    path, name = Path(path), str(path)
+    path = Path(path)
     with _open(path) as file:
-        start = file.read(16)
-        size = file.seek(0, io.SEEK_END)
-        if not size:
-            raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
-        file.seek(0)
-        tags = read_tags(file)
+        return _header(file, path, str(path))
+
+
+def header_of_bytes(data: bytes, name: str) -> Header:
+    """As `header`, from a file's content; `name` stands in messages."""
+    with io.BytesIO(data) as file:
+        return _header(file, data, name)
+
+
+def _header(file: BinaryIO, source: bytes | Path, name: str) -> Header:
+    start = file.read(16)
+    size = file.seek(0, io.SEEK_END)
+    if not size:
+        raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
+    file.seek(0)
+    tags = read_tags(file)
     _expect_whole(tags, size, name)
-    info = _look(path, name, start)
+    info = _look(source, name, start)
     with _named(name):
         kind = libraw.kind_of(info)
         cfa = libraw.cfa_of(info, kind)

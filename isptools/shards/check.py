@@ -1,5 +1,6 @@
 """Verify a folder of shards: files, hashes, schema, tables, splits, and that pairs are pairs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -59,6 +60,15 @@ class Index(msgspec.Struct, frozen=True):
     shards: tuple[Listed, ...]
     counts: dict[str, dict[str, int]]
     ledger: Ledger
+    planned: dict[str, dict[str, int]] = {}  # by split: scenes of the listing, inputs of each
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What `check` needs of a line of the ledger."""
+
+    split: str
+    scene: str
+    kind: str
 
 
 def check(
@@ -88,6 +98,7 @@ def check(
             problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
+    problems += _vanished(index, place / LEDGER, tables) if index else []
     return problems + [
         Problem(told.where, "pairing", told.detail, told.sure) for told in pairs.verdicts(tables)
     ]
@@ -179,6 +190,28 @@ def _against(table: Table, listed: Listed | None, index: Index | None) -> Iterat
     for name, (here, there) in facts.items():
         if here != there:
             yield f"{name}: {here} here, {there} in the index"
+
+
+TAKEN_OUT = {"refused", "missing", "excluded"}  # of a line that stands for a file without a row
+
+
+def _vanished(index: Index, ledger: Path, tables: Iterable[Table]) -> Iterator[Problem]:
+    """Scenes of the listing of which neither a row nor a line of the ledger is left, or too few."""
+    found: Counter[tuple[str, str]] = Counter()
+    for table in tables:
+        found.update((table.split, row.scene) for row in table.rows)
+    try:
+        lines = ledger.read_bytes().splitlines()
+        told = [msgspec.json.decode(line, type=Told) for line in lines]
+    except (OSError, msgspec.DecodeError):
+        return  # told already: it is not the ledger that the index names
+    found.update((one.split, one.scene) for one in told if one.kind in TAKEN_OUT)
+    for split, scenes in sorted(index.planned.items()):
+        for scene, inputs in sorted(scenes.items()):
+            here = found[split, scene]
+            if here < inputs:
+                detail = f"of {inputs} inputs of scene {scene} ({split}), {here} are in a shard or "
+                yield Problem(INDEX, "vanished", f"{detail}the ledger; run the same build again")
 
 
 def _across(tables: Iterable[Table]) -> Iterator[tuple[str, str, str]]:

@@ -1,0 +1,82 @@
+"""What is done with one file in a decoder's process; `isptools.apart` calls these.
+
+All raise Refusal where the file is at fault, and FaultError where the machine is.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from isptools import picture, raw, sources
+from isptools.build import frames, pictures
+from isptools.build.refusal import judged
+from isptools.datasets import Card, room_of
+from isptools.datasets.alike import fingerprint
+from isptools.datasets.scene import Named
+from isptools.frame import Array, Capture, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A file as the listing has it; where it lies is given beside it."""
+
+    name: str  # below the root
+    named: Named
+    card: Card
+    size: int
+
+
+def header(path: Path, told: Told, beside: Mapping[str, Path]) -> raw.Header:
+    with judged(path, told.name, told.size):
+        return frames.header(path, told.named, told.card, room_of(told.card), beside)
+
+
+def frame(path: Path, told: Told, linear: bool) -> tuple[str, Frame]:
+    """sha256 of the file, and its frame; `linear` is a truth as it comes."""
+    with judged(path, told.name, told.size):
+        data = sources.read(path)
+        sensor = told.named.sensor or told.card.sensor
+        if linear and sensor:
+            made = frames.linear(data, told.named, told.name, sensor)
+        else:
+            made = frames.frame(data, told.named, told.name, told.card, room_of(told.card))
+        return hashlib.sha256(data).hexdigest(), made
+
+
+def stated(
+    path: Path, told: Told, capture: Capture, beside: Mapping[str, Path], shape: tuple[int, int]
+) -> Capture:
+    """With what stands beside a file whose frame has this shape."""
+    with judged(path, told.name):
+        return frames.beside_stated(capture, room_of(told.card), beside, shape)
+
+
+def shown(path: Path, name: str, colors: picture.Colors, only_rgb: bool) -> tuple[str, Array]:
+    """sha256 of a finished picture, and its pixels as sRGB."""
+    with judged(path, name):
+        data = sources.read(path)
+        return hashlib.sha256(data).hexdigest(), picture.of_bytes(data, name, colors, only_rgb)
+
+
+def numbers(path: Path, name: str) -> tuple[str, Array]:
+    """sha256 of a gray PNG, and its numbers."""
+    with judged(path, name):
+        data = sources.read(path)
+        return hashlib.sha256(data).hexdigest(), picture.numbers(data, name)
+
+
+def side(path: Path, name: str) -> tuple[str, Frame | Array]:
+    """sha256 of one file of a pair; its frame where it is a raw file, else its picture."""
+    with judged(path, name):
+        data = sources.read(path)
+        digest = hashlib.sha256(data).hexdigest()
+        if pictures.is_raw(path):
+            return digest, raw.read_bytes(data, name)
+        return digest, picture.of_bytes(data, name)
+
+
+def print_of(path: Path, name: str) -> int | None:
+    """What near-duplicates have in common; None where the file shows nothing."""
+    with judged(path, name):
+        return fingerprint(path)
