@@ -6,6 +6,7 @@ told to the caller, who starts another. Large arrays come back in memory that bo
 """
 
 import atexit
+import ctypes
 import mmap
 import os
 import pickle
@@ -30,6 +31,7 @@ __all__ = [
     "StartError",
     "decoders",
     "each",
+    "end_with_parent",
     "safe_path",
 ]
 
@@ -38,6 +40,7 @@ THREADS = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
 MAIN = "import sys; sys.path += {path!r}; from isptools.serving import serve; serve()"
+PDEATHSIG = 1  # of Linux's prctl
 FROM_OUTSIDE = frozenset(
     number for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGIO")
     if (number := getattr(signal, name, None)) is not None
@@ -72,6 +75,15 @@ class DiedError(Exception):
 
 class StartError(OSError):
     """No child can be started."""
+
+
+def end_with_parent(_number: int = 0) -> None:
+    """Of a process that another library started: it ends at once when its parent is killed.
+
+    By the system, on Linux; elsewhere that library's own watch has to do.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ GROUND: dict[str, set[str]] = {
     "serving": set(),  # what children run
     "children": {"serving"},
     "sources": set(),
+    "scratch": set(),
     "apart": {"children", "sources"},
     "convert": set(),
     "patches": {"frame"},
@@ -31,6 +32,7 @@ GROUND: dict[str, set[str]] = {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
         "apart", "sources",
     },
+    "decode": {"frame", "sources", "raw", "picture", "datasets"},
 }  # fmt: skip
 MAY_SEE = GROUND | {
     "build": set(GROUND),

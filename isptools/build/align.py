@@ -7,14 +7,15 @@ import numpy as np
 
 from isptools import patches
 from isptools.apart import apart
-from isptools.build import decode, folder, pictures
+from isptools.build import folder, pictures
 from isptools.build.journal import Made
 from isptools.build.patch_rows import Patch, picture_facts, stored
-from isptools.build.refusal import Refusal, foreseen, judged
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Work, noted, refused, spec_of
 from isptools.datasets.listing import Line, LineKind
 from isptools.datasets.scene import Couple
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, foreseen, judged
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor, upright
 from isptools.frame import Array, Frame

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from isptools.apart import apart
-from isptools.build import decode
 from isptools.build.lookup import Order, file_of
-from isptools.build.refusal import Refusal
 from isptools.datasets.alike import grouped, joined
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import SPLITS, Couple, Exposures, Scene, Split
 from isptools.datasets.splits import hashed
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal
 from isptools.recipe import Align, Develop
 from isptools.sources import ContentError
 

@@ -10,16 +10,18 @@ import numpy as np
 
 from isptools import sources
 from isptools.apart import apart
-from isptools.build import decode, enhanced, folder, frames, lineup
+from isptools.build import enhanced, folder, lineup
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
-from isptools.build.refusal import Refusal, foreseen, judged, one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Work, noted, refused, spec_of
 from isptools.burst import BurstError
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Exposures
+from isptools.decode import files as decode
+from isptools.decode import frames
+from isptools.decode.refusal import Refusal, foreseen, judged, one_line
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from isptools import picture
 from isptools.apart import apart
-from isptools.build import decode
-from isptools.build.refusal import Refusal
 from isptools.datasets.files import Found, source_of
 from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Source
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, UnsupportedError
 from isptools.sources import ContentError

@@ -6,13 +6,14 @@ from pathlib import Path, PurePosixPath
 
 from isptools import raw
 from isptools.apart import apart
-from isptools.build import decode, enhanced
-from isptools.build.refusal import Refusal, judged
+from isptools.build import enhanced
 from isptools.build.task import File, Task, Wait
 from isptools.datasets import Card
 from isptools.datasets.files import Folder, Found
 from isptools.datasets.listing import BuildError, Line, LineKind
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, judged
 from isptools.frame import Kind
 from isptools.recipe import Align, Develop, Published, Released
 

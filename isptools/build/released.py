@@ -3,14 +3,15 @@
 from dataclasses import replace
 
 from isptools.apart import apart
-from isptools.build import decode, folder
+from isptools.build import folder
 from isptools.build.journal import Made
 from isptools.build.patch_rows import Patch, picture_facts, stored
-from isptools.build.refusal import Refusal, foreseen, judged
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Work, noted, refused, spec_of
 from isptools.datasets.listing import Line
 from isptools.datasets.scene import Couple
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, foreseen, judged
 from isptools.frame import Array, Capture
 from isptools.recipe import Released
 from isptools.shards import write

@@ -8,13 +8,13 @@ import msgspec
 
 from isptools.apart import SECONDS
 from isptools.build import journal
-from isptools.build.decode import Told
 from isptools.build.journal import Made, Shard
-from isptools.build.refusal import Refusal
 from isptools.build.task import File, Task, Unit
 from isptools.datasets import Card
 from isptools.datasets.card import Facts
 from isptools.datasets.listing import Line, LineKind
+from isptools.decode.files import Told
+from isptools.decode.refusal import Refusal
 from isptools.recipe import Develop, Recipe
 from isptools.shards import write
 from isptools.shards.schema import Picture, Spec

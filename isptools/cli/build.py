@@ -117,8 +117,8 @@ def _chosen(name: str, sample: bool, limit: int | None) -> "tuple[Recipe, Opened
 def _files(data_set: "Opened", source: Path | None, sample: bool) -> Iterator[Path]:
     """The folder of the raw files; the miniature lives only as long as the build."""
     import os
-    from tempfile import TemporaryDirectory
 
+    from isptools import scratch
     from isptools.datasets import miniature
     from isptools.datasets.listing import missing
 
@@ -127,14 +127,14 @@ def _files(data_set: "Opened", source: Path | None, sample: bool) -> Iterator[Pa
             raise click.ClickException(missing(data_set.card, None))
         yield source
         return
-    with TemporaryDirectory(prefix="isptools-") as folder:
-        try:
-            for path in miniature(data_set.card.name, Path(folder)):
+    try:
+        with scratch.folder() as folder:
+            for path in miniature(data_set.card.name, folder):
                 os.utime(path, (0, 0))  # the same each time: a second build finds it unchanged
-        except OSError as error:
-            message = f"cannot write the miniature to {folder}: {error.strerror or error}"
-            raise click.ClickException(message) from None
-        yield Path(folder)
+            yield folder
+    except OSError as error:
+        message = f"cannot write the miniature to {error.filename}: {error.strerror or error}"
+        raise click.ClickException(message) from None
 
 
 def _tell(summary: "Summary") -> None:

@@ -89,7 +89,7 @@ def _raw(path: Path, name: str, size: int) -> Seen:
     try:
         head = apart(listed.header, path.absolute())
     except (raw.RawError, ContentError) as error:
-        said = " ".join(str(error).split()).removeprefix(f"{path}: ")
+        said = " ".join(str(error).split()).removeprefix(f"{path.absolute()}: ")
         return Seen(name, size, "raw", said)
     wrong = "" if head.kind in MOSAICS else f"a {head.kind} file has no mosaic"
     return Seen(

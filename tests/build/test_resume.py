@@ -257,8 +257,8 @@ def test_splits_one_after_the_other_give_the_same_folder(tiny: Tiny) -> None:
 def test_leftovers_of_a_killed_build_are_removed(tiny: Tiny) -> None:
     tiny.build()
     whole = tinies.listing(tiny.out)
-    (tiny.out / ".tiny-val-64x80-0000.h5.0123.tmp").write_bytes(b"half")
-    (tiny.out / ".journal" / ".x.json.0123.tmp").write_bytes(b"half")
+    (tiny.out / f".tiny-val-64x80-0000.h5.{'0' * 32}.tmp").write_bytes(b"half")
+    (tiny.out / ".journal" / f".x.json.{'0' * 32}.tmp").write_bytes(b"half")
     (tiny.out / ".journal" / "tiny-val-64x80-0000.h5.json").write_text("{cut of")
     (tiny.out / ".journal" / "tiny-test-64x80-0000.h5.json").unlink()  # killed between the two
     assert tiny.build().made == 2

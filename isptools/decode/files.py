@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from isptools import picture, raw, sources
-from isptools.build import frames, pictures
-from isptools.build.refusal import judged
 from isptools.datasets import Card, room_of
 from isptools.datasets.alike import fingerprint
 from isptools.datasets.scene import Named
+from isptools.decode import frames
+from isptools.decode.refusal import judged
 from isptools.frame import Array, Capture, Frame
 
 
@@ -71,7 +71,7 @@ def side(path: Path, name: str) -> tuple[str, Frame | Array]:
     with judged(path, name):
         data = sources.read(path)
         digest = hashlib.sha256(data).hexdigest()
-        if pictures.is_raw(path):
+        if path.suffix[1:].lower() in raw.SUFFIXES:
             return digest, raw.read_bytes(data, name)
         return digest, picture.of_bytes(data, name)
 
