@@ -12,8 +12,8 @@ from isptools.develop.chain import stations
 from isptools.develop.steps import Step
 from isptools.frame import Space
 
-Above0 = Annotated[float, msgspec.Meta(gt=0)]
-NotBelow0 = Annotated[float, msgspec.Meta(ge=0)]
+Above0 = Annotated[float, msgspec.Meta(gt=0, le=1e9)]  # NaN and inf are neither
+NotBelow0 = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 OLD = ("manifest", "develop", "pair", "scenes", "restoration", "enhancement")  # words of format 1
 
 
@@ -214,8 +214,10 @@ class Recipe(Strict, frozen=True):
         data = path.read_bytes()
         try:
             return msgspec.toml.decode(data, type=cls)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path}: {error}{_hint(path, data)}") from None
+        except RecursionError:
+            raise ValueError(f"{path}: it is nested too deep") from None
 
     def small(self, limit: int) -> Self:
         """The same recipe over a few scenes a split, for a first run; it has another hash."""
@@ -248,7 +250,7 @@ def _hint(path: Path, data: bytes) -> str:
     """What to do about a recipe in the words of format 1."""
     try:
         words = msgspec.toml.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
     if not any(word in words for word in OLD):
         return ""

@@ -16,6 +16,8 @@ GROUND: dict[str, set[str]] = {
     "children": {"serving"},
     "sources": set(),
     "scratch": set(),
+    "facts": set(),  # where a number is judged
+    "shown": set(),  # what strangers wrote, for people
     "apart": {"children", "sources"},
     "convert": set(),
     "patches": {"frame"},
@@ -26,17 +28,17 @@ GROUND: dict[str, set[str]] = {
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "patches"},
+    "shards": {"frame", "patches", "facts", "shown"},
     "recipe": {"frame", "develop", "shipped"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
-        "apart", "sources",
+        "apart", "sources", "shown",
     },
-    "decode": {"frame", "sources", "raw", "picture", "datasets"},
+    "decode": {"frame", "facts", "sources", "raw", "picture", "datasets"},
 }  # fmt: skip
 MAY_SEE = GROUND | {
     "build": set(GROUND),
-    "propose": {"datasets", "raw", "picture", "apart", "sources"},
+    "propose": {"datasets", "raw", "picture", "apart", "sources", "shown"},
     "get": {"datasets"},
     "report": {"shards", "measure"},
     "train": {"shards", "measure", "frame", "children", "datasets"},

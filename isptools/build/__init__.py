@@ -1,7 +1,7 @@
 """Recipe and data set to shards: the only loop over files."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,10 +18,14 @@ from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
 from isptools.children import StartError
 from isptools.datasets import BuildError, Listing, Opened
-from isptools.datasets.scene import SPLITS, Split
+from isptools.datasets.listing import Line
+from isptools.datasets.scene import SPLITS, Couple, Scene, Split
+from isptools.datasets.tables import TableError
 from isptools.recipe import Develop, Own, Recipe
 from isptools.shards import write
 from isptools.shipped import DISTRIBUTION
+from isptools.shown import storable
+from isptools.sources import ContentError
 
 __all__ = ["BuildError", "Options", "Summary", "Wait", "WaitError", "build"]
 
@@ -149,15 +153,40 @@ def _planned(
 def listed(data_set: Opened, source: Path) -> Listing:
     """The scenes that the room finds. BuildError in one line also where a stranger's room fails."""
     try:
-        return data_set.room.find(data_set.card, data_set.select, source)
+        return named(data_set.room.find(data_set.card, data_set.select, source))
     except (BuildError, OSError):
         raise
+    except (TableError, ContentError) as error:
+        raise BuildError(str(error)) from None
     except Exception as error:
         if not data_set.room.sha256:
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())
         where = f"{data_set.card.folder}: room {data_set.card.room!r}"
         raise BuildError(f"{where} can't list {source}: {said}") from error
+
+
+def named(listing: Listing) -> Listing:
+    """Without scenes of files whose names are not UTF-8: no ledger and no table can hold them."""
+    odd = [scene for scene in listing.scenes if not all(map(storable, names_of(scene)))]
+    detail = "its name is not UTF-8: rename it"
+    lines = [
+        Line(scene.split or "", scene.name, name, "refused", "name", detail)
+        for scene in odd
+        for name in names_of(scene)
+        if not storable(name)
+    ]
+    kept = tuple(scene for scene in listing.scenes if scene not in odd) if odd else listing.scenes
+    return replace(listing, scenes=kept, lines=(*listing.lines, *lines))
+
+
+def names_of(scene: Scene) -> list[str]:
+    """Every path of a scene, and its own name."""
+    shot = scene.shot
+    if isinstance(shot, Couple):
+        return [scene.name, shot.phone.path, shot.dslr.path]
+    files = (shot.truth, *shot.inputs, *shot.frames, shot.final)
+    return [scene.name, *(one.path for one in files if one)]
 
 
 def _settled(recipe: Recipe, data_set: Opened, pictures: Path | None) -> Recipe:

@@ -18,6 +18,7 @@ from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal, foreseen, judged
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor, upright
+from isptools.facts import FactsError
 from isptools.frame import Array, Frame
 from isptools.pair import warp
 from isptools.pair.accept import Search, Verdict, accept
@@ -65,6 +66,9 @@ def make(unit: Unit, work: Work, truth: Align) -> Made:
                 lines += [_told(task, unit, verdict, truth) for verdict in aligned.verdicts]
                 for patch in _cut(aligned, truth, task.inputs[0].source.path):
                     stored(shard, task.scene, patch)
+            except FactsError as error:
+                refusal = Refusal("facts", str(error))
+                lines.append(refused(task.inputs[0], task, unit, refusal))
             except Refusal as refusal:
                 lines.append(refused(task.inputs[0], task, unit, refusal))
         folder.holds(work.out, work.token)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isptools import sources
+from isptools import facts, sources
 from isptools.apart import apart
 from isptools.build import enhanced, folder, lineup
 from isptools.build.fused import fused_truth
@@ -30,7 +30,7 @@ from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import TruthRow
+from isptools.shards.schema import InputRow, TruthRow
 from isptools.sources import FaultError
 
 
@@ -69,6 +69,7 @@ def _scene(
         try:
             with foreseen(file.source.path):
                 read = _input_frame(file, task, own, unit, work, truth)
+                row = _row(read, task, own, work, truth)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -79,12 +80,17 @@ def _scene(
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        row = input_row(
-            read, task.scene, noise_of(read.frame), own, work.card.ratio, truth.max_ratio
-        )
         pointers: Any = dict.fromkeys(shard.spec.pictures, number)
         frame = read.frame
         shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
+
+
+def _row(read: ReadFrame, task: Task, own: ReadFrame, work: Work, truth: Develop) -> InputRow:
+    """The facts of an input. FactsError where a shard can't hold them."""
+    noise = noise_of(read.frame)
+    row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
+    facts.expect(facts.of_input(row, read.frame.capture.kind))
+    return row
 
 
 def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
@@ -158,7 +164,9 @@ def _read(
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise _contradiction(path, file, frame, unit)
-    return ReadFrame(file, digest, _with_black(frame, truth.black))
+    made = _with_black(frame, truth.black)
+    facts.expect(facts.of_capture(made.capture))
+    return ReadFrame(file, digest, made)
 
 
 def _completed(read: ReadFrame, work: Work) -> ReadFrame:
@@ -185,15 +193,15 @@ def _contradiction(path: Path, file: File, frame: Frame, unit: Unit) -> Exceptio
 
 def _with_black(frame: Frame, black: float | None) -> Frame:
     """The frame with the recipe's black level, where it has one, for that of the file."""
-    facts = frame.capture
+    stated = frame.capture
     if black is None:
         return frame
-    if black >= facts.white:
-        detail = f"the recipe's black level {black:g} is not below the white level {facts.white}"
+    if black >= stated.white:
+        detail = f"the recipe's black level {black:g} is not below the white level {stated.white}"
         raise Refusal("black-level", detail, black)
-    levels, integers = (black,) * len(facts.black), (int(black),) * len(facts.black)
-    origins = (*facts.origins, ("black", "recipe"))
-    capture = replace(facts, black=levels, black_libraw=integers, origins=origins)
+    levels, integers = (black,) * len(stated.black), (int(black),) * len(stated.black)
+    origins = (*stated.origins, ("black", "recipe"))
+    capture = replace(stated, black=levels, black_libraw=integers, origins=origins)
     return replace(frame, capture=capture)
 
 
@@ -232,6 +240,7 @@ def _truth(
     try:
         last, kept = _rendered(own.frame, truth)
         row = truth_row(own, task.scene, last)
+        facts.expect(facts.of_truth(row))
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)

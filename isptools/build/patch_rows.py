@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from isptools import facts
 from isptools.build.rows import OF_INPUT, UNSET, columns
 from isptools.build.task import File
 from isptools.develop.noise import Noise
@@ -43,8 +44,10 @@ def picture_facts(pixels: Array) -> Capture:
 
 
 def stored(shard: write.Writer, scene: str, patch: Patch) -> None:
-    """Store a pair: its input, its truth and how they fit."""
+    """Store a pair: its input, its truth and how they fit. FactsError, and nothing is stored."""
     own, its, pair = _rows(patch, scene, len(shard.truths), shard.spec)
+    facts.expect(facts.of_input(own, patch.facts.kind))
+    facts.expect(facts.of_truth(its))
     number = shard.truth(its, {"enhancement": patch.truth}, patch.facts, ())
     pixels = _fitted(patch.pixels, shard)
     shard.input(replace(own, enhancement=number), pixels, patch.facts, ())
@@ -62,11 +65,11 @@ def _fitted(pixels: Array, shard: write.Writer) -> Array:
 
 def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, TruthRow, PairRow]:
     """The rows of an input, of its truth with this number, and of how they fit."""
-    facts, none = patch.facts, (0.0,) * len(patch.facts.cfa)
+    stated, none = patch.facts, (0.0,) * len(patch.facts.cfa)
     phone, dslr = patch.files
     noise = patch.noise or Noise(none, none, "")  # type: ignore[arg-type]  # nobody measured any
     key = f"{phone.key}{patch.at}"
-    of_input = columns(facts, OF_INPUT) | {"white": _white(patch, spec)}
+    of_input = columns(stated, OF_INPUT) | {"white": _white(patch, spec)}
     own = InputRow(
         key=key, scene=scene, restoration=-1, enhancement=number, shot=noise.shot, read=noise.read,
         noise_origin=noise.origin, ratio=None, ratio_origin="", source=phone.source.path,
@@ -77,7 +80,7 @@ def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, 
         "model": "",
     }
     its = TruthRow(
-        key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=facts.flip,
+        key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=stated.flip,
         source=dslr.source.path, source_sha256=patch.sha256[1], **unknown, **UNSET,
     )  # fmt: skip
     return own, its, _pair_row(patch, own)

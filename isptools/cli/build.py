@@ -60,7 +60,7 @@ def command(
             how = Options(jobs, splits, enhanced, data_set, show, time_limit)
             summary = build(chosen, place, out, how)
     except WaitError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(escaped(f"Error: {error}"), err=True)
         raise click.exceptions.Exit(WAITS) from None
     except BuildError as error:
         raise click.ClickException(str(error)) from None
@@ -69,7 +69,7 @@ def command(
         raise click.exceptions.Exit(130) from None
     _tell(summary)
     if summary.waits:
-        click.echo(_waiting(summary), err=True)
+        click.echo(escaped(_waiting(summary)), err=True)
         raise click.exceptions.Exit(WAITS)
 
 

@@ -1,14 +1,18 @@
 """Which of a data set's files are there, and under which names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from isptools import sources
-from isptools.datasets.listing import Line
+from isptools.apart import apart, time_limit
+from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Source
 from isptools.raw import SUFFIXES as RAW
+from isptools.sources import ContentError
+
+SECONDS = 10.0  # that a manifest's expression may take for all names
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,19 @@ class Folder:
 
     def unlisted(self, listed: Iterable[str], pattern: str) -> list[Line]:
         """Files named as the data set names its inputs, beside listed files, but not listed."""
+        if not pattern:
+            return []
         known = {(str(path.parent), _stem(path.name)) for path in map(PurePosixPath, listed)}
         detail = "named like a file of the data set, but its manifest has no such file"
-        return [
-            Line("", "", (PurePosixPath(parent) / name).as_posix(), "unlisted", "unlisted", detail)
+        others = [
+            (PurePosixPath(parent) / name).as_posix()
             for parent in sorted({parent for parent, _ in known})
             for stem, names in self._names(parent).items()
             for name in names
-            if (parent, stem) not in known and _named(pattern, name)
+            if (parent, stem) not in known
         ]
+        fitting = _fitting(pattern, others)
+        return [Line("", "", name, "unlisted", "unlisted", detail) for name in fitting]
 
     def _names(self, parent: str) -> dict[str, list[str]]:
         """Files of a folder below the root by stem in lower case."""
@@ -83,5 +91,19 @@ def _extension(name: str) -> str:
     return PurePosixPath(name).suffix[1:].casefold()
 
 
-def _named(pattern: str, name: str) -> bool:
-    return bool(pattern) and re.fullmatch(pattern, name, re.IGNORECASE) is not None
+def _fitting(pattern: str, paths: Sequence[str]) -> list[str]:
+    """Those whose name fits a manifest's regular expression, which may be one that never ends: it
+    runs in another process for a limited time. BuildError."""
+    if not paths:
+        return []
+    try:
+        with time_limit(SECONDS):
+            return apart(_matching, Path(pattern), pattern, list(paths))
+    except (ContentError, re.error, RecursionError, OverflowError) as error:
+        what = f"`input_name` {pattern!r} can't be used on file names"
+        raise BuildError(f"{what} ({' '.join(str(error).split())}): mend dataset.toml") from None
+
+
+def _matching(_: Path, pattern: str, paths: Sequence[str]) -> list[str]:
+    expression = re.compile(pattern, re.IGNORECASE)
+    return [path for path in paths if expression.fullmatch(PurePosixPath(path).name)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from isptools import raw
 from isptools.datasets.listing import BuildError, StatedError
+from isptools.facts import FactsError
 from isptools.frame import UnsupportedError
 from isptools.sources import ContentError, FaultError, fault, is_fault
 
@@ -57,6 +58,8 @@ def foreseen(name: str) -> Iterator[None]:
         yield
     except (Refusal, BuildError, OSError, MemoryError):
         raise
+    except FactsError as error:
+        raise Refusal("facts", f"{name}: {one_line(error)}") from None
     except Exception as error:
         raise unexpected(error, name) from error
 

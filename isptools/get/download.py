@@ -117,14 +117,13 @@ def _one(one: Wanted, target: Path, web: Web, counter: _Counter) -> None:
     for again in (True, False):
         try:
             web.tried(lambda: _fetch(one, target, web, counter), one.url, reached)
-        except TooMuchError:
-            part.unlink(missing_ok=True)
-            _tag(target).unlink(missing_ok=True)
-            raise
-        wrong = _wrong(one, part)
+            wrong = _wrong(one, part)
+        except TooMuchError as error:
+            wrong = str(error)
         if not wrong:
             break
-        part.unlink()  # what is wrong from the start can't be gone on with
+        part.unlink(missing_ok=True)  # what is wrong from the start can't be gone on with
+        _tag(target).unlink(missing_ok=True)
         counter.done = 0
         if not again:
             raise WebError(f"{one.url}: {wrong}, twice")
@@ -191,7 +190,7 @@ def _most(one: Wanted, done: int) -> int:
 def _expect_no_more(one: Wanted, done: int) -> None:
     limit = LARGEST if one.size is None else one.size
     if done > limit:
-        raise TooMuchError(f"{one.url}: more bytes arrive than the {limit} that are stated")
+        raise TooMuchError(f"more bytes arrive than the {limit} that are stated")
 
 
 def _expect_file(one: Wanted, response: Any) -> None:

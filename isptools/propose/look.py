@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 from PIL import ExifTags, Image
 
-from isptools import raw
+from isptools import raw, sources
 from isptools.apart import apart
 from isptools.picture import SUFFIXES as PICTURES
 from isptools.raw import SUFFIXES as RAW
 from isptools.raw import listed
+from isptools.shown import shown, storable
 from isptools.sources import ContentError
 
 MOSAICS = ("bayer", "xtrans")
@@ -76,7 +77,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _seen(folder: Path, path: Path) -> Seen:
-    name, size = path.relative_to(folder).as_posix(), path.stat().st_size
+    name, size = path.relative_to(folder).as_posix(), sources.status(path).st_size
+    if not storable(name):
+        return Seen(shown(name), size, "other", "its name is not UTF-8: rename it")
     suffix = path.suffix[1:].lower()
     if suffix in RAW:
         return _raw(path, name, size)

@@ -11,6 +11,7 @@ import msgspec
 from isptools.shards import disk, pairing, probe, quality, structure
 from isptools.shards.read import Table, load
 from isptools.shards.schema import InputRow, TruthRow
+from isptools.shown import shown
 
 INDEX, LEDGER = "index.json", "ledger.jsonl"
 
@@ -25,7 +26,7 @@ class Problem:
     sure: bool = True  # False: nothing is known to be wrong, but it could not be verified
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.what, self.detail) if part)
+        return shown(": ".join(part for part in (self.where, self.what, self.detail) if part))
 
 
 class Listed(msgspec.Struct, frozen=True):

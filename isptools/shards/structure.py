@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from isptools import facts
 from isptools.shards.made import Kept, made_by
 from isptools.shards.opened import opened
 from isptools.shards.read import Table
@@ -158,9 +159,11 @@ def tables(table: Table) -> Iterator[Wrong]:
             if number >= 0 and table.truths[number].scene != row.scene:
                 other = table.truths[number].scene
                 yield "scene", f"{row.key} of scene {row.scene} points at {name} of scene {other}"
-        for text in _facts(row, table):
+        for text in facts.of_input(row, table.attrs["kind"]):
             yield "facts", f"{row.key}: {text}"
     for number, truth in enumerate(table.truths):
+        for text in facts.of_truth(truth):
+            yield "facts", f"{truth.key}: {text}"
         if number not in used:
             yield "pointer", f"no input points at truth {number} ({truth.key})"
     for fusion, truth in zip(table.fusions, table.truths, strict=False):
@@ -169,22 +172,6 @@ def tables(table: Table) -> Iterator[Wrong]:
         elif fusion.frames < 1 or not fusion.effective_frames >= 1:
             light = f"{fusion.effective_frames:g} effective of {fusion.frames}"
             yield "facts", f"{truth.key}: {light} frames"
-
-
-def _facts(row: InputRow, table: Table) -> Iterator[str]:
-    stated = (row.black, row.white, row.shot, row.read)  # None where all of a column is NaN
-    if any(value is None or not np.isfinite(value).all() for value in stated):
-        yield "levels or noise are not finite"
-    elif not row.white > max(row.black):
-        yield f"white {row.white:g} is not above black {max(row.black):g}"
-    elif min(*row.shot, *row.read) < 0:
-        yield "a noise parameter is negative"
-    if KINDS.get(len(row.cfa)) != table.attrs["kind"] or set(row.cfa) - set("RGB"):
-        yield f"color filters {row.cfa!r} in a shard of kind {table.attrs['kind']}"
-    elif len(row.black) != len(row.cfa):
-        yield f"{len(row.black)} black levels for {len(row.cfa)} filters"
-    if row.ratio is not None and not row.ratio > 0:
-        yield f"exposure ratio {row.ratio:g}"
 
 
 def pixels(table: Table) -> Iterator[Wrong]:

@@ -12,6 +12,7 @@ import hdf5plugin
 import msgspec
 import numpy as np
 
+from isptools import facts
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
 from isptools.shards.schema import (
@@ -121,8 +122,9 @@ class Writer:
     ) -> int:
         """Store (H, W, 3) pictures as the next truth; the clipped counts of `row` are set here.
 
-        Returns its row number.
+        Returns its row number. FactsError, and nothing is stored, where `check` would refuse it.
         """
+        facts.expect(facts.of_truth(row))
         number = len(self.truths)
         counts: dict[str, int] = {}
         for name, picture in self.spec.pictures.items():
@@ -139,7 +141,11 @@ class Writer:
     def input(
         self, row: InputRow, pixels: Array, capture: Capture, history: tuple[Taken, ...]
     ) -> None:
-        """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input."""
+        """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input.
+
+        FactsError, and nothing is stored, where `check` would refuse its facts.
+        """
+        facts.expect(facts.of_input(row, KINDS[self.spec.positions]))
         number = len(self.inputs)
         self._store("input", pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1), number)
         self.inputs.append(row)
