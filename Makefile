@@ -2,6 +2,8 @@
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
 #   make train  a tiny network from those shards, scored, and used
 #   make test   linters, types and all tests
+#   make faults everything that was tried to break it, again (20 minutes): docs/reliability.md
+#   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +14,7 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test fingerprint clean
+.PHONY: demo train test fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -34,6 +36,13 @@ test: $(VENV)/.installed-dev
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py
 	$(BIN)/python benchmarks/fingerprint_train.py
+
+faults: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/faults.py --minutes 20 --page docs/reliability.md
+
+FUZZ ?= 20000
+fuzz: $(VENV)/.installed-dev
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_fuzz.py tests/test_facts.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.shown import shown as escaped
+
 if TYPE_CHECKING:
     from isptools.build import Summary
     from isptools.datasets import Opened

@@ -61,7 +61,9 @@ def read_bytes(data: bytes, name: str) -> Frame:
     info = _look(data, name, data[:16])
     frame = _decode(data, name, info)
     capture = _complete(frame.capture, tags, info, name)
-    damage = integrity.missing_rows(frame.pixels, capture)
+    damage = integrity.missing_rows(frame.pixels, capture) or integrity.broken_rows(
+        frame.pixels, capture, tags
+    )
     if damage:
         raise RawError(name, damage, BROKEN)
     return replace(frame, capture=_with_matrix(cameras.fill_in(capture)))

@@ -12,7 +12,7 @@ import tifffile
 # What the picture is and where its strips or tiles lie; exposure; DNG's facts. Nothing else is
 # read: profiles and private data can be large.
 WANTED = frozenset({
-    254, 256, 257, 262, 273, 277, 278, 279, 322, 323, 324, 325, 339,
+    254, 256, 257, 259, 262, 273, 277, 278, 279, 322, 323, 324, 325, 339,
     33434, 33437, 34855, 34864, 34865, 34866, 34867,
     50706, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
     50722, 50723, 50724, 50727, 50778, 50779, 50829, 50964, 50965, 51041,
