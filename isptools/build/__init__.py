@@ -75,7 +75,10 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     data_set = options.data_set or _opened(recipe)
     recipe = _settled(recipe, data_set, options.enhanced)
     splits = tuple(options.splits or SPLITS)
-    state.claim(out, recipe)
+    try:
+        state.claim(out, recipe)
+    except OSError as error:
+        raise folder.refused_by_system(out, error) from error
     with time_limit(options.seconds):
         todo = _planned(recipe, data_set, source, options, splits)
     card = msgspec.structs.replace(data_set.card, scenes=(), files=None)  # it travels to workers
