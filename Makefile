@@ -20,6 +20,7 @@ demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
 	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
+	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo
 	$(BIN)/isptools train cameranet --shards $(OUT) --out $(OUT)/run --preset tiny

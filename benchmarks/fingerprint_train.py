@@ -112,7 +112,7 @@ def fingerprint(folder: Path) -> dict[str, str]:
     for name, (recipe, preset, stages, changes) in CASES.items():
         run = folder / name
         train(chosen(preset, stages, changes), Job(folder / recipe, run, Place("cpu")))
-        out[f"{name} weights"] = of_weights(checkpoint.load(run / "model.pt")["model"])
+        out[f"{name} weights"] = of_weights(checkpoint.load(run / "model.safetensors")["model"])
         out[f"{name} pictures"] = of_pictures(run, folder / recipe)
         print(name, file=sys.stderr, flush=True)
     return out

@@ -104,7 +104,7 @@ def overfit(folder: Path, stages: list[str]) -> None:
             start = time.process_time()
             train(chosen, Job(folder, Path(out), Place("cpu"), only=stage))
             seconds = time.process_time() - start
-            state = checkpoint.load(Path(out) / f"{stage}.pt")
+            state = checkpoint.load(Path(out) / f"{stage}.safetensors")
         camera, _ = networks.built(chosen.network)
         camera.load_state_dict(state["model"])
         scores = known(camera.eval(), folder, "restore" if name == "low" else stage)

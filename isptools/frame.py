@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Pixels = NDArray[np.uint16] | NDArray[np.float32]
-Kind = Literal["bayer", "xtrans", "linear", "monochrome", "rgb"]  # rgb: a finished picture
+# quad, nona: Bayer of 2x2 or 3x3 pixels of one color; rgb: a finished picture
+Kind = Literal["bayer", "xtrans", "quad", "nona", "linear", "monochrome", "rgb"]
 Matrix = tuple[tuple[float, ...], ...]  # row by row
 
 
@@ -74,14 +75,17 @@ class Capture:
 
     Values per CFA position are read row by row from the top left visible pixel. Gains stand in
     LibRaw's order R, G, B, G2 and on its scale (not normalized; -1 or 0 where it found none).
-    `origins` says for each fact that did not come from LibRaw where it came from.
+    `origins` says for each fact that did not come from LibRaw where it came from, `departures`
+    has a line for each where LibRaw says another number than the file.
     """
 
     kind: Kind
-    cfa: str  # letters per CFA position: 4 ("RGGB"), 36 for X-Trans, "" where there is no CFA;
+    cfa: str  # letters per CFA position: 4 ("RGGB"), 36 for X-Trans and nona, 16 for quad, "" where
+    # there is no CFA;
     # "RGB" for a finished picture, which has all three at every pixel
     black: tuple[float, ...]  # DN per CFA position (per channel for "linear"), fraction kept
-    black_libraw: tuple[int, ...]  # DN per CFA position that LibRaw subtracts
+    black_libraw: tuple[int, ...]  # whole DN per CFA position that are subtracted: LibRaw's, or the
+    # integer part of `black` where LibRaw is 1 DN or more off it
     white: int  # DN at saturation, black still in
     as_shot: tuple[float, float, float, float]
     daylight: tuple[float, float, float, float]
@@ -114,6 +118,20 @@ class Capture:
     gain_maps: tuple[GainMap, ...] = ()
     pixel_aspect: float = 1.0  # height over width of a sensor pixel, as LibRaw states it
     origins: tuple[tuple[str, str], ...] = ()
+    departures: tuple[str, ...] = ()  # the file's statement, LibRaw's number, which was taken
+
+
+MOST_GAIN = 256.0  # of one color over another; more is no light, but a number near 0
+
+
+def usable(gains: tuple[float, ...]) -> bool:
+    """Whether R, G, B (and G2) are a white balance: finite, above 0, no more than 8 stops apart.
+
+    A green of 0 counts as 1, as LibRaw has it.
+    """
+    three = (gains[0], gains[1] or 1.0, gains[2])
+    known = all(math.isfinite(gain) and gain > 1e-5 for gain in three)
+    return known and max(three) <= MOST_GAIN * min(three)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +151,9 @@ class Frame:
     capture: Capture
     white: float = 0.0  # DN above black that stands for full scale; set when black is removed
     gains: tuple[float, ...] = ()  # R, G, B, G2 as applied, normalized; set by white balance
+    balance_origin: str = (
+        ""  # where they came from: as_shot, as_shot_xy, daylight, gray_world, recipe
+    )
     history: tuple[Taken, ...] = field(default=())
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ Depth stays: 8 bits are uint8, 16 bits are uint16.
 import io
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import cv2
 import imageio.v3 as imageio
@@ -20,6 +20,8 @@ from isptools.frame import Array, UnsupportedError
 
 Colors = Literal["srgb", "prophoto"]
 SUFFIXES = frozenset({"jpg", "jpeg", "png", "tif", "tiff"})
+NONE = "no picture that can be read (JPEG, PNG, TIFF, ... are)"
+LARGE = "larger than pictures of one shot are"
 DEEP = {"I", "I;16", "I;16B", "I;16L", "I;16N"}  # Pillow's names for what has more than 8 bits
 COLOR = {"RGB", "RGBA", "YCbCr"}
 BITS = 258  # TIFF's BitsPerSample
@@ -50,6 +52,26 @@ def of_bytes(data: bytes, name: str, colors: Colors = "srgb", only_rgb: bool = F
     return _upright(_in_srgb(pixels, opened, name, colors), turn)
 
 
+def size(file: BinaryIO, name: str) -> tuple[int, int]:
+    """Height and width as it stands upright, from its head alone.
+
+    UnsupportedError in one line for a file that is no picture.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Image.open(file) as opened:
+                turn = opened.getexif().get(ExifTags.Base.Orientation, 1)
+                width, height = opened.size
+    except UnidentifiedImageError:
+        raise UnsupportedError(f"{name}: {NONE}") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise UnsupportedError(f"{name}: {LARGE}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Warning) as error:
+        raise UnsupportedError(f"{name}: the picture is damaged ({error})") from None
+    return (width, height) if FLIPS.get(turn, (0, 0))[0] else (height, width)
+
+
 def linear(data: bytes, name: str) -> Array:
     """The numbers of an RGB picture of 16 bits as they are, (H, W, 3) uint16; alpha is left out."""
     pixels = _pixels(_opened(data, name), data, name, True)
@@ -78,10 +100,9 @@ def _opened(data: bytes, name: str) -> Image.Image:
             opened = Image.open(io.BytesIO(data))
             opened.load()
     except UnidentifiedImageError:
-        text = "no picture that can be read (JPEG, PNG, TIFF, ... are)"
-        raise UnsupportedError(f"{name}: {text}") from None
+        raise UnsupportedError(f"{name}: {NONE}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise UnsupportedError(f"{name}: larger than pictures of one shot are") from None
+        raise UnsupportedError(f"{name}: {LARGE}") from None
     except (OSError, SyntaxError, ValueError, EOFError, Warning) as error:
         raise UnsupportedError(f"{name}: the picture is damaged or cut off ({error})") from None
     return opened

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import msgspec
+import numpy as np
 
 from isptools import shipped
 from isptools.develop.chain import stations
-from isptools.develop.steps import Step
-from isptools.frame import Space
+from isptools.develop.steps import Bin, Step
+from isptools.frame import Matrix, Space
+from isptools.synth.unprocess import WIDEST, Curve, Law, Line, Profile, Range, Tone, expect_range
 
 Above0 = Annotated[float, msgspec.Meta(gt=0, le=1e9)]  # NaN and inf are neither
 NotBelow0 = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+SINGULAR = 1e-6
 OLD = ("manifest", "develop", "pair", "scenes", "restoration", "enhancement")  # words of format 1
 
 
@@ -112,6 +115,10 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
                 raise ValueError(f"`{name}` asks for {picture.at}; the steps reach {reached}")
         if any(space is not Space.SENSOR for space in stations(self.prepare)):
             raise ValueError("`prepare` takes only steps that stay at the sensor station")
+        if any(isinstance(step, Bin) for step in (*self.steps, *self.prepare[1:])):
+            raise ValueError(
+                "`bin` is the first step of `prepare`: inputs are binned as truths are"
+            )
         if self.linear and (self.steps or self.enhancement or self.fuse):
             raise ValueError(
                 "a restoration truth that is kept as it comes is not developed: leave out `steps`, "
@@ -125,6 +132,16 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
             yield "restoration", self.restoration
         if self.enhancement:
             yield "enhancement", self.enhancement
+
+    @property
+    def bins(self) -> bool:
+        """Whether frames of Quad or Nona Bayer arrays are made Bayer as they are read."""
+        return any(isinstance(step, Bin) for step in self.prepare)
+
+    @property
+    def repairs(self) -> tuple[Step, ...]:
+        """What `prepare` does to a frame that was read."""
+        return tuple(step for step in self.prepare if not isinstance(step, Bin))
 
     @property
     def linear(self) -> bool:
@@ -179,6 +196,53 @@ class Align(Strict, frozen=True, tag="align", tag_field="make"):
         yield "enhancement", self.enhancement
 
 
+class Unprocess(Strict, frozen=True, tag="unprocess", tag_field="make", kw_only=True):
+    """A finished picture back to raw (isptools.synth.unprocess); its truths are its linear light
+    and the picture itself. What its camera was is drawn anew a picture."""
+
+    restoration: Kept | None = Kept(Space.XYZ, full_scale=1.25)
+    enhancement: Own | None = Own()
+    matrices: tuple[Matrix, ...]  # XYZ (D65) to camera, of cameras that are mixed
+    noise: Line | Profile = Line()
+    red: Range = (1.9, 2.4)  # white balance gains, least and largest
+    blue: Range = (1.5, 1.9)
+    brightness: tuple[Above0, NotBelow0] = (0.8, 0.1)  # mean and deviation
+    ratio: Range = (1.0, 1.0)  # how many times less light the input has than its truth
+    tone: Tone = "smoothstep"
+    curve: Curve = "gamma"
+    cfa: Literal["RGGB", "BGGR", "GRBG", "GBRG"] = "RGGB"
+    black: Annotated[int, msgspec.Meta(ge=0, le=65534)] = 512  # DN
+    white: Annotated[int, msgspec.Meta(gt=0, le=65535)] = 16383
+    least: Annotated[int, msgspec.Meta(ge=2)] = 128  # pixels a side below which none is taken
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        for name in ("red", "blue", "ratio"):
+            expect_range(name, getattr(self, name))
+        if self.black >= self.white:
+            raise ValueError("`white` must be above `black`")
+        if self.brightness[0] <= WIDEST * self.brightness[1]:
+            raise ValueError("`brightness`: its mean must be above three times its deviation")
+        if any(abs(np.linalg.det(np.array(one))) < SINGULAR for one in self.matrices):
+            raise ValueError("`matrices`: one of them has no inverse")
+        if self.restoration is None and self.enhancement is None:
+            raise ValueError("a recipe keeps a restoration truth, an enhancement truth, or both")
+        if self.restoration and self.restoration.at is not Space.XYZ:
+            raise ValueError("the `restoration` of a picture that is made raw stands at xyz")
+
+    @property
+    def law(self) -> Law:
+        """From what a picture's camera is drawn."""
+        return Law(**{name: getattr(self, name) for name in Law.__struct_fields__})
+
+    @property
+    def pictures(self) -> Iterator[tuple[str, Picture]]:
+        if self.restoration:
+            yield "restoration", self.restoration
+        if self.enhancement:
+            yield "enhancement", self.enhancement
+
+
 class Storage(Strict, frozen=True):
     """How shards are cut and packed."""
 
@@ -188,13 +252,16 @@ class Storage(Strict, frozen=True):
     compression: Literal["bitshuffle-lz4", "none"] = "bitshuffle-lz4"
 
 
+Maker = Develop | Released | Align | Unprocess
+
+
 class Recipe(Strict, frozen=True):
     """One strict TOML. Workers, folders and verbosity are not in it: they change no bytes."""
 
     name: str
     title: str
     source: dict[str, Any]  # data_set, and the words of its room; see isptools.datasets.opened
-    truth: Develop | Released | Align
+    truth: Maker
     storage: Storage = Storage()
     limit: Annotated[int, msgspec.Meta(gt=0)] | None = None  # scenes per split; None means all
     sample: bool = False  # made from the embedded miniature, not from photographs

@@ -27,15 +27,16 @@ OPTIONS = {
     "export": ["model", "onnx", "size", "code"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
     "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],
-    "init": ["folder", "out", "kind", "jobs", "force"],
+    "init": ["folder", "out", "kind", "by", "jobs", "force"],
     "inspect": ["file", "image"],
-    "manifest": ["folder", "out", "kind", "jobs", "force"],
+    "manifest": ["folder", "out", "kind", "by", "jobs", "force"],
     "models": ["names", "as_json"],
     "recipes": ["convert"],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
         "auto_bright",
     ],
+    "report": ["folder", "out"],
     "sample": ["name", "out", "seed"],
     "show": ["recipe"],
     "stats": ["shards", "as_json"],
@@ -152,7 +153,7 @@ def test_render_gives_xtrans_files_to_libraws_own_method(tmp_path, method, quali
         (["a.dng", "--out", "a.jpg"], ".tif, .tiff or .png"),
         (["a.dng", "--out", "a.tif", "--balance", "warm"], "expected camera"),
         (["a.dng", "--out", "a.tif", "--balance", "1,0,1,1"], "above 0"),
-        (["a.dng", "--out", "no/such/a.tif"], "could not be written"),
+        (["a.dng", "--out", "text.ARW/a.tif"], "folder can't be made"),
         (["text.ARW", "--out", "a.tif"], "text.ARW"),
     ],
 )
@@ -207,3 +208,37 @@ def test_an_unknown_sample_is_one_line(tmp_path):
     done = run("sample", "mars", "--out", tmp_path / "x")
     assert done.exit_code == 1
     assert done.output.count("\n") == 1
+
+
+def test_a_mistyped_command_is_corrected():
+    done = run("biuld", "sid")
+    assert done.exit_code == 2
+    assert "Did you mean 'build'?" in done.output
+    assert "Did you mean" not in run("qqqq").output
+
+
+TARGETS = {
+    "fuse": ("fuse", "a.dng", "b.dng", "--out", "{}/x.dng"),
+    "fuse report": ("fuse", "a.dng", "b.dng", "--out", "x.dng", "--report", "{}/x.json"),
+    "render": ("render", "a.dng", "--out", "{}/x.png"),
+    "eval": ("eval", "run", "--shards", "s", "--out", "{}/x.csv"),
+    "inspect": ("inspect", "a.dng", "--image", "{}/x.png"),
+    "export": ("export", "run", "--onnx", "{}/x.onnx"),
+    "bad-pixels": ("bad-pixels", "a.dng", "--out", "{}/x.toml"),
+    "align": ("align", "a.dng", "b.png", "--out", "o", "--report", "{}/x.html"),
+    "manifest": ("manifest", "photos", "--out", "{}/x.tsv"),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_to_be_written_is_looked_at_before_any_work(name, tmp_path, monkeypatch):
+    """Nothing that the command would read is there: it must not get so far."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_bytes(b"not a folder")
+    done = run(*(word.format("file/deep") for word in TARGETS[name]))
+    assert done.exit_code == 1
+    assert "file/deep/x" in done.output
+    assert "its folder can't be made" in done.output
+    assert len(done.output.splitlines()) == 1
+    run(*(word.format("new/deep") for word in TARGETS[name]))
+    assert (tmp_path / "new/deep").is_dir()

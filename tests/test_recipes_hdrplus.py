@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rawpy
 from PIL import Image
+from scipy.ndimage import map_coordinates
 
 from isptools import raw, shards
 from isptools.build import BuildError, Options, build
@@ -18,6 +19,7 @@ from isptools.datasets import miniature
 from isptools.develop.chain import develop
 from isptools.recipe import Recipe
 from isptools.shards.check import check
+from isptools.synth import shaken
 
 UNTAGGED, ZOOMED = "IMG_20160301_120000_777", "m003_19700101_000012_001"
 
@@ -180,7 +182,31 @@ def test_truths_are_what_libraw_makes_of_merged(bucket, published):
             with rawpy.imread(str(payload)) as opened:
                 visible = opened.raw_image_visible
                 light = (visible - facts.black[0]) / (facts.white - facts.black[0])
-            np.testing.assert_allclose(found[i].input, light, atol=1e-6)
+            np.testing.assert_array_equal(found.raw(i), visible)
+            np.testing.assert_allclose(found[i].input, light * _undone(light.shape), atol=1e-6)
+            np.testing.assert_allclose(found.shading(i), _undone(light.shape), rtol=1e-6)
+
+
+def _undone(shape):
+    """The map of merged.dng at every pixel, by SciPy: 1 in the middle, 1.5 in the corners."""
+    places = [(np.arange(side) + 0.5) / side * (points - 1)
+              for side, points in zip(shape, shaken.POINTS, strict=True)]  # fmt: skip
+    at = np.meshgrid(*places, indexing="ij")
+    return map_coordinates(shaken.gains_map().astype(np.float64), at, order=1)
+
+
+def test_inputs_stand_on_the_side_of_their_truths(published):
+    """Corners against the middle: what the input shows is what its truth shows."""
+    found = shards.open(published, "train")
+    for i in range(len(found)):
+        sample = found[i]
+        gains = np.array(sample.facts.as_shot)[1]
+        ratios = []
+        for part in (np.s_[8:56, 8:72], np.s_[-56:-8, -72:-8], np.s_[100:180, 180:320]):
+            green = sample.input[part][::2, 1::2] if sample.facts.cfa[1] == "G" else (
+                sample.input[part][::2, ::2])  # fmt: skip
+            ratios.append(green.mean() * gains / sample.restoration[1][part].mean())
+        assert max(ratios) / min(ratios) < 1.25
 
 
 def test_a_clean_truth_comes_of_the_burst(bucket):

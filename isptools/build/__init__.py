@@ -199,7 +199,7 @@ def _settled(recipe: Recipe, data_set: Opened, pictures: Path | None) -> Recipe:
     truth = recipe.truth
     if not isinstance(truth, Develop):
         if pictures:
-            raise BuildError(f"recipe {recipe.name} makes pairs: leave out --enhanced")
+            raise BuildError(f"recipe {recipe.name} takes no pictures beside: leave out --enhanced")
         return recipe
     kept = truth.enhancement
     if kept is None and pictures:

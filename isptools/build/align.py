@@ -15,11 +15,12 @@ from isptools.build.work import Work, noted, refused, spec_of
 from isptools.datasets.listing import Line, LineKind
 from isptools.datasets.scene import Couple
 from isptools.decode import files as decode
-from isptools.decode.refusal import Refusal, foreseen, judged
+from isptools.decode.refusal import Refusal, foreseen, judged, one_line
+from isptools.develop import listed
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor, upright
-from isptools.facts import FactsError
-from isptools.frame import Array, Frame
+from isptools.develop.steps import Opcodes, behind_first_list
+from isptools.frame import Array, Frame, Taken, UnsupportedError
 from isptools.pair import warp
 from isptools.pair.accept import Search, Verdict, accept
 from isptools.pair.align import align
@@ -29,6 +30,7 @@ from isptools.pair.plane import Points
 from isptools.pair.warp import Canvas, Choice, Float
 from isptools.recipe import Align
 from isptools.shards import write
+from isptools.sound import UnsoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def make(unit: Unit, work: Work, truth: Align) -> Made:
                 lines += [_told(task, unit, verdict, truth) for verdict in aligned.verdicts]
                 for patch in _cut(aligned, truth, task.inputs[0].source.path):
                     stored(shard, task.scene, patch)
-            except FactsError as error:
+            except UnsoundError as error:
                 refusal = Refusal("facts", str(error))
                 lines.append(refused(task.inputs[0], task, unit, refusal))
             except Refusal as refusal:
@@ -82,6 +84,8 @@ def _aligned(task: Task, work: Work, how: Align) -> Aligned:
     phone, dslr = _side(task.shot.phone, work), _side(task.shot.dslr, work)
     if how.mosaic and (phone.frame is None or phone.frame.capture.kind != "bayer"):
         raise Refusal("no-mosaic", "the recipe takes the phone's Bayer mosaic; this file has none")
+    if how.mosaic:
+        phone = replace(phone, frame=_as_a_picture_is(phone.frame))
     found = align(phone.picture, dslr.picture, offsets=how.offsets)
     if found.mapping is None or not found.passed:
         raise Refusal("alignment", "; ".join(found.reasons))
@@ -129,6 +133,21 @@ def _verdicts(both: warp.Pair, moves: warp.Side, how: Align) -> list[Verdict]:
     places = [window[:2] for window in patches.grid(still.shape, how.patch, 1)]
     search = Search(how.shift_px, how.turn_deg, how.least, keep_flat=how.keep_flat)
     return accept(still, moving, places, how.patch, search)
+
+
+def _as_a_picture_is(frame: Frame | None) -> Frame | None:
+    """A mosaic behind its opcode lists 1 and 2: the finished picture beside it has all undone."""
+    if frame is None:
+        return None
+    try:
+        done = behind_first_list(frame)
+        if not listed.pending(done, 2):
+            return done
+        pixels, found = listed.in_numbers(done, done.capture, ())
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    taken = Taken(Opcodes(), tuple(found.items()))
+    return replace(done, pixels=pixels, history=(*done.history, taken))
 
 
 class _Cutter:

@@ -12,7 +12,7 @@ from isptools.datasets.scene import SPLITS, Couple, Exposures, Scene, Split
 from isptools.datasets.splits import hashed
 from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal
-from isptools.recipe import Align, Develop
+from isptools.recipe import Align, Released
 from isptools.sources import ContentError
 
 Groups = dict[str, str]  # a scene's name to that of the group whose split it shares
@@ -35,7 +35,8 @@ def chosen_scenes(
     Near-duplicates among photographs that are to be aligned are looked for, small. BuildError if
     scenes are not what the recipe makes, or a group is to stand in two splits.
     """
-    fitting = scenes if isinstance(order.truth, Develop) else list(_couples(scenes))
+    paired = isinstance(order.truth, Align | Released)
+    fitting = list(_couples(scenes)) if paired else scenes
     groups, lines = _groups(fitting, order, choice)
     here = limited(settled(fitting, groups), order.limit)
     return [scene for scene in here if scene.split in choice.splits], lines

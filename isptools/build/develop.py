@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from isptools import facts, sources
+from isptools import sound, sources
 from isptools.apart import apart
 from isptools.build import enhanced, folder, lineup
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
+from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Work, noted, refused, spec_of
 from isptools.burst import BurstError
@@ -25,12 +26,13 @@ from isptools.decode.refusal import Refusal, foreseen, judged, one_line
 from isptools.develop.chain import develop, walk
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor
-from isptools.develop.steps import Orient
+from isptools.develop.steps import Balance, Orient, behind_first_list
+from isptools.fields import Field
 from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import InputRow, TruthRow
+from isptools.shards.schema import InputRow, TruthRow, wrong_input, wrong_truth
 from isptools.sources import FaultError
 
 
@@ -58,38 +60,65 @@ def _scene(
     try:
         with foreseen(task.truth.source.path):
             own, lines = _truth_frame(task, unit, work, truth)
-        yield from lines
+        yield from (*lines, *_departures(own, task, unit))
     except Refusal as refusal:
         yield refused(task.truth, task, unit, refusal)
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
         yield from _dropped(task, unit, Refusal("truth-missing", why))
         return
-    number = None
+    number, sides = None, sides_of(() if truth.linear else truth.steps)
     for file in task.inputs:
         try:
             with foreseen(file.source.path):
-                read = _input_frame(file, task, own, unit, work, truth)
+                read, gains = _input_frame(file, task, own, unit, work, truth)
                 row = _row(read, task, own, work, truth)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
+        if file.source != task.truth.source:
+            yield from _departures(read, task, unit)
         if number is None:
             try:
                 number = _stored(shard, own, task, work, truth)
+                yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
         pointers: Any = dict.fromkeys(shard.spec.pictures, number)
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history)
+        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history, gains)
+        yield from _left(file, frame, sides, task, unit)
+
+
+def _left(file: File, frame: Frame, sides: Sides, task: Task, unit: Unit) -> Iterator[Line]:
+    """A line about the opcodes of a file that were not applied."""
+    if text := not_applied(frame.capture, sides):
+        yield Line(unit.split, task.scene, file.source.path, "noted", "opcodes", text)
+
+
+def _departures(read: ReadFrame, task: Task, unit: Unit) -> Iterator[Line]:
+    """A line for each number that LibRaw has otherwise than the file; the file's was taken."""
+    for text in read.frame.capture.departures:
+        why = Refusal(f"libraw-{text.partition(':')[0].replace('_', '-')}", text)
+        yield refused(read.file, task, unit, why, "noted")
+
+
+def _white(own: ReadFrame, row: TruthRow, task: Task, unit: Unit, truth: Develop) -> Iterator[Line]:
+    """A line where the file states no white balance and the recipe's `else` was taken."""
+    asked = any(isinstance(step, Balance) and step.by == "camera" for step in truth.steps)
+    if asked and row.balance_origin in {"daylight", "gray_world"}:
+        gains = " ".join(f"{gain:g}" for gain in own.frame.capture.as_shot)
+        taken = row.balance_origin.replace("_", " ")
+        detail = f"it states no white balance (its gains read {gains}); {taken} was taken"
+        yield refused(own.file, task, unit, Refusal("no-white", detail), "noted")
 
 
 def _row(read: ReadFrame, task: Task, own: ReadFrame, work: Work, truth: Develop) -> InputRow:
-    """The facts of an input. FactsError where a shard can't hold them."""
+    """The facts of an input. UnsoundError where a shard can't hold them."""
     noise = noise_of(read.frame)
     row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
-    facts.expect(facts.of_input(row, read.frame.capture.kind))
+    sound.expect(wrong_input(row, read.frame.capture.kind))
     return row
 
 
@@ -111,6 +140,8 @@ def _truth_frame(
     if truth.fuse:
         read, lines = _merged(task, read, unit, work, truth)
     own = _completed(read, work)
+    if not truth.linear:
+        lines += _checked(own, task, unit, truth)
     if read.frame.capture.camera_to_srgb is None and own.frame.capture.camera_to_srgb is not None:
         told = dict(own.frame.capture.origins).get("camera_to_srgb", "")
         if told in {Path(source.path).name for _, source in task.truth.beside}:
@@ -118,6 +149,17 @@ def _truth_frame(
             where = task.truth.source.path
             lines.append(Line(unit.split, task.scene, where, "noted", "no-matrix", detail))
     return own, lines
+
+
+def _checked(own: ReadFrame, task: Task, unit: Unit, truth: Develop) -> Iterator[Line]:
+    """Refusal where the walk passes by a mandatory opcode of the truth's file."""
+    sides = sides_of(truth.steps)
+    try:
+        expect_done(own.frame.capture, sides)
+    except UnsupportedError as error:
+        raise Refusal("unsupported", one_line(error)) from None
+    if own.file.source not in [file.source for file in task.inputs]:
+        yield from _left(own.file, own.frame, sides, task, unit)
 
 
 def _merged(
@@ -137,14 +179,19 @@ def _merged(
 
 def _input_frame(
     file: File, task: Task, own: ReadFrame, unit: Unit, work: Work, truth: Develop
-) -> ReadFrame:
+) -> tuple[ReadFrame, tuple[Field, ...]]:
+    """With the field of gains that brings it to its truth's side."""
     same = file.source == task.truth.source and not truth.fuse
     read = replace(own, file=file) if same else _completed(_read(file, unit, work, truth), work)
     _expect_phase(read.frame, own.frame)
+    sides = sides_of(() if truth.linear else truth.steps)
     try:
-        return replace(read, frame=develop(read.frame, truth.prepare))
+        expect_done(read.frame.capture, sides)
+        frame = develop(behind_first_list(read.frame), truth.repairs)
+        frame, gains = on_its_side(frame, own.frame.capture, sides)
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
+    return replace(read, frame=frame), gains
 
 
 def _read(
@@ -156,7 +203,7 @@ def _read(
     """
     path = work.root.absolute() / file.source.path
     with judged(path, file.source.path, file.source.size):
-        digest, frame = apart(decode.frame, path, work.told(file), linear)
+        digest, frame = apart(decode.frame, path, work.told(file), linear, truth.bins)
     if file.named.sha256 not in {"", digest}:
         raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.named.sha256}")
     if frame.capture.pixel_aspect != 1:
@@ -165,7 +212,7 @@ def _read(
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise _contradiction(path, file, frame, unit)
     made = _with_black(frame, truth.black)
-    facts.expect(facts.of_capture(made.capture))
+    sound.expect(sound.levels(made.capture.black, made.capture.white))
     return ReadFrame(file, digest, made)
 
 
@@ -240,7 +287,7 @@ def _truth(
     try:
         last, kept = _rendered(own.frame, truth)
         row = truth_row(own, task.scene, last)
-        facts.expect(facts.of_truth(row))
+        sound.expect(wrong_truth(row))
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)
@@ -285,8 +332,9 @@ def _rendered(frame: Frame, truth: Develop) -> tuple[Frame, dict[str, Array]]:
     """
     kept: dict[str, Array] = {}
     last = frame
-    prepare = () if truth.linear else truth.prepare
-    for last in walk(frame, (*prepare, *truth.steps)):
+    prepare = () if truth.linear else truth.repairs
+    start = frame if truth.linear else behind_first_list(frame)
+    for last in walk(start, (*prepare, *truth.steps)):
         for name, picture in truth.pictures:
             if isinstance(picture, Kept | AsItComes) and last.space == picture.at:
                 kept[name] = _on_sensor(last, frame)

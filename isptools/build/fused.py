@@ -10,6 +10,7 @@ from isptools.burst import Options, fuse
 from isptools.datasets.listing import Line
 from isptools.datasets.scene import Exposures
 from isptools.develop.chain import develop
+from isptools.develop.steps import behind_first_list
 from isptools.frame import Frame
 from isptools.recipe import Develop
 
@@ -36,13 +37,13 @@ class Frames(Sequence[Frame]):
 def fused_truth(
     task: Task, split: str, truth: ReadFrame, read: Callable[[File], Frame], how: Develop
 ) -> tuple[ReadFrame, list[Line]]:
-    """The truth with fused pixels and what made them, and a line for each frame that was refused.
+    """The truth with fused pixels and what made them; a line for each frame refused, or odd.
 
     BurstError if the burst can't be fused.
     """
 
     def prepared(file: File) -> Frame:
-        return develop(read(file), how.prepare)
+        return develop(behind_first_list(read(file)), how.prepare)
 
     files = task.shot.frames if isinstance(task.shot, Exposures) else ()
     method = how.fuse or "truth"
@@ -51,5 +52,9 @@ def fused_truth(
         Line(split, task.scene, files[each.frame].named.path, "refused", f"burst-{each.reason}",
              f"not fused: {each.detail}", each.number)
         for each in made.refused
+    ] + [
+        Line(split, task.scene, files[each.frame].named.path, "noted", f"burst-{each.reason}",
+             each.detail, each.number)
+        for each in made.noted
     ]  # fmt: skip
     return replace(truth, frame=made.frame, fused=made), lines

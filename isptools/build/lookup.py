@@ -14,8 +14,9 @@ from isptools.datasets.listing import BuildError, Line, LineKind
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
 from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal, judged
+from isptools.develop.binning import SIDES
 from isptools.frame import Kind
-from isptools.recipe import Align, Develop, Published, Released
+from isptools.recipe import Align, Develop, Maker, Published, Unprocess
 
 MOSAICS = ("bayer", "xtrans")
 
@@ -27,7 +28,7 @@ class Order:
     card: Card  # without its tables: it travels to decoders
     folder: Folder
     pictures: Sequence[Source] | None  # the user's own enhancement truths
-    truth: Develop | Align | Released
+    truth: Maker
     limit: int | None = None  # scenes a split
 
     @property
@@ -35,6 +36,13 @@ class Order:
         """Of scenes that are developed."""
         if not isinstance(self.truth, Develop):
             raise BuildError(f"{self.card.name}: its scenes are no pairs of two cameras")
+        return self.truth
+
+    @property
+    def unmaking(self) -> Unprocess:
+        """Of finished pictures that are made raw."""
+        if not isinstance(self.truth, Unprocess):
+            raise BuildError(f"{self.card.name}: its scenes are no pictures to be made raw")
         return self.truth
 
 
@@ -154,7 +162,7 @@ def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, 
     told = decode.Told(name, file.named, order.card, file.source.size)
     try:
         with judged(root / name, name, file.source.size):
-            header = apart(decode.header, root / name, told, beside)
+            header = apart(decode.header, root / name, told, beside, order.walk.bins)
     except Refusal as why:
         return None, (_line(scene, name, "refused", why.reason, why.detail, why.number),)
     lines = []
@@ -166,6 +174,11 @@ def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, 
     if header.kind in MOSAICS:
         return header, tuple(lines)
     detail = f"a {header.kind} file has no mosaic; only Bayer and X-Trans files can be inputs"
+    if header.kind in SIDES:
+        detail = (
+            f"its color filters are a {header.kind} Bayer array; the recipe makes Bayer of it with "
+            'prepare = [{ step = "bin" }]'
+        )
     return None, (*lines, _line(scene, name, "refused", header.kind, detail))
 
 
@@ -237,6 +250,33 @@ def _dropped(
     return PlannedScene(scene, tuple(told))
 
 
+def planned_picture(scene: Scene, shot: Exposures[Named], order: Order) -> PlannedScene:
+    """A finished picture that is made raw as a task, without one where it can't be used."""
+    named = shot.inputs[0]
+    found = Found(named.at) if named.at else order.folder.find(named.path, picture=True)
+    if found.source is None:
+        lines = (_line(scene, named.path, "missing", found.reason, found.detail),)
+        return PlannedScene(scene, lines)
+    name = found.source.path
+    path = order.folder.root.absolute() / name
+    try:
+        with judged(path, name, found.source.size):
+            height, width = apart(decode.size, path, name)
+    except Refusal as why:
+        line = _line(scene, name, "refused", why.reason, why.detail, why.number)
+        return PlannedScene(scene, (line,))
+    if min(height, width) < order.unmaking.least:
+        detail = (
+            f"{height} x {width} pixels, the recipe takes {order.unmaking.least} a side and more"
+        )
+        line = _line(scene, name, "excluded", "too-small", detail, min(height, width))
+        return PlannedScene(scene, (line,))
+    key = f"{order.card.name}/{scene.name}"
+    own, truth = (File(key + mark, named, found.source) for mark in ("", "-finished"))
+    task = Task(scene.name, Exposures(truth, (own,)))
+    return PlannedScene(scene, (), task, "bayer", (height, width))
+
+
 def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> PlannedScene:
     """The scene as a task; without one where a side is not there."""
     found = [(one, file_of(one, order)) for one in (couple.phone, couple.dslr)]
@@ -258,7 +298,7 @@ def planned_couple(scene: Scene, couple: Couple[Named], order: Order) -> Planned
 def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
     """What inputs of pairs are, and their height and width."""
     how = order.truth
-    if isinstance(how, Develop):
+    if isinstance(how, Develop | Unprocess):
         what = 'are pairs of two cameras: make = "align" or "released"'
         raise BuildError(f"{order.card.name}: its scenes {what}")
     raw_patches = how.mosaic if isinstance(how, Align) else bool(how.white)

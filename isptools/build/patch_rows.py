@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from isptools import facts
+from isptools import sound
 from isptools.build.rows import OF_INPUT, UNSET, columns
 from isptools.build.task import File
 from isptools.develop.noise import Noise
@@ -16,7 +16,14 @@ from isptools.pair.accept import Verdict
 from isptools.shards import write
 from isptools.shards.quality import correlation, luminance
 from isptools.shards.read import normalized
-from isptools.shards.schema import InputRow, PairRow, Spec, TruthRow
+from isptools.shards.schema import (
+    InputRow,
+    PairRow,
+    Spec,
+    TruthRow,
+    wrong_input,
+    wrong_truth,
+)
 
 PICTURE_WHITE = {"uint8": 255, "uint16": 65535}
 SURE = 0.03  # response of the phase correlation below which its shift means nothing
@@ -44,10 +51,10 @@ def picture_facts(pixels: Array) -> Capture:
 
 
 def stored(shard: write.Writer, scene: str, patch: Patch) -> None:
-    """Store a pair: its input, its truth and how they fit. FactsError, and nothing is stored."""
+    """Store a pair: its input, its truth and how they fit. UnsoundError, and nothing is stored."""
     own, its, pair = _rows(patch, scene, len(shard.truths), shard.spec)
-    facts.expect(facts.of_input(own, patch.facts.kind))
-    facts.expect(facts.of_truth(its))
+    sound.expect(wrong_input(own, patch.facts.kind))
+    sound.expect(wrong_truth(its))
     number = shard.truth(its, {"enhancement": patch.truth}, patch.facts, ())
     pixels = _fitted(patch.pixels, shard)
     shard.input(replace(own, enhancement=number), pixels, patch.facts, ())

@@ -9,14 +9,20 @@ import msgspec
 
 from isptools.build import enhanced
 from isptools.build.choose import Choice, chosen_scenes
-from isptools.build.lookup import Order, PlannedScene, planned_couple, planned_exposures
+from isptools.build.lookup import (
+    Order,
+    PlannedScene,
+    planned_couple,
+    planned_exposures,
+    planned_picture,
+)
 from isptools.build.task import Task, Unit, Wait
 from isptools.datasets import Listing, Opened
 from isptools.datasets.files import Folder
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Couple, Exposures, Scene, Split
 from isptools.frame import Kind
-from isptools.recipe import Recipe
+from isptools.recipe import Recipe, Unprocess
 from isptools.sources import FaultError
 
 __all__ = ["Choice", "Plan", "plan"]
@@ -67,10 +73,11 @@ def _counted(scenes: Iterable[Scene]) -> dict[str, dict[str, int]]:
 
 def _planned(scene: Scene, order: Order, choice: Choice, done: tuple[int, int]) -> PlannedScene:
     """One scene; `done` of how many are looked at."""
+    planned = planned_picture if isinstance(order.truth, Unprocess) else planned_exposures
     try:
         if isinstance(scene.shot, Couple):
             return planned_couple(scene, scene.shot, order)
-        made = planned_exposures(scene, scene.shot, order)
+        made = planned(scene, scene.shot, order)
     except FaultError as error:
         made = PlannedScene(scene, (), wait=Wait(scene.name, told_fault(error, order.folder.root)))
     choice.progress(done[0] + 1, done[1])

@@ -12,10 +12,10 @@ from isptools.datasets.listing import Line
 from isptools.datasets.scene import Couple
 from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal, foreseen, judged
-from isptools.facts import FactsError
 from isptools.frame import Array, Capture
 from isptools.recipe import Released
 from isptools.shards import write
+from isptools.sound import UnsoundError
 
 
 def make(unit: Unit, work: Work, truth: Released) -> Made:
@@ -28,7 +28,7 @@ def make(unit: Unit, work: Work, truth: Released) -> Made:
                 with foreseen(task.inputs[0].source.path):
                     patch, flat = _patch(task, unit, work, truth)
                 stored(shard, task.scene, patch)
-            except FactsError as error:
+            except UnsoundError as error:
                 refusal = Refusal("facts", str(error))
                 lines.append(refused(task.inputs[0], task, unit, refusal))
                 continue

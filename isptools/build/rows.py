@@ -63,6 +63,7 @@ def truth_row(read: ReadFrame, scene: str, developed: Frame) -> TruthRow:
         key=read.file.key,
         scene=scene,
         gains=developed.gains or None,
+        balance_origin=developed.balance_origin,
         white=developed.white,
         source=read.file.source.path,
         source_sha256=read.sha256,

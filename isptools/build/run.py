@@ -11,14 +11,14 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
 from isptools.apart import time_limit
-from isptools.build import align, develop, released
+from isptools.build import align, develop, released, unprocess
 from isptools.build.journal import Made
 from isptools.build.plan import told_fault
 from isptools.build.task import Undone, Unit, Wait
 from isptools.build.work import Work
 from isptools.children import DiedError, StartError, each, safe_path
 from isptools.datasets.listing import BuildError
-from isptools.recipe import Align, Develop
+from isptools.recipe import Align, Develop, Unprocess
 from isptools.sources import FaultError
 
 
@@ -40,20 +40,26 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | U
 
 def made(unit: Unit, work: Work) -> Made | Undone:
     """One unit, here."""
-    truth = work.recipe.truth
     try:
         with time_limit(work.seconds):
-            if isinstance(truth, Develop):
-                return develop.make(unit, work, truth)
-            if isinstance(truth, Align):
-                return align.make(unit, work, truth)
-            return released.make(unit, work, truth)
+            return _made(unit, work)
     except FaultError as error:
         return undone(unit, told_fault(error, work.root))
     except StartError as error:
         return undone(unit, str(error))
     except MemoryError:
         return undone(unit, "memory ran out")
+
+
+def _made(unit: Unit, work: Work) -> Made:
+    truth = work.recipe.truth
+    if isinstance(truth, Develop):
+        return develop.make(unit, work, truth)
+    if isinstance(truth, Align):
+        return align.make(unit, work, truth)
+    if isinstance(truth, Unprocess):
+        return unprocess.make(unit, work, truth)
+    return released.make(unit, work, truth)
 
 
 def undone(unit: Unit, why: str) -> Undone:

@@ -29,7 +29,7 @@ DOUBT = 1.6  # the same for the difference of two tiles
 LEAST_SPREAD = 0.02  # cells: how far tiles stray from the hand's motion at least
 ROUNDS = 2
 
-_fast = numba.njit(
+fast = numba.njit(
     nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
 )
 
@@ -52,7 +52,6 @@ class Flow:
 
     offsets: F32
     texture: F32  # (down, across): smaller eigenvalue of the gradients' energy over noise
-    unrest: F32  # (down, across): squared difference that is left, over what noise explains
 
     def median(self) -> tuple[float, float]:
         """Median offset of the more textured half of the tiles, in pixels of the mosaic."""
@@ -72,10 +71,7 @@ def align(reference: Levels, other: Levels, noise: F32) -> Flow:
     calm = DOUBT * SMOOTH_NOISE * 256 * 2 * noise
     joined = _track(one, two, own[..., :2], prior, 1 / max(spread, LEAST_SPREAD) ** 2, calm)
     offsets = np.rint(joined[..., :2] * FRACTIONS) / np.float32(FRACTIONS)
-    unrest = joined[..., 2] / np.maximum(2 * SMOOTH_NOISE * noise, 1e-12)
-    return Flow(
-        np.ascontiguousarray(offsets, np.float32), known.least, np.asarray(unrest, np.float32)
-    )
+    return Flow(np.ascontiguousarray(offsets, np.float32), known.least)
 
 
 def _search(reference: Levels, other: Levels) -> F32:
@@ -93,7 +89,7 @@ def _search(reference: Levels, other: Levels) -> F32:
     return offsets
 
 
-@_fast
+@fast
 def _best(one, two, above, reach, finest, found, top, bottom):
     rows, columns = above.shape[:2]
     for i in range(top, bottom):
@@ -120,7 +116,7 @@ def _best(one, two, above, reach, finest, found, top, bottom):
             found[i, j, 0], found[i, j, 1] = best_y, best_x
 
 
-@_fast
+@fast
 def _distance(one, two, y, x, down, right, finest):
     """Sum of absolute (finest level) or squared differences of two tiles."""
     v = min(max(y + down, 0), two.shape[0] - 16)
@@ -150,7 +146,7 @@ def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F3
     return found
 
 
-@_fast
+@fast
 def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
     gy, gx = np.empty(256, np.float32), np.empty(256, np.float32)
     for i in range(top, bottom):
@@ -187,7 +183,7 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
             out[3], out[4], out[5] = yy, yx, xx
 
 
-@_fast
+@fast
 def _gradients(one, y, x, gy, gx):
     half = np.float32(0.5)
     yy, yx, xx = np.float32(0), np.float32(0), np.float32(0)
@@ -204,7 +200,7 @@ def _gradients(one, y, x, gy, gx):
     return yy, yx, xx
 
 
-@_fast
+@fast
 def _residual(one, two, y, x, down, right, gy, gx):
     """Gradient times difference, summed, and the sum of squared differences; bilinear between."""
     whole_y, whole_x = int(np.floor(down)), int(np.floor(right))

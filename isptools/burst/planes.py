@@ -33,15 +33,17 @@ def padded(height: int, width: int) -> tuple[int, int]:
     return rows * HOP + 2 * PAD, columns * HOP + 2 * PAD
 
 
-def split(frame: Frame, gain: float = 1.0, out: Array | None = None) -> F32:
+def split(frame: Frame, gain: float | Array = 1.0, out: Array | None = None) -> F32:
     """(4, padded rows, padded columns) float32: DN above black times `gain`, nothing clipped.
 
-    Planes are the CFA's positions read row by row. `out` takes the result where given.
+    Planes are the CFA's positions read row by row, and so is `gain` where it is (4,). `out` takes
+    the result where given.
     """
     height, width = cells(frame.pixels.shape)
     planes = empty((4, *padded(height, width)), np.float32) if out is None else out
     black = np.asarray(frame.capture.black, np.float32)
-    over_rows(_split, height, frame.pixels, black, np.float32(gain), planes)
+    gains = np.full(4, gain, np.float32)
+    over_rows(_split, height, frame.pixels, black, gains, planes)
     border(planes, height, width)
     return planes
 
@@ -53,12 +55,12 @@ def _split(mosaic, black, gain, planes, top, bottom):
         for position in range(4):
             at, shift = 2 * y + position // 2, position % 2
             row = mosaic[at if at < rows else at - 2]  # an odd side repeats the filter before
-            out, level = planes[position, PAD + y], black[position]
+            out, level, times = planes[position, PAD + y], black[position], gain[position]
             for x in range(columns // 2):
-                out[PAD + x] = (np.float32(row[2 * x + shift]) - level) * gain
+                out[PAD + x] = (np.float32(row[2 * x + shift]) - level) * times
             if columns % 2:
                 last = columns - 1 - 2 * shift + shift
-                out[PAD + columns // 2] = (np.float32(row[last]) - level) * gain
+                out[PAD + columns // 2] = (np.float32(row[last]) - level) * times
 
 
 def border(planes: Any, height: int, width: int) -> None:

@@ -40,10 +40,31 @@ def difference(frame: Frame, reference: Frame) -> tuple[str, str]:
 
 
 def stated_gain(frame: Frame, reference: Frame) -> float | None:
-    """How much brighter the reference was exposed, from both files' exposure time and ISO."""
+    """How much brighter the reference was exposed: time x ISO / aperture squared, as files state.
+
+    None where either lacks its time or ISO, or only one states its aperture.
+    """
     values = []
     for capture in (reference.capture, frame.capture):
         if not (capture.exposure_s and capture.iso):
             return None
         values.append(capture.exposure_s * capture.iso / (capture.aperture or 1.0) ** 2)
+    if bool(reference.capture.aperture) != bool(frame.capture.aperture):
+        return None
     return values[0] / values[1]
+
+
+STATED = {"exposure_s": "exposure time", "iso": "ISO", "aperture": "aperture"}
+
+
+def lacking(frame: Frame, reference: Frame) -> str:
+    """Which facts of the exposure only one of the two states; empty for none."""
+    own, its = (
+        {fact for fact in STATED if getattr(each.capture, fact)} for each in (frame, reference)
+    )
+    told = []
+    for more, fewer, who in ((its, own, "it"), (own, its, "the reference")):
+        names = [name for fact, name in STATED.items() if fact in more - fewer]
+        if names:
+            told.append(f"{who} states no {' and no '.join(names)}")
+    return " and ".join(told)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from isptools.burst.align import Flow
 from isptools.burst.merge import F32, SHARE, SQUARES
 from isptools.burst.planes import PAD, cells
+from isptools.develop.listed import of_merged
 from isptools.develop.noise import Noise
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Array, Capture, Frame, Space, empty
@@ -25,6 +26,19 @@ class Refused:
     reason: str
     detail: str
     number: float
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is odd about a frame that was taken, as `Refused`."""
+
+    frame: int
+    reason: str
+    detail: str
+    number: float
+
+
+RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +61,9 @@ class Fused:
     offsets_px: tuple[tuple[float, float] | None, ...]  # (down, right) median, None if refused
     shares: tuple[float, ...]  # of each frame that was taken, 0 if refused
     refused: tuple[Refused, ...]
+    noted: tuple[Noted, ...]
+    brightness: tuple[RGB | None, ...]  # R, G, B of each frame as measured, over what its exposure
+    # promises, or the reference's where exposures are not stated; None if refused
     noise_before: Noise
     noise_after: Noise
     flows: Mapping[int, Flow]
@@ -76,6 +93,8 @@ class Walked:
     flows: dict[int, Flow]
     shares: dict[int, float]
     refused: dict[int, Refused]
+    brightness: dict[int, RGB]
+    noted: dict[int, Noted]
 
 
 def finish(
@@ -110,6 +129,8 @@ def finish(
         offsets_px=tuple(offsets.get(index) for index in range(walked.count)),
         shares=tuple(walked.shares.get(index, 0.0) for index in range(walked.count)),
         refused=tuple(walked.refused[index] for index in sorted(walked.refused)),
+        noted=tuple(walked.noted[index] for index in sorted(walked.noted)),
+        brightness=tuple(walked.brightness.get(index) for index in range(walked.count)),
         noise_before=before,
         noise_after=after,
         flows=walked.flows,
@@ -164,7 +185,7 @@ def _capture(capture: Capture, scale: int, noise: Noise, frames: int) -> Capture
     }
     pairs = tuple(by_color[letter] for letter in "RGB")
     return replace(
-        capture,
+        of_merged(capture),
         black=tuple(level * scale for level in capture.black),
         black_libraw=tuple(int(level * scale) for level in capture.black),
         white=capture.white * scale,

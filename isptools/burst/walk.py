@@ -9,21 +9,22 @@ from numpy.typing import NDArray
 
 from isptools.burst import reference as choice
 from isptools.burst.again import Mask, detailed, kept, unexplained
-from isptools.burst.align import Flow, Levels, align
-from isptools.burst.colors import contrasts, interpolated
+from isptools.burst.align import Flow
+from isptools.burst.colors import interpolated
+from isptools.burst.fitting import Fitted, Ground, fitted, ground
 from isptools.burst.merge import PLANES, SHARE, Laid, merge
-from isptools.burst.planes import F32, HOP, border, cells, gray, means, split
-from isptools.burst.result import Fused, Refused, Walked, finish
-from isptools.burst.robust import robust, tolerance
+from isptools.burst.planes import F32, HOP, border, cells, means, split
+from isptools.burst.result import Fused, Noted, Refused, Walked, finish
+from isptools.burst.robust import robust
+from isptools.develop.listed import without_bad_sites
 from isptools.develop.noise import Noise, noise_of
+from isptools.develop.steps import behind_first_list
 from isptools.frame import Frame, Space, empty
 
 LEAST_SHARE = 0.15  # a frame of which less was taken is refused: it shows something else
-BRIGHTNESS = 1.5  # factor by which a frame may differ from what its exposure promises
-CALM_TILES = 0.3  # share of tiles taken to differ by nothing but noise
-LIT = 0.05  # share of tiles above the noise of reading that brightness can be told from
-CLEARLY = 0.03  # logarithm of two brightnesses from which they count as two exposures
+TOLD = 0.01  # logarithm of a brightness other than promised from which it is told
 CLIPPED = 0.99  # share of pixels at white from which a reference shows nothing
+FEWEST = 2  # frames from which another reference is tried where none fits the first
 FEW = 1e-3  # share of finely detailed tiles below which no second look is worth its time
 _LAY = {"view": merge, "truth": robust}
 
@@ -46,20 +47,11 @@ class Options:
 class _State:
     """The reference as the others need it, and what was gathered so far."""
 
-    frame: Frame
-    planes: F32
-    levels: Levels
-    means: F32  # (4, tiles down, across): light of every tile, DN
-    light: F32  # (tiles down, across): the same of the gray picture
-    noise: NDArray[np.float64]  # (4, 2): variance = first * DN + second
-    gains: F32  # (3,) of `contrasts`
+    onto: Ground
     total: F32
-    origin: str  # of the noise
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
-    buffer: F32 | None = None  # planes of the frame in hand
-    colors: F32 | None = None
-    tolerance: F32 | None = None  # for truths
-    taken: dict[int, tuple[float, float, Laid]] = field(default_factory=dict)  # gain, weight
+    taken: dict[int, tuple[NDArray[np.float64], float, Laid]] = field(default_factory=dict)
+    # gain, weight
 
 
 def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
@@ -74,40 +66,77 @@ def fuse(frames: Sequence[Frame], options: Options | None = None) -> Fused:
     count = len(frames)
     if count < 2:
         raise BurstError(f"a burst needs at least two frames, got {count}")
-    number, refused = _chosen(frames, options.reference)
-    reference = _read(frames, number)
+    numbers, refused = _chosen(frames, options.reference)
+    first: BurstError | None = None
+    for number in numbers:
+        state, walked, noise = _walk(frames, number, dict(refused), options)
+        if walked.flows:
+            return _finished(state, walked, noise, frames, options)
+        reasons = "; ".join(f"frame {each.frame} {each.detail}" for each in walked.refused.values())
+        error = BurstError(f"no frame fits the reference, frame {number}: {reasons}")
+        first = first or error
+    raise first or BurstError("there is no reference")
+
+
+def _walk(
+    frames: Sequence[Frame], number: int, refused: dict[int, Refused], options: Options
+) -> tuple[_State, Walked, Noise]:
+    """Lay all frames onto one."""
+    count, reference = len(frames), _read(frames, number)
     if isinstance(reference, Refused):
         raise BurstError(f"frame {number}, the reference: {reference.detail}")
     noise = options.noise or noise_of(reference)
-    walked = Walked(number, count, {}, {number: 1.0}, refused)
+    walked = Walked(number, count, {}, {number: 1.0}, refused, {number: (1.0, 1.0, 1.0)}, {})
     state = _begin(_usable(reference, number), noise, options.method)
     for done, index in enumerate(i for i in range(count) if i != number):
         options.progress(done, count - 1)
         if index not in refused:
             _note(walked, index, _add(state, frames, index, options.method))
-    if not walked.flows:
-        reasons = "; ".join(f"frame {each.frame} {each.detail}" for each in refused.values())
-        raise BurstError(f"no frame fits the reference, frame {number}: {reasons}")
+    return state, walked, noise
+
+
+def _finished(
+    state: _State, walked: Walked, noise: Noise, frames: Sequence[Frame], options: Options
+) -> Fused:
     _look_again(state, frames, options.method)
-    options.progress(count - 1, count - 1)
+    options.progress(walked.count - 1, walked.count - 1)
     weight = None if options.method == "truth" else state.weight
-    return finish(state.frame, (state.planes, state.total, weight, state.weight), noise, walked)
+    gathered = (state.onto.planes, state.total, weight, state.weight)
+    return finish(state.onto.frame, gathered, noise, walked)
 
 
-def _note(walked: Walked, index: int, taken: tuple[Flow, float] | Refused) -> None:
+def _note(walked: Walked, index: int, taken: "_Taken | Refused") -> None:
     if isinstance(taken, Refused):
         walked.refused[index] = taken
-    else:
-        walked.flows[index], walked.shares[index] = taken
+        return
+    walked.flows[index], walked.shares[index] = taken.flow, taken.share
+    walked.brightness[index] = taken.brightness
+    if taken.lacks:
+        bright = taken.brightness[1]
+        detail = f"{taken.lacks}: matched by its brightness, {bright:.3g} times the reference's"
+        walked.noted[index] = Noted(index, "not-stated", detail, bright)
+    elif max(abs(np.log(each)) for each in taken.brightness) > TOLD:
+        walked.noted[index] = _otherwise_bright(index, taken.brightness)
 
 
-def _chosen(frames: Sequence[Frame], asked: int | None) -> tuple[int, dict[int, Refused]]:
-    """The reference's number, and the first frames that can't be read."""
+def _otherwise_bright(index: int, brightness: tuple[float, float, float]) -> Noted:
+    red, green, blue = brightness
+    of_color = f"{green:.3f}" if red == green == blue else (
+        f"{red:.3f} (red), {green:.3f} (green) and {blue:.3f} (blue)")  # fmt: skip
+    detail = f"{of_color} times as bright as its exposure promises: matched"
+    return Noted(index, "brightness", detail, green)
+
+
+def _chosen(frames: Sequence[Frame], asked: int | None) -> tuple[list[int], dict[int, Refused]]:
+    """The references' numbers, the best first, and the first frames that can't be read.
+
+    The others are for where no frame fits the best: it may be the one that does not belong.
+    """
     count = len(frames)
     if asked is not None:
         if not 0 <= asked < count:
             raise BurstError(f"there is no frame {asked}: the burst's are 0 to {count - 1}")
-        return asked, {}
+        return [asked], {}
     scores: dict[int, float] = {}
     refused: dict[int, Refused] = {}
     for index in range(count):
@@ -121,12 +150,13 @@ def _chosen(frames: Sequence[Frame], asked: int | None) -> tuple[int, dict[int, 
     if not scores:
         details = "; ".join(dict.fromkeys(each.detail for each in refused.values()))
         raise BurstError(f"none of the frames is a Bayer mosaic that can be read: {details}")
-    return max(scores, key=lambda index: scores[index]), refused
+    best = sorted(scores, key=lambda index: -scores[index])
+    return best if count > FEWEST else best[:1], refused
 
 
 def _read(frames: Sequence[Frame], index: int) -> Frame | Refused:
     try:
-        return frames[index]
+        return without_bad_sites(behind_first_list(frames[index]))
     except (ValueError, OSError) as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         return Refused(index, "unreadable", detail, 0.0)
@@ -149,84 +179,75 @@ def _usable(frame: Frame, number: int) -> Frame:
 
 
 def _begin(frame: Frame, noise: Noise, method: str) -> _State:
-    height, width = cells(frame.pixels.shape)
-    planes = split(frame)
-    total = empty((PLANES, *planes.shape[1:]), np.float32)
+    onto = ground(frame, noise, method == "truth")
+    total = empty((PLANES, *onto.planes.shape[1:]), np.float32)
     total[...] = 0
-    picture, in_dn = gray(planes), _dn(frame, noise, 1)
-    levels = Levels.of(picture, height, width)
-    of_planes, light = means(planes, height, width), means(picture[None], height, width)[0]
-    spread = _variance(in_dn, np.maximum(of_planes, 0)).mean((1, 2), dtype=np.float64)
-    gains = contrasts(planes, frame.capture.cfa, spread)
-    state = _State(frame, planes, levels, of_planes, light, in_dn, gains, total, noise.origin)
-    if method == "truth":
-        state.tolerance = tolerance(planes, in_dn)
-    return state
+    return _State(onto, total)
 
 
-def _dn(frame: Frame, noise: Noise, gain: float) -> NDArray[np.float64]:
-    """(4, 2): variance = first * DN + second, in DN above black times `gain`."""
-    span = _span(frame)
-    shot = np.array(noise.shot) * span * gain
-    # rounding alone makes 1/12 DN squared, whatever the file states
-    read = np.maximum(np.array(noise.read) * span**2, 1 / 12) * gain**2
-    return np.stack([shot, read], 1)
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What is told of a frame that was merged."""
+
+    flow: Flow
+    share: float
+    brightness: tuple[float, float, float]
+    lacks: str  # facts of its exposure that are not stated
 
 
-def _span(frame: Frame) -> NDArray[np.float64]:
-    """DN from black to white per CFA position."""
-    return frame.capture.white - np.array(frame.capture.black, np.float64)
-
-
-def _add(
-    state: _State, frames: Sequence[Frame], index: int, method: str
-) -> tuple[Flow, float] | Refused:
-    """Align and merge one frame; the share of it that was taken, or why it was not."""
+def _add(state: _State, frames: Sequence[Frame], index: int, method: str) -> _Taken | Refused:
+    """Align and merge one frame; what became of it, or why it was not taken."""
     frame = _read(frames, index)
     if isinstance(frame, Refused):
         return frame
-    reason, detail = choice.difference(frame, state.frame)
+    reason, detail = choice.difference(frame, state.onto.frame)
     if reason:
         return Refused(index, reason, detail, 0.0)
-    stated = choice.stated_gain(frame, state.frame)
-    gain, picture = _matched(state, frame, stated)
-    brightness = _brightness(state, picture)
-    if not 1 / BRIGHTNESS < brightness < BRIGHTNESS:
-        detail = f"{brightness:.2f} times as bright as its exposure promises"
-        return Refused(index, "brightness", detail, brightness)
-    laid, flow, weight = _laid(state, frame, gain, picture)
-    lay = _LAY[method]
-    share = lay(laid, state.total, weight)
+    found = fitted(state.onto, frame, index)
+    if isinstance(found, Refused):
+        return found
+    share = _merged(state, found, index, method)
     if share < LEAST_SHARE:
-        lay(laid, state.total, -weight)
         detail = f"shows something else: {share:.1%} of it fits the reference"
         return Refused(index, "unlike", detail, share)
-    state.weight += weight
-    state.taken[index] = gain, weight, laid
-    return flow, share
+    lacks = choice.lacking(frame, state.onto.frame)
+    return _Taken(found.flow, share, found.brightness, lacks)
+
+
+def _merged(state: _State, found: Fitted, index: int, method: str) -> float:
+    """Add a frame to the total, unless less fits than is worth it; the share that does."""
+    lay = _LAY[method]
+    share = lay(found.laid, state.total, found.weight)
+    if share < LEAST_SHARE:
+        lay(found.laid, state.total, -found.weight)
+    else:
+        state.weight += found.weight
+        state.taken[index] = found.gain, found.weight, found.laid
+    return share
 
 
 def _look_again(state: _State, frames: Sequence[Frame], method: str) -> None:
     """Add to the total what the merged picture does not explain of its frames."""
-    height, width = cells(state.frame.pixels.shape)
+    onto = state.onto
+    height, width = cells(onto.frame.pixels.shape)
     own = 1 + state.total[SHARE] if method == "truth" else np.float32(state.weight)
     merged = state.total[:4] / own
-    merged += state.planes
+    merged += onto.planes
     border(merged, height, width)
-    active = detailed(merged, state.noise / state.weight, height, width)
+    active = detailed(merged, onto.noise / state.weight, height, width)
     if active.mean() < FEW:
         return
     total = np.zeros_like(state.total)
     weight = _laid_again(state, frames, (merged, active, total), method)
-    missing = state.planes - merged
+    missing = onto.planes - merged
     missing += total[:4]
     missing /= 1 + total[SHARE] if method == "truth" else np.float32(weight)
     border(missing, height, width)
     worth = 1 + state.total[None, SHARE]
     border(worth, height, width)
-    variance = _variance(state.noise, np.maximum(state.means, 0)) / means(worth, height, width)
+    left = onto.variance / means(worth, height, width)
     total[:4] = 0
-    kept(missing, variance, active, total[:4])
+    kept(missing, left, active, total[:4])
     total[:4] *= own
     state.total[:4] += total[:4]
 
@@ -236,72 +257,20 @@ def _laid_again(
 ) -> float:
     """Lay what `merged` leaves unexplained of each frame into a total; all frames' weight."""
     merged, active, total = onto
-    colors = interpolated(merged, state.frame.capture.cfa, state.gains)
-    light = np.maximum(state.means, 0)
-    cleaner = _variance(state.noise, light) * np.float32(1 - 1 / state.weight)
+    ours = state.onto
+    colors = interpolated(merged, ours.frame.capture.cfa, ours.gains)
+    cleaner = ours.variance * np.float32(1 - 1 / state.weight)
     missing, lay, count = np.empty_like(merged), _LAY[method], 1.0
     for index, (gain, weight, laid) in state.taken.items():
         frame = _read(frames, index)
-        if isinstance(frame, Refused) or choice.difference(frame, state.frame)[0]:
+        if isinstance(frame, Refused) or choice.difference(frame, ours.frame)[0]:
             continue  # its file has changed; it counts as it did before
-        state.buffer = split(frame, gain, state.buffer)
-        unexplained(replace(laid, frame=state.buffer), colors, active, missing)
+        ours.buffer = split(frame, gain, ours.buffer)
+        unexplained(replace(laid, frame=ours.buffer), colors, active, missing)
         border(missing, *cells(frame.pixels.shape))
-        state.colors = interpolated(missing, laid.cfa, state.gains, state.colors)
-        again = replace(laid, reference=merged, frame=state.colors, differs=True, active=active,
+        ours.colors = interpolated(missing, laid.cfa, ours.gains, ours.colors)
+        again = replace(laid, reference=merged, frame=ours.colors, differs=True, active=active,
                         variance=laid.variance - cleaner)  # fmt: skip
         lay(again, total, weight)
         count += weight
     return count
-
-
-def _matched(state: _State, frame: Frame, stated: float | None) -> tuple[float, F32]:
-    """The frame's planes in the reference's DN, its gain and gray picture.
-
-    Without stated exposures the brightness of both decides, where it differs clearly.
-    """
-    gain = stated or 1.0
-    state.buffer = split(frame, gain, state.buffer)
-    picture = gray(state.buffer)
-    if (
-        stated is None
-        and abs(np.log(max(brightness := _brightness(state, picture), 1e-6))) > CLEARLY
-    ):
-        gain = 1 / max(brightness, 1e-6)
-        state.buffer = split(frame, gain, state.buffer)
-        picture = gray(state.buffer)
-    return gain, picture
-
-
-def _brightness(state: _State, picture: F32) -> float:
-    """Light of a frame over the reference's: median over tiles, which moving things don't sway.
-
-    1 where too few tiles of the reference show any light.
-    """
-    height, width = cells(state.frame.pixels.shape)
-    its = means(picture[None], height, width)[0]
-    lit = state.light > np.sqrt(state.noise[:, 1].mean())
-    return float(np.median(its[lit] / state.light[lit])) if lit.mean() > LIT else 1.0
-
-
-def _laid(state: _State, frame: Frame, gain: float, picture: F32) -> tuple[Laid, Flow, float]:
-    """The frame laid onto the reference, its flow, and its weight by noise."""
-    same = gain == 1 and frame.capture.noise_profile == state.frame.capture.noise_profile
-    noise = state.noise if same else _dn(frame, noise_of(frame), gain)
-    light = np.maximum(state.means, 0)
-    one, two = _variance(state.noise, light), _variance(noise, light)
-    levels = Levels.of(picture, *cells(frame.pixels.shape))
-    flow = align(state.levels, levels, (one + two).mean(0) / 8)
-    if state.origin == "estimated":  # one picture shows too little where it was processed
-        more = np.float32(max(1.0, float(np.quantile(flow.unrest, CALM_TILES))))
-        one, two = one * more, two * more
-    white = 0.99 * np.minimum(_span(frame) * gain, _span(state.frame))
-    assert state.buffer is not None
-    state.colors = interpolated(state.buffer, frame.capture.cfa, state.gains, state.colors)
-    laid = Laid(state.planes, state.colors, frame.capture.cfa, flow.offsets, one + two,
-                np.asarray(white, np.float32), state.tolerance)  # fmt: skip
-    return laid, flow, float(one.mean() / two.mean())
-
-
-def _variance(noise: NDArray[np.float64], light: F32) -> F32:
-    return np.asarray(noise[:, 0, None, None] * light + noise[:, 1, None, None], np.float32)

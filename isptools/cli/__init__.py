@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
+from difflib import get_close_matches
 from importlib import import_module
 from typing import IO, Any, cast
 
@@ -26,6 +27,7 @@ COMMANDS = {
     "models": "List the networks that can be trained.",
     "recipes": "List the recipes that ship.",
     "render": "Develop one raw file with LibRaw's integers.",
+    "report": "Make one page of a folder of shards, to look at.",
     "sample": "Write the miniature of a data set.",
     "show": "Print the stations and truths of a recipe.",
     "stats": "Count and measure what shards hold.",
@@ -38,6 +40,14 @@ class Lazy(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        alike = get_close_matches(args[0], COMMANDS, 1)
+        if args[0] not in COMMANDS and alike:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean {alike[0]!r}?")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:

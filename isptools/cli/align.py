@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.cli.align_report import Judged
     from isptools.frame import Array
@@ -31,7 +33,7 @@ class OneForErrors(click.Command):
 @click.argument("dslr", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder for the aligned pair and report.json.")  # fmt: skip
-@click.option("--report", type=click.Path(path_type=Path), multiple=True,
+@click.option("--report", type=Target(), multiple=True,
               help="Another report: a .html with pictures, or a .json.")  # fmt: skip
 @click.option("--reference", default="coarser", show_default=True,
               type=click.Choice(["coarser", "phone", "dslr"]),

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 @click.argument("raws", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--ratio", default=0.9, show_default=True, type=click.FloatRange(0, 1),
               help="Share of the pictures a site must stand out in.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False),
+@click.option("--out", type=Target(),
               help="Write the step, for [truth] of a recipe, to this file.")  # fmt: skip
 def command(raws: tuple[Path, ...], ratio: float, out: Path | None) -> None:
     """Find hot and dead pixels of one camera in several RAWS, and confirm them over all.

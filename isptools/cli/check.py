@@ -85,6 +85,8 @@ def _summary(folder: Path, unsure: int) -> str:
     with shards.open(folder) as opened:
         scenes = {(table.split, truth.scene) for table in opened.tables for truth in table.truths}
         told = f", {unsure} pairs too dark or too small to tell" if unsure else ""
+        bare = sum(not table.sealed for table in opened.tables)
+        told += f"; {bare} shards hold no checksums (built before there were any)" if bare else ""
         return (
             f"{folder}: no problems: {len(opened.tables)} shards, {len(opened)} inputs, "
             f"{len(scenes)} scenes; hashes, tables, splits and pairs agree{told}"

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import expect_writable
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
     from isptools.train.infer import Mosaic
@@ -28,7 +30,7 @@ def command(
     model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int, device: str,
     code: Path | None,
 ) -> None:  # fmt: skip
-    """Develop RAWS with the network MODEL (a run's folder or its model.pt), upright."""
+    """Develop RAWS with the network MODEL (a run's folder or its file of weights), upright."""
     from isptools.cli.extra import expect_train
 
     expect_train()
@@ -36,17 +38,20 @@ def command(
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
+    for _, target in pairs:
+        expect_writable(target)
     try:
-        camera, _ = checkpoint.model(model, code)
+        camera, settings = checkpoint.model(model, code)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     failed = []
     for raw, target in pairs:
         try:
             frame = read(raw)
-            pictures = infer.develop(camera, _mosaic(frame, gain, raw), tile, device)
+            pictures = infer.develop(
+                camera, _mosaic(frame, gain, raw, settings.shading == "undone"), tile, device
+            )
             picture = _picture(pictures, frame.capture.flip)
-            target.parent.mkdir(parents=True, exist_ok=True)
             _write(target, picture)
         except (ValueError, AssertionError) as error:  # torch asserts where it has no CUDA
             failed.append(" ".join(str(error).split()))
@@ -73,18 +78,26 @@ def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
     return targets
 
 
-def _mosaic(frame: "Frame", gain: float, raw: Path) -> "Mosaic":
+def _mosaic(frame: "Frame", gain: float, raw: Path, undone: bool) -> "Mosaic":
+    """With what the file's opcode lists 1 and 2 say done, the second where shading is undone."""
+    from isptools import fields
+    from isptools.build.sides import Sides, on_its_side
     from isptools.develop.noise import noise_of
+    from isptools.develop.steps import behind_first_list
     from isptools.train.infer import Mosaic
 
     capture = frame.capture
     if capture.kind not in {"bayer", "xtrans"}:
         raise ValueError(f"{raw}: {capture.kind} pixels; a network takes mosaics")
+    frame = behind_first_list(frame)
+    lists: dict[int, tuple[int, ...]] = {1: (), 2: ()} if undone else {1: ()}
+    frame, gains = on_its_side(frame, capture, Sides(lists))
     noise = noise_of(frame)
     pixels: Any = frame.pixels
+    window = (0, 0, *pixels.shape)
     return Mosaic(
         pixels, capture.cfa, capture.black, capture.white, noise.shot, noise.read, gain,
-        capture.xyz_to_camera,
+        capture.xyz_to_camera, fields.gains(gains, window, capture.cfa) if gains else None,
     )  # fmt: skip
 
 

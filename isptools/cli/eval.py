@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array, Capture
@@ -18,7 +20,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("run", type=PATH)
 @click.option("--shards", type=PATH, required=True, help="Folder of shards.")
 @click.option("--split", default="test", show_default=True)
-@click.option("--out", type=PATH, help="CSV; RUN/eval-SPLIT.csv if left out.")
+@click.option("--out", type=Target(), help="CSV; RUN/eval-SPLIT.csv if left out.")
 @click.option("--tile", type=click.IntRange(min=0), default=1024, show_default=True,
               help="Side of the tiles in pixels; 0 for whole frames.")  # fmt: skip
 @click.option("--baselines/--no-baselines", default=True, show_default=True,
@@ -43,7 +45,9 @@ def command(
             linear = evaluate.station(source) == "camera"
             others = (_linear() if linear else _baselines()) if baselines else {}
             others |= {"camera JPEG": _camera(camera)} if camera else {}
-            found = list(evaluate.scores(network, source, others, tile))
+            found = list(
+                evaluate.scores(network, source, others, tile, settings.shading == "undone")
+            )
             columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
         path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
@@ -51,7 +55,8 @@ def command(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
-        raise click.ClickException(f"{error.filename}: {error.strerror or error}") from None
+        place = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{place}{error.strerror or error}") from None
     _tell(found, stamp, path, columns)
 
 

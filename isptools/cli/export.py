@@ -4,18 +4,20 @@ from pathlib import Path
 
 import click
 
+from isptools.cli.target import Target
+
 PATH = click.Path(path_type=Path)
 
 
 @click.command(name="export")
 @click.argument("model", type=PATH)
-@click.option("--onnx", type=PATH, required=True, help="File to write.")
+@click.option("--onnx", type=Target(), required=True, help="File to write.")
 @click.option("--size", nargs=2, type=click.IntRange(min=1), default=(512, 512), show_default=True,
               metavar="HEIGHT WIDTH", help="Of the frame, in pixels of the mosaic.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
 def command(model: Path, onnx: Path, size: tuple[int, int], code: Path | None) -> None:
-    """Write the network MODEL (a run's folder or its model.pt) as ONNX.
+    """Write the network MODEL (a run's folder or its file of weights) as ONNX.
 
     ONNX Runtime must give the same picture within 1e-3, or nothing is written.
     """

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
-    from isptools.burst import Fused
+    from isptools.burst import Fused, Noted, Refused
     from isptools.develop.noise import Noise
     from isptools.frame import Array, Frame
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = Target()
 
 
 @click.command()
@@ -116,13 +118,17 @@ def _report(path: Path, fused: "Fused", frames: Sequence[Path]) -> None:
         "effective_frames": fused.effective_frames,
         "scale": fused.scale,
         "noise": {"before": _noise(fused.noise_before), "after": _noise(fused.noise_after)},
-        "refused": [
-            {"frame": each.frame, "file": str(frames[each.frame]), "reason": each.reason,
-             "detail": each.detail, "number": each.number}
-            for each in fused.refused
-        ],
+        "brightness": [None if each is None else [round(color, 5) for color in each]
+                       for each in fused.brightness],
+        "refused": [_told(each, frames) for each in fused.refused],
+        "noted": [_told(each, frames) for each in fused.noted],
     }  # fmt: skip
     path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def _told(each: "Refused | Noted", frames: Sequence[Path]) -> dict[str, Any]:
+    return {"frame": each.frame, "file": str(frames[each.frame]), "reason": each.reason,
+            "detail": each.detail, "number": each.number}  # fmt: skip
 
 
 def _noise(noise: "Noise") -> dict[str, Any]:
@@ -137,3 +143,5 @@ def _tell(fused: "Fused", frames: Sequence[Path], out: Path) -> None:
     )
     for each in fused.refused:
         click.echo(f"  refused {frames[each.frame]}: {each.detail}")
+    for odd in fused.noted:
+        click.echo(f"  {frames[odd.frame]}: {odd.detail}")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from isptools.propose.kinds import Proposal
     from isptools.propose.look import Seen
+    from isptools.propose.proposal import By, Proposal
     from isptools.propose.table import Table
 
+WAYS = ("names", "time")  # as isptools.propose.proposal.By
+BY = "What holds where names and EXIF times contradict each other."
 KINDS = ("pairs", "exposures", "bursts", "camera", "raws")  # as in isptools.propose.kinds
 PATH = click.Path(path_type=Path)
 HELP = """
@@ -27,10 +29,17 @@ HELP = """
 @click.argument("folder", type=PATH)
 @click.option("--out", type=PATH, default=".", help="Where recipe and manifest go. Default: here.")
 @click.option("--kind", type=click.Choice(KINDS), help="What it is, if you know better.")
+@click.option(
+    "--by",
+    type=click.Choice(("names", "time")),
+    help="What holds where names and EXIF times contradict each other.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes that read files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite an earlier proposal.")
-def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -> None:
+def command(
+    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, force: bool
+) -> None:
     """Look at FOLDER of your own captures, say what it is, and write a recipe that builds it.
 
     Raws for themselves, raws with the camera's picture, short and long exposures, bursts, or pairs
@@ -38,7 +47,7 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
     """
     from isptools.propose import recipes
 
-    seen, found, table = proposed(folder, kind, jobs)
+    seen, found, table = proposed(folder, kind, jobs, by)
     name = recipes.slug(folder)
     place = out / f"{name}-manifest"
     unused = left_out(seen, found, table)
@@ -56,7 +65,9 @@ def command(folder: Path, out: Path, kind: str | None, jobs: int, force: bool) -
     click.echo(f"next: isptools build {shlex.join(map(str, words))}")
 
 
-def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen], Proposal, Table]":
+def proposed(
+    folder: Path, kind: str | None, jobs: int, by: "By | None"
+) -> "tuple[Sequence[Seen], Proposal, Table]":
     """What lies there, what it is, and its table; says it, and ends here if it can't be told."""
     from isptools.cli.progress import shown
     from isptools.propose.kinds import proposals
@@ -75,7 +86,9 @@ def proposed(folder: Path, kind: str | None, jobs: int) -> "tuple[Sequence[Seen]
                 place = shlex.quote(str(folder))
                 click.echo(f"next: isptools build pairs --source {place} --out shards")
                 raise click.exceptions.Exit(0)
-            found, why = _chosen(proposals(folder, seen), kind, folder)
+            if kind is None:
+                _expect_one_kind(folder, seen)
+            found, why = _chosen(proposals(folder, seen, by), kind, folder)
             files = table(
                 folder, found.kind, found.shots, jobs,
                 lambda done, total: show("files", done, total),
@@ -96,24 +109,46 @@ def _chosen(
     found: "Sequence[Proposal]", kind: str | None, folder: Path
 ) -> "tuple[Proposal, list[str]]":
     """The first that fits, and what is to be said about it."""
-    from isptools.propose.kinds import NAMES
+    from isptools.propose.kinds import chosen
+    from isptools.propose.proposal import NAMES
 
-    fitting = [one for one in found if one.kind == kind or (kind is None and one.sure)]
-    if not fitting:
-        _give_up(folder, f"as {kind} it has no scene" if kind else "can't tell what this is")
-    best = fitting[0]
+    if kind is None:
+        best = chosen(found)
+    else:
+        best = next((one for one in found if one.kind == kind and one.shots), None)
+    if best is None:
+        reasons = [one.doubt or one.why for one in found if kind in {None, one.kind}]
+        what = f"as {kind} it has no scene" if kind else "can't tell what this is"
+        _give_up(folder, what, reasons)
     reason = best.why if kind is None else f"you say so; {best.why}"
     lines = [f"this is: {NAMES[best.kind]} (kind {best.kind})", f"  because {reason}"]
     lines += [
-        f"  it could also be {NAMES[other.kind]} (--kind {other.kind}): {other.why}"
+        f"  it could also be {NAMES[other.kind]} (--kind {other.kind}): {other.why or other.doubt}"
         for other in found
         if other.kind != best.kind
     ]
     return best, lines
 
 
-def _give_up(folder: Path, what: str) -> NoReturn:
+def _expect_one_kind(folder: Path, seen: "Sequence[Seen]") -> None:
+    """A folder of folders of several kinds is several data sets: say which, and end here."""
+    from isptools.propose.kinds import of_folders
+    from isptools.propose.proposal import NAMES
+
+    parts = of_folders(folder, seen)
+    if len({one.kind for one in parts.values() if one.kind != "raws"}) > 1:
+        reasons = [
+            f"{name}/ is {NAMES[one.kind]}, because {one.why}: "
+            f"isptools init {shlex.quote(str(folder / name))}"
+            for name, one in parts.items()
+        ]
+        _give_up(folder, "its folders are of several kinds; begin with one of them", reasons)
+
+
+def _give_up(folder: Path, what: str, reasons: Sequence[str] = ()) -> NoReturn:
     click.echo(f"{folder}: {what}; nothing was written", err=True)
+    for reason in reasons:
+        click.echo(f"  {reason}", err=True)
     click.echo(HELP, err=True)
     raise click.exceptions.Exit(1)
 

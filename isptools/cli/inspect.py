@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.frame import Frame
     from isptools.shards.read import Shards
 
 ROWS = 6  # of a shard that are shown
+NO_SUMS = "none: built before there were any, so damage goes unseen; build again to have them"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 Lines = Iterator[tuple[str, Any]]
 
 
 @click.command(name="inspect")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Write a picture of it (PNG).")
+@click.option("--image", type=Target(), help="Write a picture of it (PNG).")
 def command(file: Path, image: Path | None) -> None:
     """Show the facts of a raw FILE, or the tables and provenance of a shard.
 
@@ -27,14 +30,16 @@ def command(file: Path, image: Path | None) -> None:
     """
     try:
         picture = (_shard if _is_shard(file) else _raw)(file, image is not None)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
+    except (ValueError, OSError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from None
     if image is not None:
         _save(image, picture)
 
 
 def _is_shard(file: Path) -> bool:
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise ValueError(f"{file}: it is no regular file")  # one that waits for a writer, say
         with file.open("rb") as opened:
             return opened.read(len(HDF5)) == HDF5
     except OSError as error:
@@ -76,11 +81,14 @@ def _text(value: Any) -> list[str]:
 
 def _raw(file: Path, wanted: bool) -> Any:
     from isptools import raw
-    from isptools.cli.preview import of_raw
 
-    frame = raw.read(file)
+    frame = raw.read(file, larger=True)
     _print(_facts(file, frame))
-    return of_raw(frame) if wanted else None
+    if not wanted:
+        return None
+    from isptools.report.pictures import of_raw
+
+    return of_raw(frame)
 
 
 def _facts(file: Path, frame: "Frame") -> Lines:
@@ -102,6 +110,8 @@ def _facts(file: Path, frame: "Frame") -> Lines:
             value = f"{len(value)}" if value else None
         if column.name == "origins":
             value = "\n".join(f"{name}: {origin}" for name, origin in value)
+        if column.name == "departures":
+            value = "\n".join(value) or "none"
         yield column.name.replace("_", " "), value
     if facts.cfa:
         noise = noise_of(frame)
@@ -112,14 +122,17 @@ def _facts(file: Path, frame: "Frame") -> Lines:
 
 def _shard(file: Path, wanted: bool) -> Any:
     from isptools import shards
-    from isptools.cli.preview import of_shard
 
     with shards.open(file) as opened:
         _print(_provenance(file, opened))
         click.echo()
         for line in _rows(opened):
             click.echo(line)
-        return of_shard(opened, ROWS) if wanted else None
+        if not wanted:
+            return None
+        from isptools.report.pictures import of_shard
+
+        return of_shard(opened, ROWS)
 
 
 def _provenance(file: Path, opened: "Shards") -> Lines:
@@ -144,6 +157,7 @@ def _provenance(file: Path, opened: "Shards") -> Lines:
     for part, steps in json.loads(attrs["steps"]).items():
         yield f"  {part}", "\n".join(_step(step) for step in steps) or "nothing"
     versions = json.loads(attrs["versions"])
+    yield "checksums", "of every tile and table" if table.sealed else NO_SUMS
     yield "made with", ", ".join(f"{name} {version}" for name, version in versions.items())
     for stored in contents(file):
         tiles = f", tiles {stored.tiles}" if stored.tiles else ""

@@ -1,13 +1,15 @@
 """`isptools render`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from isptools.cli.target import Target
+
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
-    from isptools.frame import Array
+    from isptools.frame import Array, Frame
 
 # what LibRaw does with an X-Trans file when it is asked for these
 XTRANS = {"ppg": "libraw-xtrans-1pass", "ahd": "libraw-xtrans-3pass"}
@@ -17,7 +19,7 @@ BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 
 
 @click.command()
 @click.argument("raw", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True,
+@click.option("--out", type=Target(), required=True,
               help=".tif for the 16-bit integers, .png for 8 bit to look at.")  # fmt: skip
 @click.option("--demosaic", default="ahd", show_default=True,
               type=click.Choice(["half", "linear", "ppg", "ahd"]))  # fmt: skip
@@ -29,12 +31,18 @@ BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 
               type=click.Choice(["clip", "unclipped", "blend"]))  # fmt: skip
 @click.option("--fixed-white/--adjust-maximum", default=True, show_default=True,
               help="The camera's white, or LibRaw's guess from the picture (0.75).")  # fmt: skip
+@click.option("--trust", default="libraw", show_default=True,
+              type=click.Choice(["libraw", "file"]),
+              help="Whose levels, filters and white, where LibRaw departs.")  # fmt: skip
 @click.option("--auto-bright", is_flag=True, help="Brighten until 1 % of the pixels are white.")
 def command(
     raw: Path, out: Path, demosaic: str, balance: str, space: str, gamma: str, highlights: str,
-    fixed_white: bool, auto_bright: bool,
+    fixed_white: bool, trust: Literal["libraw", "file"], auto_bright: bool,
 ) -> None:  # fmt: skip
-    """Develop one RAW file with the integers that LibRaw gives for the same choices."""
+    """Develop one RAW file with the integers that LibRaw gives for the same choices.
+
+    A line says where LibRaw's numbers are not those that the file states.
+    """
     from isptools.develop.chain import develop
     from isptools.raw import read
 
@@ -43,11 +51,12 @@ def command(
     options = (highlights, 0.0 if fixed_white else 0.75, auto_bright)
     _gains(balance)  # complain before the file is read
     try:
-        frame = read(raw)
+        frame = read(raw, trust)
         if frame.capture.kind == "xtrans":
             names["method"] = XTRANS.get(demosaic, demosaic)
         steps = _steps(names, *options)
-        picture = develop(frame, steps).pixels
+        developed = develop(frame, steps)
+        picture = developed.pixels
     except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None
@@ -56,6 +65,20 @@ def command(
     except OSError as error:
         raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
     click.echo(f"{out}: {picture.shape[1]} x {picture.shape[0]}, {space}, {gamma} gamma")
+    told = _departures(frame, trust)
+    if balance == "camera" and developed.balance_origin == "gray_world":
+        told.append("no usable white balance was read: gray world was taken")
+    if told:
+        click.echo(f"{raw}: {'; '.join(told)}")
+
+
+def _departures(frame: "Frame", trust: str) -> list[str]:
+    """What LibRaw has otherwise than the file, and whose numbers this picture has."""
+    told = [text.rpartition("; ")[0] or text for text in frame.capture.departures]
+    if told:
+        taken = "LibRaw's were taken (--trust file: the file's)"
+        told.append(taken if trust == "libraw" else "the file's were taken")
+    return told
 
 
 def _expect_suffix(out: Path) -> None:

@@ -7,7 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from isptools.datasets import Opened
-    from isptools.recipe import Align, Develop, Picture, Recipe, Released
+    from isptools.recipe import Align, Develop, Picture, Recipe, Released, Unprocess
 
 
 @click.command()
@@ -33,7 +33,7 @@ def command(recipe: str) -> None:
     truth = plan.truth
     for line in _source(plan, source):
         click.echo(line)
-    lines = _developed(truth) if isinstance(truth, Develop) else _pairs(truth)
+    lines = _developed(truth) if isinstance(truth, Develop) else _words(truth)
     for line in lines:
         click.echo(line)
     for name, picture in truth.pictures:
@@ -78,11 +78,14 @@ def _developed(truth: "Develop") -> Iterator[str]:
         yield f"  {start:>12} -> {end:<12} {step}{mark}"
 
 
-def _pairs(truth: "Align | Released") -> Iterator[str]:
-    """The words of a maker of pairs, in the order of its type."""
-    yield "\ntwo cameras' pictures"
+def _words(truth: "Align | Released | Unprocess") -> Iterator[str]:
+    """The words of a maker that walks through no steps, in the order of its type."""
+    from isptools.recipe import Unprocess
+
+    raws = isinstance(truth, Unprocess)
+    yield "\nfinished pictures, made raw" if raws else "\ntwo cameras' pictures"
     for word in truth.__struct_fields__:
-        if word != "enhancement":
+        if word not in {"restoration", "enhancement"}:
             yield f"  {word}: {_text(getattr(truth, word))}"
 
 

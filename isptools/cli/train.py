@@ -53,11 +53,15 @@ def command(
         elif said:
             click.echo(f"{stage}: {step}/{of}, {said}", err=True)
 
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
     try:
         chosen = _chosen(name, preset, settings, changes)
         place = Place(device, devices, nodes, workers)
         with bar or nullcontext():
-            path = train(chosen, Job(shards, out, place, only, show=show, code=Path.cwd()))
+            job = Job(shards, out, place, only, show=show, tell=tell, code=Path.cwd())
+            path = train(chosen, job)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

@@ -26,11 +26,12 @@ from isptools.datasets.scene import Exposures, Scene, Sidecar
 from isptools.datasets.small import of_code
 from isptools.develop.chain import develop
 from isptools.develop.orient import upright
-from isptools.develop.shading import Window, active_window
 from isptools.develop.steps import Balance, Demosaic, EncodeSrgb, Levels, Shading, ToXYZ
 from isptools.frame import Capture, Frame, GainMap, Matrix, Space
 from isptools.raw import write_dng
 from isptools.raw.color import camera_to_srgb_of
+from isptools.raw.opcodes import Window
+from isptools.raw.places import active_window
 from isptools.synth import shaken
 from isptools.synth.camera import PHONE
 

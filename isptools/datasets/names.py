@@ -2,6 +2,6 @@
 
 # generic rooms first; a data set's `dataset.toml` names its room
 ROOMS = (
-    "table", "folders", "bursts",
+    "table", "folders", "bursts", "photographs",
     "dped", "eld", "fivek", "hdrplus", "msr", "s7_isp", "sid", "sidd", "zurich",
 )  # fmt: skip

@@ -14,6 +14,7 @@ from isptools.datasets.alike import fingerprint
 from isptools.datasets.scene import Named
 from isptools.decode import frames
 from isptools.decode.refusal import judged
+from isptools.develop.binning import SIDES
 from isptools.frame import Array, Capture, Frame
 
 
@@ -27,20 +28,30 @@ class Told:
     size: int
 
 
-def header(path: Path, told: Told, beside: Mapping[str, Path]) -> raw.Header:
+def header(path: Path, told: Told, beside: Mapping[str, Path], bins: bool) -> raw.Header:
+    """With `bins` that of the Bayer frame that the step `bin` makes."""
     with judged(path, told.name, told.size):
-        return frames.header(path, told.named, told.card, room_of(told.card), beside)
+        found = frames.header(path, told.named, told.card, room_of(told.card), beside)
+        return frames.binned(found) if bins and found.kind in SIDES else found
 
 
-def frame(path: Path, told: Told, linear: bool) -> tuple[str, Frame]:
-    """sha256 of the file, and its frame; `linear` is a truth as it comes."""
+def size(path: Path, name: str) -> tuple[int, int]:
+    """Height and width of a finished picture."""
+    with judged(path, name):
+        return sources.part(path, lambda file: picture.size(file, name))
+
+
+def frame(path: Path, told: Told, linear: bool, bins: bool) -> tuple[str, Frame]:
+    """sha256 of the file, and its frame; `linear` is a truth as it comes, and with `bins` Quad and
+    Nona Bayer raws come as Bayer."""
     with judged(path, told.name, told.size):
         data = sources.read(path)
         sensor = told.named.sensor or told.card.sensor
         if linear and sensor:
             made = frames.linear(data, told.named, told.name, sensor)
         else:
-            made = frames.frame(data, told.named, told.name, told.card, room_of(told.card))
+            room = room_of(told.card)
+            made = frames.frame(data, told.named, told.name, told.card, room, bins)
         return hashlib.sha256(data).hexdigest(), made
 
 

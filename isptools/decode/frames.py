@@ -8,6 +8,8 @@ from isptools import picture, raw, sources
 from isptools.datasets import Card, Room
 from isptools.datasets.card import Sensor
 from isptools.datasets.scene import Named
+from isptools.develop import binning
+from isptools.develop.steps import Bin
 from isptools.frame import Capture, Frame, Space
 from isptools.raw import listed, mosaic
 from isptools.raw.error import RawError
@@ -53,14 +55,28 @@ def header(
                    flip=capture.flip, iso=capture.iso)  # fmt: skip
 
 
-def frame(data: bytes, named: Named, name: str, card: Card, room: Room) -> Frame:
-    """The SENSOR frame of an input, or of a truth that is developed. RawError in one line."""
+def binned(header: raw.Header) -> raw.Header:
+    """Of a Quad or Nona Bayer raw, that of the Bayer frame which the step `bin` makes."""
+    side = binning.SIDES[header.kind]
+    shape = binning.binned_shape((header.height, header.width), header.cfa, side)
+    cfa = binning.binned_cfa(header.cfa, side)
+    return replace(header, height=shape[0], width=shape[1], kind="bayer", cfa=cfa)
+
+
+def frame(
+    data: bytes, named: Named, name: str, card: Card, room: Room, bins: bool = False
+) -> Frame:
+    """The SENSOR frame of an input, or of a truth that is developed. RawError in one line.
+
+    With `bins` Quad and Nona Bayer raws come as Bayer (step `bin`).
+    """
     sensor = sensor_of(named, card)
     own = room.numbers(data, named)
     if own is not None:
         return Frame(own, Space.SENSOR, capture_of(named, sensor or card.sensor or Sensor()))
     if sensor is None:
-        return raw.read_bytes(data, name)
+        read = raw.read_bytes(data, name, larger=bins)
+        return Bin()(read) if read.capture.kind in binning.SIDES else read
     stated = capture_of(named, sensor)
     if _is_bare(named, sensor):
         shape = sensor.shape or (0, 0)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.rows import along_rows, kernel, over_rows
-from isptools.frame import Frame, empty
+from isptools.frame import Capture, Frame, UnsupportedError, empty, usable
 
 U16 = NDArray[np.uint16]
 Gains = tuple[float, float, float, float]  # R, G, B, G2
@@ -26,21 +26,39 @@ def three_colors(cfa: str) -> NDArray[np.uint8]:
     return joined
 
 
-def chosen(frame: Frame, by: str, gains: Gains | None) -> Gains:
-    """The gains a choice stands for, R, G, B, G2, not normalized. LibRaw: scale_colors.
+def chosen(frame: Frame, by: str, gains: Gains | None, otherwise: str) -> tuple[Gains, str]:
+    """The gains a choice stands for, R, G, B, G2, not normalized, and where they come from.
 
-    `frame` stands at MOSAIC. "camera" gives gray-world gains where the file states none that is
-    usable (red <= 1e-5).
+    `frame` stands at MOSAIC. Where the file states no white balance for "camera" (`usable`),
+    `otherwise` says what happens: "daylight", "gray-world" (LibRaw: scale_colors), or "refuse",
+    which is an UnsupportedError.
     """
     facts = frame.capture
     if by == "user" and gains is not None:
-        return gains
+        return gains, "recipe"
+    if by == "camera" and usable(facts.as_shot):
+        stated = dict(facts.origins).get("as_shot", "")
+        return facts.as_shot, "as_shot_xy" if stated.endswith("AsShotWhiteXY") else "as_shot"
     if by == "daylight":
-        return facts.daylight
-    if by == "camera" and facts.as_shot[0] > 1e-5:
-        return facts.as_shot
+        return facts.daylight, "daylight"
+    if by == "camera" and otherwise == "daylight":
+        return _daylight(facts), "daylight"
+    if by == "camera" and otherwise == "refuse":
+        raise UnsupportedError(f"{_unstated(facts)}; the recipe's `else` refuses it")
     mosaic = np.asarray(frame.pixels, np.uint16)
-    return gray_world(mosaic, facts.cfa, frame.white)
+    return gray_world(mosaic, facts.cfa, frame.white), "gray_world"
+
+
+def _daylight(facts: Capture) -> Gains:
+    if facts.camera_to_srgb is None or not usable(facts.daylight):
+        what = "and without a color matrix there are no daylight gains to take instead"
+        raise UnsupportedError(f"{_unstated(facts)}, {what}")
+    return facts.daylight
+
+
+def _unstated(facts: Capture) -> str:
+    gains = " ".join(f"{gain:g}" for gain in facts.as_shot)
+    return f"the file states no white balance (its gains read {gains})"
 
 
 def gray_world(mosaic: U16, cfa: str, white: float) -> Gains:

@@ -1,5 +1,6 @@
 """How noisy a sensor frame is: variance = shot * signal + read, on the scale black 0, white 1."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -50,7 +51,7 @@ def estimate(frame: Frame) -> Noise:
     black or white are left out. An all-textured or all-clipped picture gives too much, or zero.
     """
     capture = frame.capture
-    side = 6 if len(capture.cfa) == 36 else 2
+    side = math.isqrt(len(capture.cfa))
     fits: dict[str, tuple[float, float]] = {}
     for letter in sorted(set(capture.cfa)):
         spots = [i for i, other in enumerate(capture.cfa) if other == letter]

@@ -3,13 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import fields
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import GainMap, empty
+from isptools.raw.opcodes import Window
 
 U16 = NDArray[np.uint16]
-
-
-Window = tuple[int, int, int, int]  # top, left, height, width
 
 
 def apply_gain_map(mosaic: U16, gain_map: GainMap, active: Window) -> U16:
@@ -29,6 +28,25 @@ def apply_gain_map(mosaic: U16, gain_map: GainMap, active: Window) -> U16:
     out = mosaic.copy()
     over_rows(_gain_map, len(mosaic), np.ascontiguousarray(grid), area, place, out)
     return out
+
+
+def field_of(gain_map: GainMap, active: Window, plane: int = 0, color: str = "") -> fields.Grid:
+    """A plane of a GainMap in pixels of the mosaic, for the filters of a color ("": for all).
+
+    Behind its last plane the last one goes on (DNG 1.7, opcode 9).
+    """
+    shape = gain_map.points_v, gain_map.points_h, gain_map.map_planes
+    points = np.asarray(gain_map.gains, np.float64).reshape(shape)
+    top, left, bottom, right = gain_map.area
+    down, beside, height, width = active
+    return fields.Grid(
+        area=(top + down, left + beside, bottom + down, right + beside),
+        pitch=(max(gain_map.row_pitch, 1), max(gain_map.col_pitch, 1)),
+        first=(gain_map.origin_v * height + down, gain_map.origin_h * width + beside),
+        step=(gain_map.spacing_v * height, gain_map.spacing_h * width),
+        gains=tuple(map(tuple, points[..., min(plane, shape[2] - 1)].tolist())),
+        color=color,
+    )
 
 
 def _inside(gain_map: GainMap, active: Window, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -65,16 +83,6 @@ def _between(at, origin, spacing, points):
     place = min(max((at - origin) / spacing, 0.0), points - 1.0)
     low = min(int(place), points - 2)
     return low, low + 1, place - low
-
-
-def active_window(
-    visible_origin: tuple[int, int], active_area: Window | None, shape: tuple[int, ...]
-) -> Window:
-    """The active area (top, left, bottom, right on the sensor) in pixels of the visible mosaic."""
-    if active_area is None:
-        return (0, 0, shape[0], shape[1])
-    top, left, bottom, right = active_area
-    return (top - visible_origin[0], left - visible_origin[1], bottom - top, right - left)
 
 
 def radial(mosaic: U16, terms: tuple[float, ...], center: tuple[float, float]) -> U16:

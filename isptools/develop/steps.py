@@ -16,8 +16,10 @@ from isptools.develop import (
     autotone,
     badpixels,
     balance,
+    binning,
     color,
     highlight,
+    listed,
     orient,
     sensor,
     shading,
@@ -75,6 +77,31 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="s
         return replace(frame, pixels=pixels, space=space, history=(*frame.history, taken))
 
 
+class Opcodes(Base, frozen=True, tag="opcodes"):
+    """Do what the DNG's opcode list for this station says, in its order.
+
+    OpcodeList1 at SENSOR (`levels` and `bad-pixels` do it where it was not done), OpcodeList2 at
+    MOSAIC, OpcodeList3 at CAMERA. `leave` names opcodes that are not to be applied; without it a
+    mandatory one that can't be refuses the frame, an optional one is noted.
+    """
+
+    takes = frozenset({Space.SENSOR, Space.MOSAIC, Space.CAMERA})
+    leave: tuple[int, ...] = ()
+
+    def gives(self, space: Space) -> Space:
+        return space
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        _integers(frame)
+        pixels, white, found = listed.applied(frame, self.leave)
+        return replace(self.done(frame, pixels, found), white=white)
+
+
+def behind_first_list(frame: Frame) -> Frame:
+    """A SENSOR frame behind its OpcodeList1: itself where there is none, or it was done."""
+    return Opcodes()(frame) if listed.pending(frame, 1) else frame
+
+
 class BadPixels(Base, frozen=True, tag="bad-pixels"):
     """Replace bad sites by the median of their CFA plane (rawpy.enhance.repair_bad_pixels).
 
@@ -91,6 +118,7 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         _only(frame, "bayer", "bad-pixels")
+        frame = behind_first_list(frame)
         name = f"{frame.capture.make} {frame.capture.model}".strip()
         if self.sites is None:
             sites = badpixels.candidates(_integers(frame))
@@ -99,6 +127,28 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
             sites = np.array(self.sites if here else (), np.int64).reshape(-1, 2)
         repaired = badpixels.repair(_integers(frame), sites)
         return self.done(frame, repaired, {"repaired": (len(sites),)})
+
+
+class Bin(Base, frozen=True, tag="bin"):
+    """Average the pixels of each cell of a Quad (2x2) or Nona (3x3) Bayer array: a Bayer frame.
+
+    Levels stay, the noise profile is that of the means. First of all steps; a Bayer frame is not
+    taken.
+    """
+
+    takes = frozenset({Space.SENSOR})
+
+    def gives(self, space: Space) -> Space:
+        return Space.SENSOR
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        facts, side = frame.capture, binning.SIDES.get(frame.capture.kind)
+        if side is None:
+            what = f"bin is for quad and nona Bayer arrays, this frame is {facts.kind}"
+            raise UnsupportedError(what)
+        pixels = _integers(frame)
+        made = self.done(frame, binning.binned(pixels, facts.cfa, side), {"cells": (side,)})
+        return replace(made, capture=binning.binned_facts(facts, pixels.shape, side))
 
 
 class Levels(Base, frozen=True, tag="levels"):
@@ -114,8 +164,8 @@ class Levels(Base, frozen=True, tag="levels"):
         return Space.MOSAIC
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        facts = frame.capture
         _with_square_sites(frame, "levels")
+        frame, facts = behind_first_list(frame), frame.capture
         mosaic, peak = sensor.subtract_black(_integers(frame), facts.black_libraw)
         white = sensor.scaled_white(facts.white, facts.black_libraw, peak, self.adjust_maximum)
         found = {"peak": (float(peak),), "white": (float(white),)}
@@ -125,17 +175,23 @@ class Levels(Base, frozen=True, tag="levels"):
 class Balance(Base, frozen=True, tag="balance"):
     """White balance, 65535 = white (LibRaw: scale_colors).
 
-    `camera` falls back to `auto` (gray world) where the file states no usable gain, as LibRaw
-    does. `highlights`: "clip" divides gains by their least, so that a saturated sensor gives
-    white; "keep" by their largest.
+    `else` says what happens where the file states no usable gains for `camera`; left out, it is
+    "gray-world" (`auto`), as LibRaw has it. `highlights`: "clip" divides gains by their least, so
+    that a saturated sensor gives white; "keep" by their largest.
     """
 
     takes = frozenset({Space.MOSAIC})
     by: Literal["camera", "daylight", "auto", "user"] = "camera"
     gains: tuple[float, float, float, float] | None = None  # R, G, B, G2 for "user"
     highlights: Literal["clip", "keep"] = "clip"
+    # not in a recipe's text, nor in its hash, where it is left out
+    otherwise: Literal["refuse", "daylight", "gray-world"] | msgspec.UnsetType = msgspec.field(
+        default=msgspec.UNSET, name="else"
+    )
 
     def __post_init__(self) -> None:
+        if self.otherwise is not msgspec.UNSET and self.by != "camera":
+            raise ValueError('`else` goes with by = "camera", and only with it')
         if (self.by == "user") != (self.gains is not None):
             raise ValueError('`gains` go with by = "user", and only with it')
 
@@ -143,14 +199,18 @@ class Balance(Base, frozen=True, tag="balance"):
         return Space.BALANCED
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        raw_gains = balance.chosen(frame, self.by, self.gains)
+        raw_gains, origin = balance.chosen(frame, self.by, self.gains, self.otherwise or "")
         gains = balance.normalized(raw_gains, self.highlights == "keep")
         pixels = balance.scale(_integers(frame), frame.capture.cfa, gains, frame.white)
-        return replace(self.done(frame, pixels, {"gains": gains}), gains=gains)
+        done = self.done(frame, pixels, {"gains": gains})
+        return replace(done, gains=gains, balance_origin=origin)
 
 
 class Shading(Base, frozen=True, tag="shading"):
-    """Apply the GainMap opcodes of the file's OpcodeList2 (DNG), where it has any."""
+    """Undo the lens shading that the file's OpcodeList2 states (DNG), where it states any.
+
+    That is the whole list, as far as it does behind white balance what it does before it.
+    """
 
     takes = frozenset({Space.BALANCED})
 
@@ -158,12 +218,9 @@ class Shading(Base, frozen=True, tag="shading"):
         return Space.BALANCED
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        maps = [one for one in frame.capture.gain_maps if one.opcode_list == 2]
-        facts, pixels = frame.capture, _integers(frame)
-        active = shading.active_window(facts.visible_origin, facts.active_area, pixels.shape)
-        for one in maps:
-            pixels = shading.apply_gain_map(pixels, one, active)
-        return self.done(frame, pixels, {"gain_maps": (len(maps),)})
+        _integers(frame)
+        pixels, found = listed.applied_balanced(frame)
+        return self.done(frame, pixels, found)
 
 
 class Vignetting(Base, frozen=True, tag="vignetting"):
@@ -334,8 +391,8 @@ class Orient(Base, frozen=True, tag="orient"):
 
 
 Step = (
-    BadPixels | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ | ToSpace
-    | Encode | EncodeSrgb | AutoTone | Orient
+    Opcodes | BadPixels | Bin | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ
+    | ToSpace | Encode | EncodeSrgb | AutoTone | Orient
 )  # fmt: skip
 
 
@@ -358,6 +415,9 @@ def _only(frame: Frame, kind: str, step: str) -> None:
 
 
 def _with_square_sites(frame: Frame, step: str) -> None:
+    if frame.capture.kind in binning.SIDES:
+        kind = frame.capture.kind
+        raise UnsupportedError(f"{step} needs Bayer or X-Trans, this frame is {kind}: `bin` first")
     aspect = frame.capture.pixel_aspect
     if abs(aspect - 1) > 0.001:
         raise UnsupportedError(f"{step}: the sensor's pixels are not square (aspect {aspect:.3f})")

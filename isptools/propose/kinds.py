@@ -3,86 +3,64 @@
 Each kind is a function that says which scenes it would make of the files, and why.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
 
 from isptools.apart import apart
 from isptools.datasets.alike import fingerprint
+from isptools.propose.couples import hinted, pairs, same_camera
 from isptools.propose.look import Seen
+from isptools.propose.proposal import By, Held, Proposal, Shot
+from isptools.propose.words import by_words, is_long
 from isptools.sources import ContentError
 
-Kind = Literal["pairs", "exposures", "bursts", "camera", "raws"]  # the most telling first
-KINDS: tuple[Kind, ...] = get_args(Kind)
-NAMES: dict[Kind, str] = {
-    "pairs": "pairs of two cameras",
-    "exposures": "short and long exposures of the same scenes",
-    "bursts": "bursts",
-    "camera": "raws with the camera's own picture beside them",
-    "raws": "raw files, each for itself",
-}
-SHORT, LONG = ("short", "noisy", "dark", "input"), ("long", "clean", "gt", "truth")
-PHONE = re.compile(r"phone|mobile|pixel|huawei|samsung|galaxy|xperia|blackberry|input", re.I)
-DSLR = re.compile(r"dslr|canon|nikon|sony|fuji|leica|mirrorless|camera|truth|target", re.I)
 TWICE = 2.0  # a truth is exposed at least so many times as long as its inputs
 SAME = 1.2  # exposure times of a burst differ by less
 PAUSE, QUICK = 10.0, 2.0  # seconds between frames of a bracket or a burst's folder; of a flat burst
 ALIKE = 10  # bits of 64 by which frames of a scene without times may differ from the first
-MOST = 0.9  # of all files lie in the two folders of pairs
 RUN = 3  # frames that make a burst where no folder does
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One scene: files below the folder, in the order they are to be listed."""
+def proposals(root: Path, seen: Sequence[Seen], by: By | None = None) -> list[Proposal]:
+    """Everything the folder may be, the most telling kind first; those with `sure` stand out.
 
-    name: str
-    truth: Seen
-    inputs: tuple[Seen, ...]
-    frames: tuple[Seen, ...] = ()  # the reference first
-    final: Seen | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What a folder may be."""
-
-    kind: Kind
-    shots: tuple[Shot, ...]
-    why: str
-    sure: bool = True  # False: only if somebody says so
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The usable files of a folder."""
-
-    root: Path
-    raws: tuple[Seen, ...]
-    pictures: tuple[Seen, ...]
-    table: bool  # there is a pairs.csv
-
-    @property
-    def count(self) -> int:
-        return len(self.raws) + len(self.pictures)
-
-
-def proposals(root: Path, seen: Sequence[Seen]) -> list[Proposal]:
-    """Everything the folder may be, the most telling kind first; those with `sure` stand out."""
+    `by` is what the user says of names and times that contradict each other.
+    """
     good = [one for one in seen if one.usable]
     main = mosaic(good)
     raws = tuple(one for one in good if one.kind == "raw" and one.mosaic == main)
     pictures = tuple(one for one in good if one.kind == "picture")
-    held = Held(root, raws, pictures, (root / "pairs.csv").is_file())
+    held = Held(root, raws, pictures, (root / "pairs.csv").is_file(), by)
     two = pairs(held)
-    named = bool(two.shots) and _hinted(two.shots[0].inputs[0].folder, two.shots[0].truth.folder)
+    named = bool(two.shots) and hinted(two.shots[0].inputs[0].folder, two.shots[0].truth.folder)
+    named = named or bool(two.doubt)
     rest = [exposures(held), bursts(held), camera(held), plain(held)]
     ordered = [two, *rest] if named else [*rest[:2], two, *rest[2:]]
-    return [replace(found, shots=_told_apart(found.shots)) for found in ordered if found.shots]
+    return [
+        replace(found, shots=_told_apart(found.shots))
+        for found in ordered
+        if found.shots or found.doubt
+    ]
+
+
+def of_folders(root: Path, seen: Sequence[Seen]) -> dict[str, Proposal]:
+    """What each sub-folder that holds usable files is for itself, if it can be told."""
+    parts: dict[str, list[Seen]] = {}
+    for one in seen:
+        first, _, rest = one.path.partition("/")
+        if rest and one.usable:
+            parts.setdefault(first, []).append(replace(one, path=rest))
+    found = {name: chosen(proposals(root / name, those)) for name, those in parts.items()}
+    return {name: proposal for name, proposal in found.items() if proposal}
+
+
+def chosen(found: Sequence[Proposal]) -> Proposal | None:
+    """The most telling kind; None where it is left to the user, or there is none."""
+    first = next((one for one in found if one.sure or one.doubt), None)
+    return None if first is None or first.doubt else first
 
 
 def _told_apart(shots: Sequence[Shot]) -> tuple[Shot, ...]:
@@ -129,8 +107,11 @@ def camera(held: Held) -> Proposal:
 
 def exposures(held: Held) -> Proposal:
     """By words in names and folders, else a folder a scene, else frames shot one after another."""
+    said = by_words(held.raws, held.by)
+    if said.doubt:
+        return Proposal("exposures", (), "", sure=False, doubt=said.doubt)
     for groups, how in (
-        (_by_words(held.raws), "names or folders say short and long"),
+        (said.groups, said.how),
         (
             [
                 (name, group)
@@ -164,60 +145,6 @@ def bursts(held: Held) -> Proposal:
             why = f"{how} (bursts: {len(shots)}, frames: {used})"
             return Proposal("bursts", tuple(shots), why)
     return Proposal("bursts", (), "", False)
-
-
-def pairs(held: Held) -> Proposal:
-    """Two folders with names in common, by two cameras."""
-    if held.table:
-        return Proposal("pairs", (), "")  # `isptools build pairs` reads pairs.csv as it is
-    folders: dict[str, dict[str, Seen]] = {}
-    for one in (*held.raws, *held.pictures):
-        folders.setdefault(one.folder, {}).setdefault(one.stem, one)
-    best: tuple[list[str], str, str] = [], "", ""
-    for first in sorted(folders):
-        for second in sorted(folders):
-            common = sorted(folders[first].keys() & folders[second].keys())
-            both = len(folders[first]) + len(folders[second])
-            enough = 4 * len(common) >= both >= MOST * held.count
-            if first < second and enough and len(common) > len(best[0]):
-                best = common, first, second
-    common, first, second = best
-    if not common or not _two_cameras(folders[first], folders[second], common):
-        return Proposal("pairs", (), "")
-    if _phone_comes_second(folders, first, second, common[0]):
-        first, second = second, first
-    shots = [Shot(stem, folders[second][stem], (folders[first][stem],)) for stem in common]
-    why = f"{first}/ and {second}/ have {len(common)} names in common, by two cameras"
-    return Proposal("pairs", tuple(shots), f"{why}; {first}/ is taken as the phone's")
-
-
-def same_camera(one: str, other: str) -> bool:
-    """Whether two names may be of one camera; one that is not stated may be any."""
-    words = [set(re.findall(r"\w+", name.casefold())) for name in (one, other)]
-    return words[0] <= words[1] or words[1] <= words[0]
-
-
-def _two_cameras(one: dict[str, Seen], other: dict[str, Seen], common: Sequence[str]) -> bool:
-    a, b = one[common[0]], other[common[0]]
-    if a.camera and b.camera:
-        return not same_camera(a.camera, b.camera)
-    return _hinted(a.folder, b.folder) or _hinted(b.folder, a.folder)
-
-
-def _hinted(phone: str, dslr: str) -> bool:
-    return bool(PHONE.search(phone) and DSLR.search(dslr))
-
-
-def _phone_comes_second(
-    folders: dict[str, dict[str, Seen]], first: str, second: str, stem: str
-) -> bool:
-    """By the folders' names, else the phone's picture is the smaller one."""
-    if bool(PHONE.search(first)) != bool(PHONE.search(second)):
-        return bool(PHONE.search(second))
-    if bool(DSLR.search(first)) != bool(DSLR.search(second)):
-        return bool(DSLR.search(first))
-    sizes = [folders[folder][stem].shape for folder in (first, second)]
-    return sizes[1][0] * sizes[1][1] < sizes[0][0] * sizes[0][1]
 
 
 def _named(files: Sequence[Seen]) -> Iterator[tuple[str, Seen]]:
@@ -255,36 +182,9 @@ def _follows(one: Seen, last: Seen, pause: float) -> bool:
     return same and (one.taken or 0) - (last.taken or 0) <= pause + (last.exposure_s or 0)
 
 
-def _by_words(raws: Sequence[Seen]) -> list[tuple[str, list[Seen]]]:
-    """Files with one name but for a word that says what they are."""
-    words = "|".join((*SHORT, *LONG))
-    pattern = re.compile(rf"(?<![a-z])({words})(?![a-z])", re.IGNORECASE)
-    whole: dict[str, list[Seen]] = {}
-    token: dict[str, list[Seen]] = {}
-    for one in raws:
-        if pattern.search(one.path):
-            name = pattern.sub("", PurePosixPath(one.path).with_suffix("").as_posix())
-            bare = re.sub(r"[\W_]*\d*$", "", name).strip("/_- ")
-            whole.setdefault(bare or "scene", []).append(one)
-            token.setdefault(re.split(r"[\W_]", PurePosixPath(name).name)[0], []).append(one)
-    for groups in (whole, token):
-        found = [(name.replace("/", "-"), group) for name, group in groups.items()]
-        if found and all(_words_differ(group) for _, group in found):
-            return found
-    return []
-
-
-def _words_differ(group: Sequence[Seen]) -> bool:
-    return len({_is_long(one.path) for one in group}) == 2
-
-
-def _is_long(path: str) -> bool:
-    return bool(re.search(rf"(?<![a-z])({'|'.join(LONG)})(?![a-z])", path, re.IGNORECASE))
-
-
 def _bracket(name: str, group: Sequence[Seen]) -> Shot | None:
     """The longest exposure is the truth of the clearly shorter ones of its camera and size."""
-    said = [one for one in group if _is_long(one.path)]
+    said = [one for one in group if is_long(one.path)]
     timed = [one for one in group if one.exposure_s]
     if said and len(said) < len(group) and len(timed) < len(group):
         truth = said[0]  # names alone

@@ -95,6 +95,8 @@ def _raw(path: Path, name: str, size: int) -> Seen:
         said = " ".join(str(error).split()).removeprefix(f"{path.absolute()}: ")
         return Seen(name, size, "raw", said)
     wrong = "" if head.kind in MOSAICS else f"a {head.kind} file has no mosaic"
+    if head.kind in {"quad", "nona"}:
+        wrong = f'a {head.kind} Bayer file; a recipe of your own takes it with the step "bin"'
     return Seen(
         name, size, "raw", wrong, head.kind, (head.height, head.width),
         f"{head.make} {head.model}".strip(), head.exposure_s, head.iso, head.taken,

@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from isptools.propose.kinds import NAMES, Kind, Proposal
 from isptools.propose.look import Seen
+from isptools.propose.proposal import NAMES, Kind, Proposal
 from isptools.propose.table import Table, files_of
 
 WALK = """
@@ -15,7 +15,8 @@ make = "develop"{fuse}
 # The walk of the truth frame from the sensor on; `isptools show {name}.toml` prints its stations.
 steps = [
     {{ step = "levels", adjust_maximum = 0.0 }}, # the camera's own white level
-    {{ step = "balance", by = "camera" }}, # as shot; or "daylight", "auto"
+    # as shot; or "daylight", "auto". `else` is for files that state none; or "daylight", "refuse"
+    {{ step = "balance", by = "camera", else = "gray-world" }},
     {{ step = "demosaic", method = "{demosaic}" }},
     {{ step = "xyz" }},{tone}
 ]

@@ -15,8 +15,8 @@ from isptools.datasets.alike import bits_of, fingerprint, grouped, joined
 from isptools.datasets.bursts import sharpest
 from isptools.datasets.card import FileRow, Split
 from isptools.datasets.splits import by_hash
-from isptools.propose.kinds import Kind, Shot
 from isptools.propose.look import Seen
+from isptools.propose.proposal import Kind, Shot
 from isptools.raw import SUFFIXES as RAW
 from isptools.sources import ContentError
 
@@ -98,8 +98,8 @@ def text(found: Table) -> str:
 def divided(groups: Sequence[Sequence[str]]) -> dict[str, Split]:
     """Every scene's split, about 8 : 1 : 1; groups stay whole, in the order of their names' hash.
 
-    From two groups on there is a test scene, from five a validation scene, if a group is small
-    enough.
+    From two groups on there is a test scene, from five a validation scene: where every group is
+    larger than the share, the smallest is taken whole.
     """
     count = sum(len(group) for group in groups)
     wanted = {
@@ -111,6 +111,8 @@ def divided(groups: Sequence[Sequence[str]]) -> dict[str, Split]:
     left = by_hash(members)
     for split in ("test", "val"):
         room = wanted[split]
+        if room and left:
+            room = max(room, min(len(members[first]) for first in left))
         for first in list(left):
             if len(members[first]) <= room:
                 left.remove(first)

@@ -1,14 +1,14 @@
 """The facts in DNG and EXIF tags that LibRaw's binding leaves out, or rounds (DNG 1.7)."""
 
 import math
-import struct
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from isptools.frame import Capture, GainMap, Matrix
-from isptools.raw.color import as_matrix, camera_to_srgb_of
+from isptools.frame import Capture, GainMap, Kind, Matrix
+from isptools.raw.color import XYZ_FROM_SRGB, as_matrix, camera_to_srgb_of
+from isptools.raw.opcodes import OpcodeError, parse
 from isptools.raw.tags import Tags
 
 MATRICES = {
@@ -28,13 +28,13 @@ OPCODE_LISTS = {
     "opcode_list_2": (51009, "OpcodeList2"),
     "opcode_list_3": (51022, "OpcodeList3"),
 }
+DAYLIGHTS = (21, 1, 20, 22, 23, 4)  # illuminants whose matrix LibRaw prefers, in its order
 LARGEST_ISO = 65535  # of ISOSpeedRatings: "this or more"
 SENSITIVITIES = (  # tag, its name, the SensitivityTypes that name it
     (34866, "RecommendedExposureIndex", {2, 4, 6, 7}),
     (34865, "StandardOutputSensitivity", {1, 4, 5, 7}),
     (34867, "ISOSpeed", {3, 5, 6, 7}),
 )
-GAIN_MAP = 9
 PERIODS = {"bayer": 2, "xtrans": 6, "monochrome": 1}
 Facts = dict[str, tuple[Any, str]]  # field of Capture -> value, name of the tag it came from
 
@@ -74,9 +74,9 @@ def _sensitivity(tags: Tags) -> Facts:
 
 
 def dng_facts(tags: Tags, capture: Capture) -> Facts:
-    """Everything a DNG states about color, noise, areas, black and opcodes.
+    """Everything a DNG states about color, noise, areas and opcodes; levels: `raw.dng_levels`.
 
-    `capture` holds LibRaw's facts: kind, white, and where its visible area begins.
+    `capture` holds LibRaw's facts.
     """
     found: Facts = {
         name: (matrix, title)
@@ -89,7 +89,7 @@ def dng_facts(tags: Tags, capture: Capture) -> Facts:
     balance = tags.find(50727) or ()
     if len(balance) == 3 and all(map(math.isfinite, balance)):
         found["analog_balance"] = (tuple(map(float, balance)), "AnalogBalance")
-    found |= _noise(tags) | _areas(tags) | _opcodes(tags) | _black(tags, capture)
+    found |= _noise(tags) | _areas(tags) | _opcodes(tags)
     return found | _chosen_matrix(found, capture)
 
 
@@ -128,6 +128,37 @@ def calibrated(found: Facts, number: int, as_float: type) -> Matrix:
     return as_matrix(first @ second @ third)
 
 
+def as_libraw_chooses(found: Facts) -> Facts:
+    """`xyz_to_camera`, `camera_to_srgb` and `daylight` that LibRaw makes of calibrated matrices."""
+    number = _preferred(found)
+    if number is None:
+        return {}
+    both = "color_matrix_1" in found and "color_matrix_2" in found
+    matrix = calibrated(found, number, np.float32 if both else np.float64)
+    title = f"ColorMatrix{number}"
+    to_srgb = camera_to_srgb_of(matrix)
+    if to_srgb is None:
+        return {}
+    sums = (np.array(matrix) @ XYZ_FROM_SRGB).sum(axis=1)
+    red, green, blue = (float(np.float32(1 / value)) for value in sums)
+    return {
+        "xyz_to_camera": (matrix, title),
+        "camera_to_srgb": (to_srgb, title),
+        "daylight": ((red, green, blue, 0.0), title),
+    }
+
+
+def _preferred(found: Facts) -> int | None:
+    """The D65 matrix before that of another daylight, before the last one."""
+    there = [number for number in (1, 2) if f"color_matrix_{number}" in found]
+    lights = {number: found.get(f"illuminant_{number}", (0,))[0] for number in there}
+    for light in DAYLIGHTS:
+        for number in there:
+            if lights[number] == light:
+                return number
+    return there[-1] if there else None
+
+
 def _distance(ours: Matrix | None, libraw: Matrix) -> float:
     return 1.0 if ours is None else float(np.abs(np.array(ours) - np.array(libraw)).max())
 
@@ -164,110 +195,20 @@ def _opcodes(tags: Tags) -> Facts:
     return found
 
 
+def layout(tags: Tags, kind: Kind, cfa: str, origin: tuple[int, int]) -> Capture:
+    """Where the visible pixels lie and what the opcode lists hold, as far as a header goes."""
+    none = (0.0, 0.0, 0.0, 0.0)
+    stated = {name: value for name, (value, _) in (_areas(tags) | _opcodes(tags)).items()}
+    return Capture(kind, cfa, (), (), 0, none, none, visible_origin=origin, **stated)
+
+
 def gain_maps(code: bytes, opcode_list: int) -> list[GainMap]:
     """The GainMap opcodes of one list (big endian whatever the file is); others are passed over.
 
     Raises TagError for a list that ends before its opcodes do.
     """
-    maps = []
     try:
-        (count,), place = struct.unpack_from(">I", code), 4
-        for _ in range(count):
-            number, _version, _flags, size = struct.unpack_from(">4I", code, place)
-            body, place = code[place + 16 : place + 16 + size], place + 16 + size
-            if place > len(code):
-                raise struct.error("cut off")
-            if number == GAIN_MAP:
-                maps.append(_gain_map(body, opcode_list))
-    except struct.error:
-        raise TagError(f"OpcodeList{opcode_list} of {len(code)} bytes is damaged") from None
-    return maps
-
-
-def _gain_map(body: bytes, opcode_list: int) -> GainMap:
-    top, left, bottom, right, plane, planes, *pitch = struct.unpack_from(">8I", body)
-    points_v, points_h = struct.unpack_from(">2I", body, 32)
-    spacing_v, spacing_h, origin_v, origin_h = struct.unpack_from(">4d", body, 40)
-    (map_planes,) = struct.unpack_from(">I", body, 72)
-    gains = struct.unpack_from(f">{points_v * points_h * map_planes}f", body, 76)
-    return GainMap(
-        opcode_list=opcode_list,
-        area=(top, left, bottom, right),
-        plane=plane,
-        planes=planes,
-        row_pitch=pitch[0],
-        col_pitch=pitch[1],
-        points_v=points_v,
-        points_h=points_h,
-        spacing_v=spacing_v,
-        spacing_h=spacing_h,
-        origin_v=origin_v,
-        origin_h=origin_h,
-        map_planes=map_planes,
-        gains=gains,
-    )
-
-
-def _black(tags: Tags, capture: Capture) -> Facts:
-    """Black with its fraction, per CFA position of the visible area (per channel if linear).
-
-    BlackLevel repeats from the corner of the active area; BlackLevelDeltaH and DeltaV add their
-    mean over the columns and rows of each position. Left to LibRaw where it decodes to another
-    scale than the file's (lossy DNG), which its white level shows.
-    """
-    levels, white = tags.raw.get(50714), tags.raw.get(50717)
-    if levels is None or not white or int(white[0]) != capture.white:
-        return {}
-    rows, columns = map(int, (*tags.raw.get(50713, (1, 1)), 0)[:2])
-    samples = int(tags.raw.get(277, (1,))[0])
-    if len(levels) != rows * columns * samples or not all(map(math.isfinite, levels)):
-        raise TagError(f"{len(levels)} black levels for {rows}x{columns} positions x {samples}")
-    pattern = np.array(levels, dtype=np.float64).reshape(rows, columns, samples)
-    if capture.kind == "linear":
-        black = pattern.mean(axis=(0, 1))[:3]
-    else:
-        period = PERIODS[capture.kind]
-        black = _per_position(pattern[:, :, 0], period, _offset(tags, capture))
-        black += _deltas(tags, period, _offset(tags, capture))
-    found: Facts = {"black": (tuple(float(level) for level in black.ravel()), "BlackLevel")}
-    larger = capture.kind == "xtrans" or max(rows, columns) > 2  # than LibRaw's level per color
-    if larger and capture.kind != "linear":
-        found["black_libraw"] = (_subtracted(pattern[:, :, 0], capture), "BlackLevel")
-    return found
-
-
-def _subtracted(pattern: Any, capture: Capture) -> tuple[int, ...]:
-    """What LibRaw subtracts per position: of a larger pattern rawpy states only the smallest.
-
-    LibRaw cuts fractions off, and lays the pattern from its visible corner.
-    """
-    whole = _per_position(np.trunc(pattern), PERIODS[capture.kind], (0, 0))
-    levels = whole - whole.min() + min(capture.black_libraw)
-    return tuple(int(level) for level in levels.ravel())
-
-
-def _offset(tags: Tags, capture: Capture) -> tuple[int, int]:
-    """Where LibRaw's visible area begins inside the active area: it trims odd margins."""
-    top, left = map(int, (*tags.raw.get(50829, ()), 0, 0)[:2])
-    return capture.visible_origin[0] - top, capture.visible_origin[1] - left
-
-
-def _per_position(pattern: Any, period: int, offset: tuple[int, int]) -> Any:
-    rows, columns = pattern.shape
-    tall = np.arange(math.lcm(rows, period)) + offset[0]
-    wide = np.arange(math.lcm(columns, period)) + offset[1]
-    whole = pattern[tall % rows][:, wide % columns]
-    cells = [whole[i::period, j::period] for i in range(period) for j in range(period)]
-    if any(np.ptp(cell) for cell in cells):
-        raise TagError(f"a BlackLevel pattern of {rows}x{columns} does not fit the CFA's {period}")
-    return np.array([cell[0, 0] for cell in cells]).reshape(period, period)
-
-
-def _deltas(tags: Tags, period: int, offset: tuple[int, int]) -> Any:
-    total = np.zeros((period, period))
-    for axis, tag in enumerate([50716, 50715]):  # BlackLevelDeltaV a row, DeltaH a column
-        deltas = np.array(tags.raw.get(tag, ()), dtype=np.float64)[max(offset[axis], 0) :]
-        if deltas.size >= period:
-            means = np.array([deltas[i::period].mean() for i in range(period)])
-            total += means[:, None] if axis == 0 else means[None, :]
-    return total
+        opcodes = parse(code, opcode_list)
+    except OpcodeError as error:
+        raise TagError(str(error)) from None
+    return [one.does for one in opcodes if isinstance(one.does, GainMap)]

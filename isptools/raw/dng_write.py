@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Matrix, Space, UnsupportedError
-from isptools.raw import capi
+from isptools.raw import capi, opcodes, places
 
 FORMATS = {"BYTE": (1, "B"), "ASCII": (2, "s"), "SHORT": (3, "H"), "LONG": (4, "I"),
            "RATIONAL": (5, "II"), "UNDEFINED": (7, "s"), "SRATIONAL": (10, "ii"),
@@ -41,7 +41,7 @@ def write_dng(target: str | Path | BinaryIO, frame: Frame) -> None:
     - `xyz_to_camera` without a `color_matrix_1` or `_2` (LibRaw's own table) is written, and read
       back, as `color_matrix_1` under D65; `camera_to_srgb` and `daylight` follow from the matrix;
     - `active_area` is the whole picture and `visible_origin` 0, as only visible pixels are
-      written; opcode lists keep their bytes;
+      written; opcodes that were applied are left out, the others' places are moved with it;
     - `pixel_aspect` is a float32;
     - rationals have 32 bits: an `exposure_s`, `aperture`, `black`, crop or matrix value that is no
       fraction of two such integers is written as the nearest one; `iso` is a whole number;
@@ -65,7 +65,8 @@ def encode(frame: Frame) -> tuple[bytes, memoryview]:
     _refuse(frame)
     pixels = np.ascontiguousarray(frame.pixels, dtype="<u2")
     fields = [*_image_fields(pixels.shape), *_mosaic_fields(capture), *_color_fields(capture),
-              *_area_fields(capture, pixels.shape), *_other_fields(capture)]  # fmt: skip
+              *_area_fields(capture, pixels.shape),
+              *_other_fields(capture, _opcode_lists(frame))]  # fmt: skip
     head = _tiff(fields, _exif_fields(capture), pixels.nbytes)
     _expect_readable(head, pixels.shape, capture)
     return head, pixels.data.cast("B")
@@ -200,10 +201,33 @@ def _area_fields(capture: Capture, shape: tuple[int, ...]) -> list[Field]:
     return fields
 
 
-def _other_fields(capture: Capture) -> list[Field]:
+def _opcode_lists(frame: Frame) -> list[bytes]:
+    """Without what was applied, and with places as the visible pixels alone have them."""
+    capture, (height, width) = frame.capture, frame.pixels.shape[:2]
+    taken = {(name, place) for step in frame.history for name, found in step.found
+             for place in found}  # fmt: skip
+    lists = []
+    for number in (1, 2, 3):
+        code: bytes = getattr(capture, f"opcode_list_{number}")
+        window = places.window_of(capture, number, (height, width))
+        if window == (0, 0, height, width) and not [
+            name for name, _ in taken if name == f"opcode_list_{number}"
+        ]:
+            lists.append(code)
+            continue
+        stated = opcodes.parse(code, number)
+        left = [
+            places.moved(one, places.Shift(-window[0], -window[1], window[2:], (height, width)))
+            for one, window in places.placed(stated, window)
+            if (f"opcode_list_{number}", one.place) not in taken
+        ]
+        lists.append(opcodes.encode([one for one in left if one is not None]))
+    return lists
+
+
+def _other_fields(capture: Capture, lists: list[bytes]) -> list[Field]:
     make, model = capture.make, capture.model
-    opcodes = [capture.opcode_list_1, capture.opcode_list_2, capture.opcode_list_3]
-    oldest_reader = [1, 3, 0, 0] if any(opcodes) else [1, 1, 0, 0]
+    oldest_reader = [1, 3, 0, 0] if any(lists) else [1, 1, 0, 0]
     fields: list[Field] = [
         (274, "SHORT", [capture.orientation]),
         (50707, "BYTE", oldest_reader),
@@ -212,7 +236,7 @@ def _other_fields(capture: Capture) -> list[Field]:
     fields += [(tag, "ASCII", _text(text)) for tag, text in [(271, make), (272, model)] if text]
     fields += [
         (tag, "UNDEFINED", code)
-        for tag, code in zip((51008, 51009, 51022), opcodes, strict=True)
+        for tag, code in zip((51008, 51009, 51022), lists, strict=True)
         if code
     ]
     if capture.noise_profile is not None:

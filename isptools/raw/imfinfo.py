@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from isptools.frame import Capture, Matrix
+from isptools.frame import Capture
 from isptools.raw import dng
-from isptools.raw.color import XYZ_FROM_SRGB, camera_to_srgb_of
 from isptools.raw.dng_write import ORIENTATION_OF_FLIP
 from isptools.raw.error import RawError
 from isptools.raw.tags import Tags
@@ -28,7 +27,6 @@ NAMES = {
 KNOWN = frozenset(NAMES.values())
 CFA, ORIENTATION, NEUTRAL, CROP_SIZE = 33422, 274, 50728, 50720
 FLIPS = {orientation: flip for flip, orientation in ORIENTATION_OF_FLIP.items()}
-DAYLIGHTS = (21, 1, 20, 22, 23, 4)  # illuminants whose matrix LibRaw prefers, in its order
 TAKEN = (*dng.MATRICES, *dng.ILLUMINANTS, "analog_balance", "noise_profile")
 
 
@@ -123,32 +121,8 @@ def _gains(tags: Tags) -> dng.Facts:
 
 def _matrix(facts: dng.Facts) -> dng.Facts:
     """The matrix LibRaw would take, and what it makes of it: rgb_cam and daylight gains."""
-    number = _preferred(facts)
-    if number is None:
-        return {}
-    title = f"ColorMatrix{number}"
-    matrix = dng.calibrated(facts, number, np.float32)
-    to_srgb = camera_to_srgb_of(matrix)
-    if to_srgb is None:
-        return {}
-    red, green, blue = (1 / float(value) for value in _sums(matrix))
-    return {
-        "xyz_to_camera": (matrix, title),
-        "camera_to_srgb": (to_srgb, title),
-        "daylight": ((red, green, blue, green), title),
-    }
-
-
-def _preferred(facts: dng.Facts) -> int | None:
-    """The D65 matrix before that of another daylight, before the last one."""
-    there = [number for number in (1, 2) if f"color_matrix_{number}" in facts]
-    lights = {number: facts.get(f"illuminant_{number}", (0,))[0] for number in there}
-    for light in DAYLIGHTS:
-        for number in there:
-            if lights[number] == light:
-                return number
-    return there[-1] if there else None
-
-
-def _sums(matrix: Matrix) -> Any:
-    return (np.array(matrix) @ XYZ_FROM_SRGB).sum(axis=1)
+    chosen = dng.as_libraw_chooses(facts)
+    if chosen:
+        (red, green, blue, _), title = chosen["daylight"]
+        chosen["daylight"] = ((red, green, blue, green), title)
+    return chosen

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from isptools.frame import Capture, Pixels
 from isptools.raw.tags import Tags
 
-FLOATING_POINT = 3  # TIFF SampleFormat
 COMPRESSION = 259  # TIFF tag; 1: none
 PERIODS = {"bayer": 2, "xtrans": 6}  # rows after which filters repeat
 FEWEST_ROWS = 16  # fewer empty rows than this are taken for a defect of the sensor
@@ -47,8 +46,8 @@ def _pieces(raw: dict[int, tuple[int, ...]], tiled: bool) -> int:
     return math.ceil(width / across) * math.ceil(height / down) if across and down else 0
 
 
-def is_floating_point(tags: Tags) -> bool:
-    return int(tags.raw.get(339, (1,))[0]) == FLOATING_POINT
+def is_linearized(tags: Tags) -> bool:
+    return bool(tags.raw.get(50712))
 
 
 def missing_rows(pixels: Pixels, capture: Capture) -> str:

@@ -11,6 +11,7 @@ from isptools.frame import Capture, Frame, Kind, Matrix, Space, UnsupportedError
 from isptools.raw import capi, dng_write
 from isptools.raw.color import XYZ_FROM_SRGB, as_matrix
 from isptools.raw.decimal import shortest
+from isptools.raw.filters import Filters
 
 __all__ = ["XYZ_FROM_SRGB", "cfa_of", "demosaic", "frame_of", "kind_of", "version"]
 
@@ -35,18 +36,23 @@ def version() -> str:
     return ".".join(map(str, rawpy.libraw_version))
 
 
-def frame_of(raw: Any, info: capi.Info) -> Frame:
+def frame_of(raw: Any, info: capi.Info, array: Filters | None = None) -> Frame:
     """Copy the visible pixels and the facts out of an opened rawpy object.
 
-    `info` is what LibRaw's C interface says about the same file.
+    `info` is what LibRaw's C interface says about the same file, `array` what its tags say about
+    its color filters. Black of an array that LibRaw takes for another kind is its least.
     """
-    kind = kind_of(info)
+    kind, cfa = array_of(info, array)
     _expect_agreement(raw, info, kind)
-    black = tuple(int(raw.black_level_per_channel[i]) for i in _positions(info, kind))
+    levels = tuple(int(level) for level in raw.black_level_per_channel)
+    black = (min(levels[:3]),) * len(cfa)
+    if _sees(info, kind):
+        cfa = cfa_of(info, kind)
+        black = tuple(levels[i] for i in _positions(info, kind))
     make, model = camera_of(info)
     capture = Capture(
         kind=kind,
-        cfa=cfa_of(info, kind),
+        cfa=cfa,
         black=tuple(map(float, black)),
         black_libraw=black,
         white=int(raw.white_level),
@@ -87,6 +93,22 @@ def _expect_agreement(raw: Any, info: capi.Info, kind: Kind) -> None:
         raise SensorError("its sensor is laid out at 45 degrees (Fujifilm Super CCD)")
     if info.flip not in dng_write.ORIENTATION_OF_FLIP:
         raise SensorError(f"LibRaw states an orientation ({info.flip}) that does not exist")
+
+
+def array_of(info: capi.Info, array: Filters | None) -> tuple[Kind, str]:
+    """Kind and letters by the tags, where they name the color filters, else by LibRaw."""
+    if array:
+        return array.kind, array.cfa
+    kind = kind_of(info)
+    return kind, cfa_of(info, kind)
+
+
+def _sees(info: capi.Info, kind: Kind) -> bool:
+    """Whether LibRaw takes the array for one of this kind."""
+    try:
+        return kind_of(info) == kind
+    except SensorError:
+        return False
 
 
 def kind_of(info: capi.Info) -> Kind:

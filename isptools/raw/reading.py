@@ -5,19 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
+import numpy as np
 import rawpy
+from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Kind
-from isptools.raw import cameras, capi, dng, integrity, libraw
+from isptools.raw import cameras, capi, dng, dng_levels, filters, floats, integrity, libraw, stated
 from isptools.raw.color import xyz_to_camera_of
 from isptools.raw.error import RawError
+from isptools.raw.opcodes import LINEARIZED, OpcodeError
 from isptools.raw.quiet import captured_stderr
 from isptools.raw.tags import Tags, read_tags
+from isptools.raw.trim import kept, rolled, trimmed
 
+MOSAIC = 32803  # PhotometricInterpretation: color filter array
 NOT_A_RAW = "give it a camera raw file LibRaw knows (ARW, NEF, CR2, RAF, DNG, ...), or leave it out"
 BROKEN = "copy it again from its source, or leave it out"
+LARGER = "put the step `bin` first, or raw.read(..., larger=True)"
+
+Trust = Literal["file", "libraw"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +44,68 @@ class Header:
     taken: int | None = None  # seconds, by the camera's clock; only differences mean something
 
 
-def read(path: str | Path) -> Frame:
+def read(path: str | Path, trust: Trust = "file", larger: bool = False) -> Frame:
     """The visible pixels of a raw file and everything it states about them.
 
     Gives a Frame at the station SENSOR: (H, W) uint16 for Bayer, X-Trans and monochrome files,
     (H, W, 3) uint16 for demosaicked ("linear") ones, in the file's own digital numbers with black
-    still in, not turned, not cropped further than LibRaw's visible area. Pixels and levels are
-    LibRaw's; a fact comes from the file's tags if they state it, else from LibRaw, else from
-    cameras.toml (see docs/raw.md).
+    still in, not turned, not cropped further than LibRaw's visible area. A fact comes from the
+    file's tags if they state it, else from LibRaw, else from cameras.toml (see docs/raw.md);
+    `capture.departures` names each number that LibRaw has otherwise. With `trust` "libraw" levels,
+    filters, white balance and pixels are LibRaw's, and `departures` says what the file states.
+
+    `larger` also lets arrays of more than 2x2 filters through (kinds "quad" and "nona"), which
+    nothing but the step `bin` takes.
 
     Raises RawError (a ValueError, one line) for a file that is missing, empty, no raw, damaged,
     or of a sensor this package can't treat.
     """
-    return read_bytes(_load(Path(path)), str(path))
+    return read_bytes(_load(Path(path)), str(path), trust, larger)
 
 
-def read_bytes(data: bytes, name: str) -> Frame:
+def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = False) -> Frame:
     """As `read`, from a file's content; `name` stands in messages."""
     if not data:
         raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
     with io.BytesIO(data) as file:  # closed, since tifffile's pages refer to it in a circle
         tags = read_tags(file)
     _expect_whole(tags, len(data), name)
-    info = _look(data, name, data[:16])
-    frame = _decode(data, name, info)
-    capture = _complete(frame.capture, tags, info, name)
-    damage = integrity.missing_rows(frame.pixels, capture) or integrity.broken_rows(
-        frame.pixels, capture, tags
+    info = _look(data, name, data[:16], tags)
+    array = _array(tags, info, name)
+    if array and array.name and not larger:
+        raise RawError(name, f"its color filters are {array.name}; expected 2x2 or X-Trans", LARGER)
+    frame, masked = _decode(data, name, info, tags, array)
+    frame = replace(frame, capture=_complete(frame.capture, tags, info, name))
+    if info.dng and tags:
+        frame = _settled(frame, stated.Source(data, tags, array, masked), name, trust)
+    damage = integrity.missing_rows(frame.pixels, frame.capture) or integrity.broken_rows(
+        frame.pixels, frame.capture, tags
     )
     if damage:
         raise RawError(name, damage, BROKEN)
-    return replace(frame, capture=_with_matrix(cameras.fill_in(capture)))
+    with _named(name):
+        return trimmed(replace(frame, capture=_with_matrix(cameras.fill_in(frame.capture))))
+
+
+def _array(tags: Tags | None, info: capi.Info, name: str) -> filters.Filters | None:
+    """The color filters that a DNG states."""
+    if tags is None or not info.dng or int((tags.raw.get(262) or (0,))[0]) != MOSAIC:
+        return None
+    top, left = map(int, (*(tags.raw.get(dng_levels.ACTIVE_AREA) or ()), 0, 0)[:2])
+    with _named(name):
+        return filters.stated(tags, (info.top - top, info.left - left))
+
+
+def _settled(frame: Frame, source: stated.Source, name: str, trust: Trust) -> Frame:
+    with _named(name):
+        ours, departures = stated.settled(frame, source)
+    kept = frame if trust == "libraw" else ours
+    facts = replace(kept.capture, departures=departures)
+    if facts.white <= min(facts.black):
+        black = stated.spelled(facts.black)
+        what = f"its white level {facts.white} is not above its black level {black}"
+        raise RawError(name, what, "leave it out")
+    return replace(kept, capture=facts)
 
 
 def header(path: str | Path) -> Header:
@@ -94,17 +133,23 @@ def _header(file: BinaryIO, source: bytes | Path, name: str) -> Header:
     file.seek(0)
     tags = read_tags(file)
     _expect_whole(tags, size, name)
-    info = _look(source, name, start)
+    info = _look(source, name, start, tags)
+    array = _array(tags, info, name)
     with _named(name):
-        kind = libraw.kind_of(info)
-        cfa = libraw.cfa_of(info, kind)
+        kind, cfa = libraw.array_of(info, array)
     make, model = libraw.camera_of(info)
-    stated = dng.exposure_facts(tags) if tags else {}
-    iso = stated.get("iso", (None,))[0]
+    exposure = dng.exposure_facts(tags) if tags else {}
+    iso = exposure.get("iso", (None,))[0]
     seconds = info.exposure_s if info.exposure_s > 0 else None
-    seconds = stated.get("exposure_s", (seconds,))[0]
+    seconds = exposure.get("exposure_s", (seconds,))[0]
     taken = info.taken if info.taken > 0 else None
-    return Header(info.height, info.width, kind, cfa, make, model, info.flip, iso, seconds, taken)
+    top, left, height, width = (0, 0, info.height, info.width)
+    if tags is not None and info.dng:
+        with _named(name):
+            layout = dng.layout(tags, kind, cfa, (info.top, info.left))
+            top, left, height, width = kept(layout, (info.height, info.width))
+    cfa = "".join(rolled(tuple(cfa), top, left))
+    return Header(height, width, kind, cfa, make, model, info.flip, iso, seconds, taken)
 
 
 @contextmanager
@@ -133,13 +178,16 @@ def _load(path: Path) -> bytes:
         return file.read()
 
 
-def _look(source: bytes | Path, name: str, start: bytes) -> capi.Info:
+def _look(source: bytes | Path, name: str, start: bytes, tags: Tags | None) -> capi.Info:
     try:
         with captured_stderr():
             info = capi.opened_info(source)
     except capi.LibRawCallError as error:
         if "Input/output" in str(error):
             raise RawError(name, "LibRaw finds it cut off or damaged", BROKEN) from None
+        if tags and tags.is_dng:  # some color filters are why
+            with _named(name):
+                filters.stated(tags, (0, 0))
         what = f"LibRaw {libraw.version()} does not know it as a raw photograph: it begins with "
         raise RawError(name, f"{what}{start!r}", NOT_A_RAW) from None
     if not info.decodable:
@@ -161,11 +209,15 @@ def _expect_whole(tags: Tags | None, size: int, name: str) -> None:
         raise RawError(name, missing, BROKEN)
 
 
-def _decode(data: bytes, name: str, info: capi.Info) -> Frame:
+def _decode(
+    data: bytes, name: str, info: capi.Info, tags: Tags | None, array: filters.Filters | None
+) -> tuple[Frame, NDArray[np.float64] | None]:
+    """LibRaw's frame, and black as its masked areas show it."""
     said: list[str] = []
     try:
         with _named(name), captured_stderr() as said, rawpy.imread(io.BytesIO(data)) as raw:
-            frame = libraw.frame_of(raw, info)
+            frame = libraw.frame_of(raw, info, array)
+            masked = _masked(raw, tags, frame.capture) if tags and info.dng else None
     except rawpy.LibRawFileUnsupportedError:
         raise _undecodable(name, info) from None
     except rawpy.LibRawError as error:
@@ -174,7 +226,14 @@ def _decode(data: bytes, name: str, info: capi.Info) -> Frame:
         ) from None
     if said:
         raise RawError(name, f"some of its pixels are damaged ({said[0]})", BROKEN)
-    return frame
+    return frame, masked
+
+
+def _masked(raw: Any, tags: Tags, facts: Capture) -> NDArray[np.float64] | None:
+    if facts.kind == "linear" or floats.is_floating_point(tags):
+        return None
+    period = dng_levels.PERIODS[facts.kind]
+    return dng_levels.measured_black(raw.raw_image, tags, facts.visible_origin, period)
 
 
 def _words(error: Exception, said: list[str]) -> str:
@@ -189,7 +248,7 @@ def _named(name: str) -> Iterator[None]:
     """Put the file's name in front of what the rooms below say about its facts."""
     try:
         yield
-    except (libraw.SensorError, dng.TagError) as error:
+    except (libraw.SensorError, filters.FilterError, dng.TagError, OpcodeError) as error:
         raise RawError(name, str(error), "leave it out") from None
 
 
@@ -205,8 +264,8 @@ def _complete(capture: Capture, tags: Tags | None, info: capi.Info, name: str) -
             facts |= dng.dng_facts(tags, capture)
     values: dict[str, Any] = {fact: value for fact, (value, _) in facts.items()}
     origins = [(fact, f"tag {title}") for fact, (_, title) in sorted(facts.items())]
-    if integrity.is_floating_point(tags):
-        origins.append(("pixels", "floating point numbers, scaled and cut to integers by LibRaw"))
+    if integrity.is_linearized(tags):
+        origins.append(("pixels", LINEARIZED))
     return replace(capture, **values, origins=tuple(origins))
 
 

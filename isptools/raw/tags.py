@@ -12,11 +12,12 @@ import tifffile
 # What the picture is and where its strips or tiles lie; exposure; DNG's facts. Nothing else is
 # read: profiles and private data can be large.
 WANTED = frozenset({
-    254, 256, 257, 259, 262, 273, 277, 278, 279, 322, 323, 324, 325, 339,
-    33434, 33437, 34855, 34864, 34865, 34866, 34867,
-    50706, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
-    50722, 50723, 50724, 50727, 50778, 50779, 50829, 50964, 50965, 51041,
+    254, 256, 257, 258, 259, 262, 273, 277, 278, 279, 284, 317, 322, 323, 324, 325, 339,
+    33421, 33422, 33434, 33437, 34855, 34864, 34865, 34866, 34867,
+    50706, 50710, 50711, 50712, 50713, 50714, 50715, 50716, 50717, 50719, 50720, 50721,
+    50722, 50723, 50724, 50727, 50729, 50778, 50779, 50829, 50830, 50964, 50965, 51041,
 })  # fmt: skip
+TEXTS = {50931, 50932}  # CameraCalibrationSignature, ProfileCalibrationSignature
 OPCODE_LISTS = {51008, 51009, 51022}
 EXIF_NAMES = {
     "ExposureTime": 33434,
@@ -36,10 +37,11 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Tag number to a tuple of numbers (rationals divided), or bytes for opcode lists."""
+    """Tag number to a tuple of numbers (rationals divided), bytes for opcode lists, or a text."""
 
     main: dict[int, Any] = field(default_factory=dict)  # IFD 0, and EXIF's exposure facts
     raw: dict[int, Any] = field(default_factory=dict)  # the IFD of the largest raw picture
+    order: str = "<"  # of bytes: "<" little, ">" big endian
 
     @property
     def is_dng(self) -> bool:
@@ -58,13 +60,14 @@ def read_tags(file: BinaryIO) -> Tags | None:
     try:
         with _quiet_tifffile(), tifffile.TiffFile(file) as tiff:
             directories = [_values(page) for page in _pages(tiff.pages, set())]
+            order = tiff.byteorder
     except Exception:  # tifffile raises a dozen types on a damaged directory
         return None
     if not directories:
         return None
     raws = [ifd for ifd in directories if _is_raw(ifd)]
     largest = max(raws, key=lambda ifd: ifd.get(256, (0,))[0] * ifd.get(257, (0,))[0], default={})
-    return Tags(directories[0], largest)
+    return Tags(directories[0], largest, order)
 
 
 @contextmanager
@@ -99,10 +102,20 @@ def _values(page: Any) -> dict[int, Any]:
         if tag.code == EXIF_IFD and isinstance(tag.value, dict):
             values.update(_exif(tag.value))
         elif tag.code in OPCODE_LISTS:
-            values[tag.code] = tag.value if isinstance(tag.value, bytes) else b""
+            values[tag.code] = _bytes(tag.value)
+        elif tag.code in TEXTS:
+            values[tag.code] = _text(tag.value)
         elif tag.code in WANTED and tag.code not in values:
             values[tag.code] = _plain(tag.value, tag.dtype in RATIONALS)
     return {code: value for code, value in values.items() if len(value)}  # count 0, wrong type
+
+
+def _bytes(value: Any) -> bytes:
+    """Of a tag that should be UNDEFINED; some writers say BYTE. Numbers of other types are none."""
+    try:
+        return bytes(value) if isinstance(value, bytes | tuple | list) else b""
+    except ValueError:
+        return b""
 
 
 def _exif(named: dict[str, Any]) -> dict[int, Any]:
@@ -112,6 +125,13 @@ def _exif(named: dict[str, Any]) -> dict[int, Any]:
         for name, number in EXIF_NAMES.items()
         if name in named
     }
+
+
+def _text(value: Any) -> str:
+    """A text, which DNG also allows as bytes."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    return value.rstrip("\0") if isinstance(value, str) else ""
 
 
 def _plain(value: Any, rational: bool) -> Any:

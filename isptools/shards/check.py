@@ -8,9 +8,11 @@ from pathlib import Path
 
 import msgspec
 
-from isptools.shards import disk, pairing, probe, quality, structure
-from isptools.shards.read import Table, load
+from isptools.shards import disk, pairing, quality, structure
+from isptools.shards.opened import looked_at
+from isptools.shards.read import load
 from isptools.shards.schema import InputRow, TruthRow
+from isptools.shards.table import Table
 from isptools.shown import shown
 
 INDEX, LEDGER = "index.json", "ledger.jsonl"
@@ -89,11 +91,12 @@ def check(
     problems += _files(listed, found) if index else []
     tables: list[Table] = []
     pairs = pairing.Pairs()
+    looked_at(list(found.values()))
     for done, (name, path) in enumerate(found.items()):
         progress(done, len(found))
         try:
-            wrong = _shard(path, listed.get(name), index, pairs, tables)
-            problems += [Problem(name, *each) for each in wrong]
+            for problem in _shard(path, listed.get(name), index, pairs, tables):
+                problems.append(problem)
         except Exception as error:  # a damaged file may break anything; what broke is told
             detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
             problems.append(Problem(name, "unreadable", detail))
@@ -151,28 +154,33 @@ def _shard(
     index: Index | None,
     pairs: pairing.Pairs,
     tables: list[Table],
-) -> list[tuple[str, str]]:
-    """What is wrong with one shard by itself (what, detail)."""
-    problems = []
+) -> Iterator[Problem]:
+    """What is wrong with one shard by itself."""
+
+    def told(wrong: Iterable[tuple[str, str]]) -> list[Problem]:
+        return [Problem(path.name, what, detail) for what, detail in wrong]
+
     if listed and disk.sha256(path) != listed.sha256:
-        problems.append(("sha256", "the file is not the one the index lists"))
-        if not probe.survives(path):
-            return [*problems, ("unreadable", "it is damaged; remove it and build again")]
-    wrong = structure.shard(path)
-    problems += wrong
+        yield from told([("sha256", "the file is not the one the index lists")])
+    for member in structure.unknown(path):
+        detail = f"member {member!r} is none that this version knows; it was not looked into"
+        yield Problem(path.name, "unknown", detail, sure=False)
+    wrong = told(structure.shard(path))
+    yield from wrong
     if wrong:
-        return problems
-    table = load(path)
-    problems += [("index", text) for text in _against(table, listed, index)]
-    problems += structure.tables(table)
+        return
+    table = load(path, sound=False)
+    wrong = told([("index", text) for text in _against(table, listed, index)])
+    wrong += told(structure.tables(table))
+    yield from wrong
     tables.append(table)
-    if not any(what in {"pointer", "facts"} for what, _ in problems):
-        problems += structure.pixels(table)
-        if table.pairs:
-            problems += quality.recomputed(table)
-        else:
-            pairs.add(table)
-    return problems
+    if any(problem.what in {"pointer", "facts"} for problem in wrong):
+        return
+    yield from told(structure.pixels(table))
+    if table.pairs:
+        yield from told(quality.recomputed(table))
+    else:
+        pairs.add(table)
 
 
 def _against(table: Table, listed: Listed | None, index: Index | None) -> Iterator[str]:

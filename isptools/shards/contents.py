@@ -31,7 +31,7 @@ def contents(path: Path) -> list[Stored]:
                 dataset.chunks if dataset.chunks and dataset.ndim > 1 else (),
                 dict(dataset.attrs),
             )
-            for name, dataset in file.items()
+            for name, dataset in sorted(file.found.datasets.items())
         ]
 
 

@@ -5,6 +5,7 @@ Format 2 keeps what the data set's room chose under `source`, and one maker with
 `truth`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from isptools.frame import Space
 
 # whence a kept picture comes, as format 2's recipes call it and as a picture's attribute does
 SOURCES = {"kept": "develop", "published": "published", "as-it-comes": "published", "own": "files"}
+
+RATIO_WITHIN = 0.25  # where a recipe says nothing; see `isptools.recipe.Develop`
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class MadeBy:
     shaken: bool  # inputs are all frames of a burst, and lie as the hand held them
     exclude: tuple[str, ...]  # lists of scenes that were left out
     tile: int | None
+    ratio_within: float = RATIO_WITHIN  # relative, of the measured ratio and the stated one
+    max_ratio: float = math.inf  # stated ratios are cut there
 
 
 class _Picture1(msgspec.Struct):
@@ -58,6 +63,7 @@ class _Recipe1(msgspec.Struct):
     truth: str = ""
     exclude: tuple[str, ...] = ()
     tile: int | None = None
+    max_ratio: float = math.inf
 
 
 class _Picture2(msgspec.Struct):
@@ -71,6 +77,8 @@ class _Truth2(msgspec.Struct):
     restoration: _Picture2 | None = None
     enhancement: _Picture2 | None = None
     fuse: str = ""
+    ratio_within: float = RATIO_WITHIN
+    max_ratio: float = math.inf
 
 
 class _Source2(msgspec.Struct):
@@ -113,7 +121,10 @@ def _first(recipe: _Recipe1) -> MadeBy:
         if one
     }
     fused, shaken = recipe.truth == "fused", recipe.input == "burst"
-    return MadeBy(recipe.name, recipe.title, pictures, fused, shaken, recipe.exclude, recipe.tile)
+    return MadeBy(
+        recipe.name, recipe.title, pictures, fused, shaken, recipe.exclude, recipe.tile,
+        max_ratio=recipe.max_ratio,
+    )  # fmt: skip
 
 
 def _second(recipe: _Recipe2) -> MadeBy:
@@ -125,4 +136,7 @@ def _second(recipe: _Recipe2) -> MadeBy:
     }
     source, tile = recipe.source, recipe.storage.tile
     fused, shaken = bool(recipe.truth.fuse), source.inputs == "burst"
-    return MadeBy(recipe.name, recipe.title, pictures, fused, shaken, source.exclude, tile)
+    return MadeBy(
+        recipe.name, recipe.title, pictures, fused, shaken, source.exclude, tile,
+        recipe.truth.ratio_within, recipe.truth.max_ratio,
+    )  # fmt: skip

@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import fields
 from isptools.shards import agree
 from isptools.shards.made import made_by
-from isptools.shards.opened import opened
-from isptools.shards.read import Table, normalized
+from isptools.shards.opened import Opened, opened
+from isptools.shards.read import normalized
 from isptools.shards.schema import InputRow, decode
+from isptools.shards.table import Table
 
 CLEAR = 0.95  # below this an input is compared with all other truths as well
 BETTER = 0.05  # a truth that agrees so much more than the row's own is the right one
@@ -49,7 +50,7 @@ class Pairs:
         last: dict[str, tuple[int, agree.F64]] = {}
         with opened(table.path) as file:
             for i, row in enumerate(table.rows):
-                cells = agree.input_cells(normalized(file["input"][i], row), row)
+                cells = agree.input_cells(_light(file, i, row), row)
                 for name in table.pictures:
                     number = getattr(row, name)
                     if name not in last or last[name][0] != number:
@@ -80,7 +81,7 @@ class Pairs:
         return [each for each in told if each] + self.unsure
 
     def _like(
-        self, file: h5py.File, table: Table, name: str, number: int
+        self, file: Opened, table: Table, name: str, number: int
     ) -> Iterator[tuple[int, float]]:
         """How the doubts that could belong to truth `number` of a table agree with it."""
         cells: agree.F64 | None = None
@@ -92,7 +93,15 @@ class Pairs:
                 yield i, agree.agreement(doubt.blocks, cells)
 
 
-def _truth(file: h5py.File, table: Table, name: str, number: int) -> agree.F64:
+def _light(file: Opened, i: int, row: InputRow) -> NDArray[np.float32]:
+    """An input as it stands beside its truth."""
+    light = normalized(file["input"][i], row)
+    found = fields.decoded(file["shading"][i]) if "shading" in file else ()
+    height, width = light.shape[-2:]
+    return light * fields.gains(found, (0, 0, height, width), row.cfa) if found else light
+
+
+def _truth(file: Opened, table: Table, name: str, number: int) -> agree.F64:
     """Luminance of a truth per CFA cell."""
     meaning = table.pictures[name]
 

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.shards.opened import opened
-from isptools.shards.read import Table, normalized
+from isptools.shards.read import normalized
 from isptools.shards.schema import PairRow, decode
+from isptools.shards.table import Table
 
 WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # of encoded RGB (Rec. 601)
 WORST = 20

@@ -1,35 +1,27 @@
 """Read shards: samples in physical units with their facts, for people and for training."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-import hdf5plugin  # noqa: F401 - registers the decompression filter with HDF5
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools import patches
+from isptools import fields, patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
-from isptools.shards.opened import opened
-from isptools.shards.schema import (
-    READABLE,
-    TRUST,
-    FusionRow,
-    InputRow,
-    PairRow,
-    Picture,
-    TruthRow,
-    decode,
-    facts,
-)
+from isptools.shards import structure
+from isptools.shards.opened import Opened, looked_at, opened
+from isptools.shards.schema import TRUST, FusionRow, InputRow, TruthRow, decode
+from isptools.shards.sums import expect_sealed
+from isptools.shards.table import Table, table_of
 from isptools.shards.tiles import Tiles
 
 Floats = NDArray[np.float32]
+FIELDS = 1024  # fields of gains that are held, some 10 kB each
 HANDLES = 400  # files that are open at once: systems allow a process some hundreds
 
 
@@ -37,8 +29,8 @@ HANDLES = 400  # files that are open at once: systems allow a process some hundr
 class Sample:
     """One input, its truths and facts; a cut of it where `window` is not the whole frame."""
 
-    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped;
-    # (3, H, W) where it is a finished picture
+    input: Floats  # (H, W), (DN - black) / (white - black) per CFA position, not clipped, times
+    # the gains that undo shading where its truth has it undone; (3, H, W) of a finished picture
     restoration: Floats | None  # (3, H, W), physical values of its station (CIE XYZ)
     enhancement: Floats | None  # (3, H, W) in [0, 1], as encoded for the screen
     facts: InputRow
@@ -51,32 +43,6 @@ class Sample:
         return self.facts.key
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """What is held of one shard in memory: its tables and attributes, no pixels."""
-
-    path: Path
-    shape: tuple[int, int]
-    attrs: dict[str, Any]
-    rows: tuple[InputRow, ...]
-    truths: tuple[TruthRow, ...]
-    pictures: dict[str, Picture]
-    pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
-    fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
-
-    @property
-    def split(self) -> str:
-        return str(self.attrs["split"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A file that is open, and those of its datasets that were read."""
-
-    file: h5py.File
-    tiles: dict[str, Tiles] = field(default_factory=dict)
-
-
 class Shards:
     """All samples of a folder of shards, in the order of their files.
 
@@ -84,10 +50,14 @@ class Shards:
     and may cross a fork. At most 400 files are open, a megabyte each: those used last.
     """
 
-    def __init__(self, tables: tuple[Table, ...]) -> None:
+    def __init__(
+        self, tables: tuple[Table, ...], places: Sequence[tuple[int, int]] | None = None
+    ) -> None:
         self.tables = tables
-        self._places = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
-        self._open: dict[Path, _Open] = {}  # the longest unused first
+        every = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
+        self._places = every if places is None else list(places)  # table and row of each sample
+        self._open: dict[Path, Opened] = {}  # the longest unused first
+        self._shading: dict[tuple[Path, int], tuple[fields.Field, ...]] = {}  # of inputs read
         self._pid = os.getpid()
 
     def __len__(self) -> int:
@@ -105,8 +75,10 @@ class Shards:
         table, row = self._place(i)
         where = table.rows[row]
         weight = self.weight(i, window)
+        shading = self.shading(i, window)
+        light = normalized(self.raw(i, window), where, window[:2])
         return Sample(
-            input=normalized(self.raw(i, window), where, window[:2]),
+            input=light if shading is None else light * shading,
             restoration=self._picture(table, "restoration", where.restoration, window),
             enhancement=self._picture(table, "enhancement", where.enhancement, window),
             facts=where,
@@ -150,6 +122,25 @@ class Shards:
             return None
         return self._read(table, "weight", (table.rows[row].truth,), window, out)
 
+    def shading(
+        self, i: int, window: patches.Window | None = None, out: Floats | None = None
+    ) -> Floats | None:
+        """What input i is to be multiplied by to stand where its truth does: (H, W) float32.
+
+        Its truth has lens shading (or the like) undone that the sensor's integers still hold. None
+        where there is nothing of the kind, which leaves `out` as it is.
+        """
+        table, row = self._place(i)
+        if not table.shaded:
+            return None
+        if (table.path, row) not in self._shading:
+            if len(self._shading) >= FIELDS:
+                self._shading.clear()
+            self._shading[table.path, row] = fields.decoded(self._opened(table)["shading"][row])
+        found = self._shading[table.path, row]
+        area = window or (0, 0, *table.shape)
+        return fields.gains(found, area, table.rows[row].cfa, out) if found else None
+
     def fusion(self, i: int) -> FusionRow | None:
         """What the truth of input i was fused from; None where it was not."""
         table, row = self._place(i)
@@ -166,9 +157,12 @@ class Shards:
         return table.truths[table.rows[row].truth]
 
     def capture(self, i: int) -> Capture:
-        """Everything the file of input i states."""
+        """Everything the file of input i states. ValueError in one line where it is none."""
         table, row = self._place(i)
-        return msgspec.json.decode(self._opened(table).file["facts"][row], type=Capture)
+        try:
+            return msgspec.json.decode(self._opened(table)["facts"][row], type=Capture)
+        except msgspec.DecodeError as error:
+            raise ValueError(f"{table.path}: facts of {table.rows[row].key}: {error}") from None
 
     def path(self, i: int) -> Path:
         """The shard that holds sample i."""
@@ -182,11 +176,17 @@ class Shards:
         """Random square cuts, the same for the same seed and step; see `Crops`."""
         return cuts.Crops(self, size, seed)
 
+    def chosen(self, keep: Callable[[InputRow], bool]) -> "Shards":
+        """Only the samples whose facts `keep` says, in their order."""
+        return Shards(
+            self.tables, [(t, r) for t, r in self._places if keep(self.tables[t].rows[r])]
+        )
+
     def close(self) -> None:
         """Close the files; the next read opens them again."""
-        opened, self._open = self._open, {}
-        for each in opened.values():
-            each.file.close()
+        held, self._open = self._open, {}
+        for each in held.values():
+            each.close()
 
     def __enter__(self) -> "Shards":
         return self
@@ -195,18 +195,18 @@ class Shards:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Shards, (self.tables,)
+        return Shards, (self.tables, self._places)
 
     def _place(self, i: int) -> tuple[Table, int]:
         table, row = self._places[i]
         return self.tables[table], row
 
-    def _opened(self, table: Table) -> "_Open":
+    def _opened(self, table: Table) -> Opened:
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
             self._open, self._pid = {}, os.getpid()
-        found = self._open.pop(table.path, None) or _Open(opened(table.path))
+        found = self._open.pop(table.path, None) or opened(table.path, table.stamp)
         if len(self._open) >= HANDLES:
-            self._open.pop(next(iter(self._open))).file.close()
+            self._open.pop(next(iter(self._open))).close()
         self._open[table.path] = found
         return found
 
@@ -220,10 +220,8 @@ class Shards:
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:  # fmt: skip
         area = _slices(window or (0, 0, *table.shape), table.shape)
-        opened = self._opened(table)
-        if name not in opened.tiles:
-            opened.tiles[name] = Tiles(opened.file[name])
-        return opened.tiles[name].read(place, area, out)
+        tiles: Tiles = self._opened(table)[name]
+        return tiles.read(place, area, out)
 
 
 def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open
@@ -232,58 +230,32 @@ def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 
     ValueError in one line if there is none, or a file is no shard of this format.
     """
     path = Path(folder)
-    files = [path] if path.is_file() else sorted(path.glob("*.h5"))
+    files = sorted(path.glob("*.h5")) if path.is_dir() else [path] if path.exists() else []
     if not files:
         raise ValueError(f"{path}: there are no shards (*.h5)")
+    looked_at(files)
     tables = tuple(table for table in map(load, files) if split in {None, table.split})
     if not tables:
         raise ValueError(f"{path}: there is no shard of split {split!r}")
     return Shards(tables)
 
 
-def load(path: Path) -> Table:
-    """The tables and attributes of one shard. ValueError in one line if it is none."""
+def load(path: Path, sound: bool = True) -> Table:
+    """The tables and attributes of one shard. ValueError in one line if it is none, or damaged.
+
+    With `sound` false, facts that make no sense are let through, for one who tells of each.
+    """
     try:
         with opened(path) as file:
-            return _table(path, file)
+            for wrong in structure.layout(file):
+                raise ValueError(wrong)
+            sealed = expect_sealed(file.file, file.found)
+            table = table_of(path, file, sealed)
+        for _, wrong in structure.tables(table) if sound else ():
+            raise ValueError(wrong)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a readable shard: {' '.join(str(error).split())}") from None
-
-
-def _table(path: Path, file: h5py.File) -> Table:
-    attrs = {name: _plain(value) for name, value in file.attrs.items()}
-    if attrs.get("format") not in READABLE:
-        known = " and ".join(map(str, READABLE))
-        raise ValueError(f"format {attrs.get('format')}, this version reads {known}")
-    height, width = file["input"].shape[-2:]
-    return Table(
-        path=path.absolute(),  # files are opened later, maybe from another folder
-        shape=(int(height), int(width)),
-        attrs=attrs,
-        rows=tuple(facts(InputRow, record) for record in file["meta"][:]),
-        truths=tuple(facts(TruthRow, record) for record in file["truth_meta"][:]),
-        pictures={
-            name: picture(file[name]) for name in ("restoration", "enhancement") if name in file
-        },
-        pairs=tuple(
-            facts(PairRow, record) for record in (file["pair"][:] if "pair" in file else ())
-        ),
-        fusions=tuple(
-            facts(FusionRow, record) for record in (file["fusion"][:] if "fusion" in file else ())
-        ),
-    )
-
-
-def picture(dataset: Any) -> Picture:
-    """What the numbers of a truth's dataset mean, from its attributes."""
-    attrs = dataset.attrs
-    return Picture(
-        space=str(attrs["space"]),
-        dtype=dataset.dtype.name,
-        full_scale=float(attrs["full_scale"]),
-        note=str(attrs["note"]),
-        source=str(attrs["source"]),
-    )
+    return table
 
 
 def normalized(
@@ -311,7 +283,3 @@ def _slices(window: patches.Window, shape: tuple[int, int]) -> tuple[slice, slic
     if min(top, left, height, width) < 0 or top + height > shape[0] or left + width > shape[1]:
         raise ValueError(f"window {window} does not lie in a frame of {shape[0]} x {shape[1]}")
     return slice(top, top + height), slice(left, left + width)
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value

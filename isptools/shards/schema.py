@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import sound
 from isptools.frame import Matrix
 
 FORMAT = 2  # what is written
@@ -45,6 +46,11 @@ def _column(code: str, *shape: int) -> Any:
     return field(metadata={"code": code, "shape": shape})
 
 
+def _later(code: str, default: Any) -> Any:
+    """A column that shards of earlier versions lack; it reads as `default` there."""
+    return field(default=default, metadata={"code": code, "shape": ()})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputRow:
     """The facts of one input, row i of /meta, which belongs to row i of /input.
@@ -67,12 +73,12 @@ class InputRow:
     xyz_to_camera: Matrix | None = _column("f8", 3, 3)  # noqa: RUF009 - a field
     shot: tuple[float, ...] = _column("f8", POSITIONS)  # variance = shot * x + read
     read: tuple[float, ...] = _column("f8", POSITIONS)  # x = (DN - black) / (white - black)
-    noise_origin: str = _column("S")  # "noise_profile" or "estimated"
+    noise_origin: str = _column("S")  # "noise_profile", "estimated" or "recipe"
     exposure_s: float | None = _column("f8")  # as the file states it
     iso: float | None = _column("f8")
     aperture: float | None = _column("f8")
     ratio: float | None = _column("f8")  # exposure of the truth over that of the input, limited
-    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", or "" for none
+    ratio_origin: str = _column("S")  # "manifest" (nominal), "exif", "recipe", or ""
     orientation: int = _column("i4")  # EXIF code; the pixels stand as the sensor has them
     flip: int = _column("i4")  # LibRaw's code for the same
     visible_origin: tuple[int, ...] = _column("i4", 2)  # row, column on the sensor of pixel 0, 0
@@ -115,6 +121,9 @@ class TruthRow:
     enhanced: str = _column("S")  # the user's own picture, where the enhancement is one
     enhanced_sha256: str = _column("S")
     enhanced_turned: int = _column("i4")  # 1 if it was upright and turned back onto the sensor
+    # whose white balance `gains` are: "as_shot", "as_shot_xy" (AsShotWhiteXY), "daylight",
+    # "gray_world", "recipe" (its own gains), "" where none was applied
+    balance_origin: str = _later("S", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +149,9 @@ class FusionRow:
     trusted: float = _column("f8")  # share of the pixels whose weight is not 0
 
 
+TABLES: dict[str, Any] = {
+    "meta": InputRow, "truth_meta": TruthRow, "pair": PairRow, "fusion": FusionRow,
+}  # fmt: skip
 Row = InputRow | TruthRow | PairRow | FusionRow
 R = TypeVar("R", InputRow, TruthRow, PairRow, FusionRow)
 
@@ -194,24 +206,6 @@ def trust(weight: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(stored, np.uint8)
 
 
-def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:
-    """One plane of a picture as it is stored, and how many values were clipped low and high.
-
-    `plane` is (H, W), float32 in physical values or an integer station where its largest integer
-    stands for 1. Values must be finite.
-    """
-    physical = np.asarray(plane)
-    if physical.dtype.kind == "u":
-        if physical.dtype.name == picture.dtype and picture.full_scale == 1:
-            return physical, 0, 0
-        physical = physical / np.float64(np.iinfo(physical.dtype).max)
-    if not picture.largest:
-        return physical.astype(np.float32), 0, 0
-    scaled = np.rint(physical.astype(np.float64) * picture.largest / picture.full_scale)
-    low, high = int((scaled < 0).sum()), int((scaled > picture.largest).sum())
-    return np.clip(scaled, 0, picture.largest).astype(picture.dtype), low, high
-
-
 def decode(stored: NDArray[Any], picture: Picture) -> NDArray[np.float32]:
     """Stored numbers to physical values, float32 (computed in float64)."""
     if not picture.largest:
@@ -258,9 +252,11 @@ def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
 def facts(kind: type[R], record: Any) -> R:
     """One record of a table as a row; what nobody stated is None again.
 
-    Columns that this version does not know, from a later one, are passed over.
+    Columns that this version does not know, from a later one, are passed over; those that an
+    earlier one did not have are at their default.
     """
-    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind)})
+    there = record.dtype.names
+    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind) if one.name in there})
 
 
 def _plain(value: Any) -> Any:
@@ -282,3 +278,54 @@ def _shared(data: bytes, code: str, shape: tuple[int, ...]) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def wrong_input(row: InputRow, kind: str) -> Iterator[str]:
+    """What of an input's facts makes no sense, in a shard of a kind; written nor read with it."""
+    yield from sound.levels(row.black, row.white)
+    yield from sound.noise(row.shot, row.read)
+    if KINDS.get(len(row.cfa)) != kind:
+        yield f"color filters {row.cfa[:40]!r} in a shard of kind {kind}"
+        return
+    yield from sound.filters(row.cfa)
+    if len(row.black or ()) != len(row.cfa):
+        yield f"{len(row.black or ())} black levels for {len(row.cfa)} filters"
+    for name in ("as_shot", "daylight"):
+        yield from sound.gains(name, getattr(row, name))
+    for name in ("camera_to_srgb", "xyz_to_camera"):
+        yield from sound.matrix(name, getattr(row, name))
+    yield from sound.exposure(row.exposure_s, row.iso, row.aperture)
+    yield from sound.within("exposure ratio", row.ratio, sound.RATIO)
+    yield from sound.turns(row.orientation, row.flip)
+    yield from _wrong_texts(row)
+
+
+def wrong_truth(row: TruthRow) -> Iterator[str]:
+    """The same of a truth."""
+    yield from sound.within("white", row.white, sound.DN)
+    if row.gains is not None:
+        yield from sound.gains("applied", row.gains)
+    yield from sound.exposure(row.exposure_s, row.iso, row.aperture)
+    yield from sound.turns(row.orientation, row.flip)
+    yield from _wrong_texts(row)
+
+
+def _wrong_texts(row: InputRow | TruthRow) -> Iterator[str]:
+    for name in ("key", "scene", "source", "make", "model"):
+        yield from sound.text(name, getattr(row, name))
+
+
+def wrong_pair(row: PairRow) -> Iterator[str]:
+    """The same of how an input lies on its truth."""
+    numbers = (row.correlation, row.dx, row.dy, row.turn_deg, row.residual_px or 0.0)
+    if any(value is None or not math.isfinite(value) for value in numbers):
+        yield "how the pair lies is not stated in finite numbers"
+
+
+def wrong_fusion(row: FusionRow) -> Iterator[str]:
+    """The same of what a truth was fused from."""
+    light, share = row.effective_frames or 0.0, row.trusted
+    if row.frames < 1 or not 1 <= light <= sound.DN:
+        yield f"{light:g} effective of {row.frames} frames"
+    if share is None or not 0 <= share <= 1:
+        yield f"a share of {share} of its pixels is trusted"

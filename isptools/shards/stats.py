@@ -10,9 +10,10 @@ from isptools import patches
 from isptools.shards.balance import Compared, balance
 from isptools.shards.histogram import Bin, bins
 from isptools.shards.made import made_by
-from isptools.shards.read import Shards, Table, normalized
+from isptools.shards.read import Shards, normalized
 from isptools.shards.schema import InputRow
 from isptools.shards.spread import Spread, spread
+from isptools.shards.table import Table
 
 PERCENT = (1, 5, 25, 50, 75, 95, 99)
 CHANNELS = {"xyz": "XYZ", "xyz_linear": "XYZ", "xyz_encoded": "XYZ"}  # others are R, G, B

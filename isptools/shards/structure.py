@@ -1,19 +1,21 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING
+from dataclasses import fields as columns_of
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import h5py
+import msgspec
 import numpy as np
 
-from isptools import facts
+from isptools import fields, sound
+from isptools.frame import Space
 from isptools.shards.made import Kept, made_by
-from isptools.shards.opened import opened
-from isptools.shards.read import Table
+from isptools.shards.opened import Opened, opened
 from isptools.shards.schema import (
+    FORMAT,
     KINDS,
     READABLE,
     ROOT,
@@ -22,11 +24,19 @@ from isptools.shards.schema import (
     PairRow,
     TruthRow,
     shape_of,
+    wrong_fusion,
+    wrong_input,
+    wrong_pair,
+    wrong_truth,
 )
+from isptools.shards.table import Table
 
 Wrong = tuple[str, str]  # what, detail
 PICTURES = ("restoration", "enhancement")
-TABLES = {"meta": InputRow, "truth_meta": TruthRow}
+NEEDED = {"meta": InputRow, "truth_meta": TruthRow}
+DEEP = {"uint8", "uint16", "float32"}
+JSON = {"steps": dict[str, list[dict[str, Any]]], "versions": dict[str, str]}
+OTHERS = {"format": int, "sample": bool}  # of the root's attributes; all else is text
 TEXTS = {"facts": "meta", "history": "meta", "truth_facts": "truth_meta",
          "truth_history": "truth_meta"}  # fmt: skip
 
@@ -34,18 +44,45 @@ TEXTS = {"facts": "meta", "history": "meta", "truth_facts": "truth_meta",
 def shard(path: Path) -> list[Wrong]:
     """What keeps a file from being read as a shard; no pixels are read."""
     with opened(path) as file:
-        missing = [name for name in ROOT if name not in file.attrs]
-        missing += [name for name in ("input", *TABLES, *TEXTS) if name not in file]
-        if missing:
-            return [("schema", f"it lacks {', '.join(missing)}")]
-        if file.attrs["format"] not in READABLE:
-            known = " and ".join(map(str, READABLE))
-            return [("schema", f"format {file.attrs['format']}, this version knows {known}")]
-        return [("schema", text) for text in (*_datasets(file), *_recipe(file))]
+        wrong = [("schema", text) for text in layout(file)]
+        return wrong or [("schema", text) for text in _recipe(file)]
 
 
-def _datasets(file: h5py.File) -> Iterator[str]:
-    pixels = file["input"]
+def unknown(path: Path) -> tuple[str, ...]:
+    """Members that this version does not know: of a later one, or somebody's own."""
+    with opened(path) as file:
+        return file.found.unknown
+
+
+def layout(file: Opened) -> Iterator[str]:
+    """Where the datasets and attributes are not what the format says."""
+    number = file.attrs.get("format", FORMAT)
+    if number not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        yield f"format {str(number)[:20]}, this version reads {known}"
+        return
+    missing = [name for name in ROOT if name not in file.attrs]
+    missing += [name for name in ("input", *NEEDED, *TEXTS) if name not in file]
+    if missing:
+        yield f"it lacks {', '.join(missing)}"
+        return
+    for name in ROOT:
+        value, kind = file.attrs[name], OTHERS.get(name, str)
+        value = value.item() if isinstance(value, np.generic) else value
+        if type(value) is not kind:
+            yield f"its {name} is {str(value)[:40]!r}, not of type {kind.__name__}"
+            return
+    for name, kind in JSON.items():
+        try:
+            msgspec.json.decode(file.attrs[name], type=kind)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            yield f"its {name} are not the JSON they should be"
+            return
+    yield from _datasets(file)
+
+
+def _datasets(file: Opened) -> Iterator[str]:
+    pixels: Any = file["input"]
     if not _is_input(pixels, file.attrs["kind"] == "rgb"):
         yield f"input is {pixels.dtype} {pixels.shape}, not uint16 (rows, height, width)"
         return
@@ -58,8 +95,9 @@ def _datasets(file: h5py.File) -> Iterator[str]:
         picture, truths = file[name], len(file["truth_meta"])
         if picture.shape != (truths, 3, *pixels.shape[-2:]):
             yield f"{name} is {picture.shape}, not {(truths, 3, *pixels.shape[-2:])}"
-        if picture.dtype.name not in {"uint8", "uint16", "float32"}:
+        if picture.dtype.name not in DEEP or not picture.dtype.isnative:
             yield f"{name} is {picture.dtype}, not uint8, uint16 or float32"
+        yield from _meaning(name, picture)
     for name, rows in TEXTS.items():
         if len(file[name]) != len(file[rows]):
             yield f"{len(file[name])} entries of {name}, {len(file[rows])} rows of {rows}"
@@ -67,16 +105,43 @@ def _datasets(file: h5py.File) -> Iterator[str]:
     if positions is None:
         yield f"kind {file.attrs['kind']!r} is none of {', '.join(KINDS.values())}"
         return
-    for name, row in TABLES.items():
+    for name, row in NEEDED.items():
         yield from _columns(name, file[name].dtype, row, positions)
     if "pair" in file:
         yield from _columns("pair", file["pair"].dtype, PairRow, positions)
         if len(file["pair"]) != len(pixels):
             yield f"{len(pixels)} inputs and {len(file['pair'])} rows of pair"
     yield from _weights(file, positions)
+    yield from _shading(file)
 
 
-def _weights(file: h5py.File, positions: int) -> Iterator[str]:
+def _shading(file: Opened) -> Iterator[str]:
+    """Of inputs whose truths have shading undone."""
+    if "shading" not in file:
+        return
+    if len(file["shading"]) != len(file["input"]):
+        yield f"{len(file['shading'])} entries of shading, {len(file['input'])} inputs"
+    for row, text in enumerate(file["shading"][:]):
+        try:
+            fields.decoded(text)
+        except ValueError as error:
+            yield f"shading of input {row} is no list of fields: {error}"
+
+
+def _meaning(name: str, picture: Any) -> Iterator[str]:
+    """Of a truth's numbers."""
+    stated = {word: picture.attrs.get(word) for word in ("space", "full_scale", "note", "source")}
+    scale = stated.pop("full_scale")
+    lacks = [word for word, value in stated.items() if not isinstance(value, str)]
+    if lacks or not isinstance(scale, float):
+        yield f"{name} does not state its {', '.join(lacks) or 'full_scale'}"
+        return
+    if stated["space"] not in list(Space):
+        yield f"{name} stands at {stated['space'][:40]!r}, which is no station"
+    yield from sound.within(f"full_scale of {name}", float(scale), sound.FACTOR)
+
+
+def _weights(file: Opened, positions: int) -> Iterator[str]:
     """Of fused truths."""
     present = [name for name in ("weight", "fusion") if name in file]
     if len(present) == 1:
@@ -101,8 +166,12 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
-    wanted = {column.name: column.metadata for column in fields(row)}
     here = dtype.names or ()
+    wanted = {
+        column.name: column.metadata
+        for column in columns_of(row)
+        if column.default is MISSING or column.name in here  # earlier versions lack the others
+    }
     if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
         lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
         yield f"{name}: columns differ or are in another order (it lacks {lacks})"
@@ -114,7 +183,7 @@ def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iter
             yield f"{name}.{column} is {base} {shape}"
 
 
-def _recipe(file: h5py.File) -> Iterator[str]:
+def _recipe(file: Opened) -> Iterator[str]:
     """The recipe inside: its hash, and that the truths are stored as it says."""
     text = file.attrs["recipe"]
     if sha256(text.encode()).hexdigest() != file.attrs["recipe_sha256"]:
@@ -148,6 +217,22 @@ def _truth(dataset: Any, kept: Kept, name: str) -> Iterator[str]:
 
 def tables(table: Table) -> Iterator[Wrong]:
     """Whether rows point at rows of their own scene, and facts are numbers that make sense."""
+    yield from _pointers(table)
+    for row in table.rows:
+        yield from _facts(row.key, wrong_input(row, table.attrs["kind"]))
+    for truth in table.truths:
+        yield from _facts(truth.key, wrong_truth(truth))
+    for pair in table.pairs:
+        yield from _facts(pair.key, wrong_pair(pair))
+    for fusion in table.fusions:
+        yield from _facts(fusion.key, wrong_fusion(fusion))
+
+
+def _facts(key: str, wrong: Iterator[str]) -> Iterator[Wrong]:
+    return (("facts", f"{key}: {text}") for text in wrong)
+
+
+def _pointers(table: Table) -> Iterator[Wrong]:
     used = set()
     for row in table.rows:
         for name in PICTURES:
@@ -159,19 +244,12 @@ def tables(table: Table) -> Iterator[Wrong]:
             if number >= 0 and table.truths[number].scene != row.scene:
                 other = table.truths[number].scene
                 yield "scene", f"{row.key} of scene {row.scene} points at {name} of scene {other}"
-        for text in facts.of_input(row, table.attrs["kind"]):
-            yield "facts", f"{row.key}: {text}"
     for number, truth in enumerate(table.truths):
-        for text in facts.of_truth(truth):
-            yield "facts", f"{truth.key}: {text}"
         if number not in used:
             yield "pointer", f"no input points at truth {number} ({truth.key})"
     for fusion, truth in zip(table.fusions, table.truths, strict=False):
         if fusion.key != truth.key:
             yield "pointer", f"fusion of {fusion.key} in the place of {truth.key}"
-        elif fusion.frames < 1 or not fusion.effective_frames >= 1:
-            light = f"{fusion.effective_frames:g} effective of {fusion.frames}"
-            yield "facts", f"{truth.key}: {light} frames"
 
 
 def pixels(table: Table) -> Iterator[Wrong]:

@@ -1,7 +1,7 @@
 """Write one shard, row by row: whole under its name, or not at all."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,9 +12,10 @@ import hdf5plugin
 import msgspec
 import numpy as np
 
-from isptools import facts
+from isptools import fields, sound
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
+from isptools.shards.encoded import encode
 from isptools.shards.schema import (
     AXES,
     FORMAT,
@@ -26,10 +27,12 @@ from isptools.shards.schema import (
     PairRow,
     Spec,
     TruthRow,
-    encode,
     table,
     trust,
+    wrong_input,
+    wrong_truth,
 )
+from isptools.shards.sums import seal
 
 LIBVER = ("v108", "v110")  # fixed, so that another HDF5 does not choose other bytes
 TEXT = h5py.string_dtype()
@@ -71,6 +74,7 @@ class Writer:
         self.truths: list[TruthRow] = []
         self.pairs: list[PairRow] = []
         self.fusions: list[FusionRow] = []
+        self.shading: list[str] = []  # of every input; not stored where none has any
         self.texts: dict[str, list[str]] = {
             name: [] for name in ("facts", "history", "truth_facts", "truth_history")
         }
@@ -122,9 +126,9 @@ class Writer:
     ) -> int:
         """Store (H, W, 3) pictures as the next truth; the clipped counts of `row` are set here.
 
-        Returns its row number. FactsError, and nothing is stored, where `check` would refuse it.
+        Returns its row number. UnsoundError, and nothing is stored, where `check` would refuse it.
         """
-        facts.expect(facts.of_truth(row))
+        sound.expect(wrong_truth(row))
         number = len(self.truths)
         counts: dict[str, int] = {}
         for name, picture in self.spec.pictures.items():
@@ -139,16 +143,22 @@ class Writer:
         return number
 
     def input(
-        self, row: InputRow, pixels: Array, capture: Capture, history: tuple[Taken, ...]
+        self,
+        row: InputRow,
+        pixels: Array,
+        capture: Capture,
+        history: tuple[Taken, ...],
+        gains: Sequence[fields.Field] = (),
     ) -> None:
         """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input.
 
-        FactsError, and nothing is stored, where `check` would refuse its facts.
+        By `gains` it is to be multiplied to stand where its truth does.
         """
-        facts.expect(facts.of_input(row, KINDS[self.spec.positions]))
+        sound.expect(wrong_input(row, KINDS[self.spec.positions]))
         number = len(self.inputs)
         self._store("input", pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1), number)
         self.inputs.append(row)
+        self.shading.append(fields.encoded(gains) if gains else "")
         self._texts("", capture, history)
 
     def pair(self, row: PairRow) -> None:
@@ -177,8 +187,10 @@ class Writer:
                 self.file["pair"] = table(self.pairs, self.spec.positions)
             if self.fusions:
                 self.file["fusion"] = table(self.fusions, self.spec.positions)
-            for name, lines in self.texts.items():
+            shading = {"shading": self.shading} if any(self.shading) else {}
+            for name, lines in (self.texts | shading).items():
                 self.file.create_dataset(name, data=lines, dtype=TEXT, track_times=False)
+            seal(self.file)
 
     def close(self) -> None:
         with disk.held_signals():

@@ -127,7 +127,7 @@ def expose(scene: NDArray[np.float32], camera: Camera, exposure: Exposure, rng: 
 
 def expected(scene: NDArray[np.float32], camera: Camera, exposure: Exposure) -> NDArray[np.float64]:
     """The mosaic without noise, black or clipping: (H, W) float64, 1.0 is saturation."""
-    color = _product(scene.astype(np.float64), _camera_from_srgb(camera))
+    color = product(scene.astype(np.float64), camera_from_srgb(camera.xyz_to_camera))
     color /= np.array(exposure.gains) / min(exposure.gains)
     color *= exposure.seconds / exposure.scene_seconds
     return np.maximum(np.take_along_axis(color, cfa_indices(camera, scene.shape), 2)[..., 0], 0.0)
@@ -141,14 +141,14 @@ def cfa_indices(camera: Camera, shape: tuple[int, ...]) -> NDArray[np.intp]:
     return pattern[rows[:, None], columns][..., None]
 
 
-def _camera_from_srgb(camera: Camera) -> NDArray[np.float64]:
+def camera_from_srgb(xyz_to_camera: Matrix) -> NDArray[np.float64]:
     """Linear sRGB to balanced camera RGB; the rows add up to 1, so white stays white."""
-    matrix = _product(np.array(camera.xyz_to_camera), XYZ_FROM_SRGB.T)
+    matrix = product(np.array(xyz_to_camera), XYZ_FROM_SRGB.T)
     sums = matrix[:, 0] + matrix[:, 1] + matrix[:, 2]
     return np.asarray(matrix / sums[:, None])
 
 
-def _product(colors: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def product(colors: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """colors @ matrix.T, summed in one fixed order (BLAS picks its own by machine)."""
     parts = [colors[..., i, None] * matrix[:, i] for i in range(3)]
     return np.asarray(parts[0] + parts[1] + parts[2])
@@ -157,7 +157,7 @@ def _product(colors: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArra
 def _capture(camera: Camera, exposure: Exposure) -> Capture:
     positions = len(camera.cfa)
     red, green, blue = exposure.gains
-    neutral = _product(np.array(camera.xyz_to_camera), XYZ_FROM_SRGB.T).sum(axis=1)
+    neutral = product(np.array(camera.xyz_to_camera), XYZ_FROM_SRGB.T).sum(axis=1)
     day = [float(1.0 / value) for value in neutral]
     return Capture(
         kind=camera.kind,

@@ -16,7 +16,11 @@ from isptools.train.intake import Batch, Intake
 
 Array = NDArray[Any]
 Turn = tuple[int, int, int]  # symmetry, then where the cut begins behind it: top, left
-PICTURES = ("raw", "restoration", "enhancement", "mask")  # of a batch; all else is facts
+PICTURES = ("raw", "shading", "restoration", "enhancement", "mask")  # of a batch; all else is facts
+# of the eight symmetries as `turned` numbers them: which an augmentation may draw
+AUGMENTS: dict[str, tuple[int, ...]] = {
+    "turns": tuple(range(8)), "flips": (0, 2, 4, 6), "mirror": (0, 4), "none": (0,),
+}  # fmt: skip
 TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
 
 
@@ -82,14 +86,20 @@ class Cuts:
     """Item n is a random cut of side `size` and a symmetry to turn it by; n and the seed fix it.
 
     The cut is read with a margin of one CFA period less one pixel, which `arranged` takes off again
-    where the turned pattern asks for it.
+    where the turned pattern asks for it. With `undone`, inputs come with the gains that undo their
+    lens shading, where their truths have it undone.
     """
 
-    def __init__(self, source: shards.Shards, size: int, seed: int, truths: Sequence[str]) -> None:
+    def __init__(
+        self, source: shards.Shards, size: int, seed: int, truths: Sequence[str],
+        augment: str = "turns", undone: bool = True,
+    ) -> None:  # fmt: skip
+        self.allowed = AUGMENTS[augment]
         margin = math.isqrt(len(source.facts(0).cfa)) - 1
         self.size, self.seed, self.truths = size, seed, tuple(truths)
         self.source, self.crops = source, source.crops(size + margin, seed)
         self.masked = any(table.fusions for table in source.tables)
+        self.shaded = undone and any(table.shaded for table in source.tables)
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and type of the pictures of one item."""
@@ -100,6 +110,7 @@ class Cuts:
         for name in self.truths:
             kinds = {table.pictures[name].dtype for table in self.source.tables}
             rooms[name] = (3, *side), np.result_type(*kinds)
+        rooms |= {"shading": (side, np.dtype(np.float32))} if self.shaded else {}
         return rooms | ({"mask": (side, np.dtype(np.uint8))} if self.masked else {})
 
     def fill(self, n: int, rooms: dict[str, Array]) -> tuple[dict[str, Array], Turn]:
@@ -109,7 +120,7 @@ class Cuts:
         """
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
-        choices = symmetries(facts.cfa)
+        choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
         top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
         known = levels(facts, positions)
@@ -118,6 +129,8 @@ class Cuts:
             for name in self.truths:
                 _, scale = self.source.stored(i, name, window, rooms[name])
                 known[f"{name}_scale"] = np.array(scale, np.float32)
+            if self.shaded and self.source.shading(i, window, rooms["shading"]) is None:
+                rooms["shading"][...] = 1
             if self.masked and self.source.weight(i, window, rooms["mask"]) is None:
                 rooms["mask"][...] = 255
         except OSError as error:

@@ -35,13 +35,19 @@ def converted(words: dict[str, Any]) -> dict[str, Any]:
     They held every word there was; what did nothing for their network or loss is dropped.
     """
     if not isinstance(words.get("network"), str):
-        return words
+        return words | {"objective": _divided(words.get("objective", {}))}
     out: dict[str, Any] = {name: value for name, value in words.items() if name not in MOVED}
     adam = {"betas": words["betas"], "eps": words["adam_eps"]}
     loss = words["loss"]
     objective = {"loss": loss} | {name: words[name] for name in sorted(OBJECTIVES[loss])}
+    objective = _divided(objective)
     options = networks.opened(words["network"]).options.__struct_fields__
     chosen = {name: words[name] for name in options if words[name] != 0 or name != "layers"}
     return out | {
         "network": {"name": words["network"], **chosen}, "objective": objective, "adam": adam,
     }  # fmt: skip
+
+
+def _divided(objective: dict[str, Any]) -> dict[str, Any]:
+    """Lab was always divided by 100 before there was a word for it."""
+    return {"divisor": 100.0, **objective} if objective.get("loss") == "lab" else objective

@@ -48,17 +48,21 @@ class Protocol:
 
 
 def scores(
-    camera: Camera, source: shards.Shards, baselines: dict[str, Baseline], tile: int = 1024
+    camera: Camera,
+    source: shards.Shards,
+    baselines: dict[str, Baseline],
+    tile: int = 1024,
+    undone: bool = True,
 ) -> Iterator[Score]:
     """The network's own pictures and each baseline's, for every input of `source`.
 
     Pictures are compared as `of(source)` says, as they stand on the sensor. A network that gives no
-    sRGB is compared with the restoration truth.
+    sRGB is compared with the restoration truth. With `undone` it sees inputs as their truths are.
     """
     measured = of(source).values
     for i in range(len(source)):
         facts = source.facts(i)
-        mosaic = Mosaic.of_row(source.raw(i), facts)
+        mosaic = Mosaic.of_row(source.raw(i), facts, source.shading(i) if undone else None)
         name = "enhancement" if camera.enhanced >= 0 else "restoration"
         height, width = source.shape(i)
         stored, scale = source.stored(i, name, (0, 0, height, width))

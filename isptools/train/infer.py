@@ -34,13 +34,19 @@ class Mosaic:
     read: tuple[float, ...]
     gain: float = 1.0
     xyz_to_camera: tuple[tuple[float, ...], ...] | None = None
+    shading: NDArray[np.float32] | None = None  # (H, W): gains that undo it
 
     @classmethod
-    def of_row(cls, pixels: NDArray[np.uint16], row: InputRow) -> "Mosaic":
+    def of_row(
+        cls,
+        pixels: NDArray[np.uint16],
+        row: InputRow,
+        shading: NDArray[np.float32] | None = None,
+    ) -> "Mosaic":
         """As a shard holds it."""
         return cls(
             pixels, row.cfa, row.black, row.white, row.shot, row.read, row.ratio or 1.0,
-            row.xyz_to_camera,
+            row.xyz_to_camera, shading,
         )  # fmt: skip
 
 
@@ -101,6 +107,9 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
     batch = {
         "raw": torch.from_numpy(np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)]))[None]
     }
+    if mosaic.shading is not None:
+        field = np.ascontiguousarray(mosaic.shading[np.ix_(rows, columns)])
+        batch["shading"] = torch.from_numpy(field)[None]
     facts = data.levels(mosaic_row(mosaic), shift[2])
     batch |= {name: torch.from_numpy(value[None]) for name, value in facts.items()}
     return camera.intake.prepared(batch), top, left

@@ -44,8 +44,19 @@ class Intake:
         x = self.planes(_normalized(batch), batch)
         if not self.noise:
             return x
-        plane = noise_level(batch).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
-        return torch.cat([x, plane], 1)
+        return torch.cat([x, self._noise_plane(batch, x)], 1)
+
+    def _noise_plane(self, batch: Batch, x: Tensor) -> Tensor:
+        """Shot plus squared read noise (CameraNet v2, under eq. 2), after the exposure gain.
+
+        Shards hold variance = shot * x + read, so `read` is the square already. Gains that undo
+        shading raise noise as the exposure's do.
+        """
+        shot, read = (batch[name].mean(1).view(-1, 1, 1, 1) for name in ("shot", "read"))
+        gain = batch["gain"].view(-1, 1, 1, 1)
+        if "shading" in batch:
+            gain = gain * F.avg_pool2d(batch["shading"][:, None], self.side)
+        return (gain * shot + gain**2 * read).expand(-1, 1, *x.shape[2:])
 
 
 def _normalized(batch: Batch) -> Tensor:
@@ -60,17 +71,9 @@ def _normalized(batch: Batch) -> Tensor:
     black = black.repeat(1, *(-(-side // every) for side in raw.shape[1:]))
     black = black[:, : raw.shape[1], : raw.shape[2]]
     gain = batch["gain"].view(-1, 1, 1)
+    if "shading" in batch:
+        gain = gain * batch["shading"]
     return ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
-
-
-def noise_level(batch: Batch) -> Tensor:
-    """Shot plus squared read noise (CameraNet v2, under eq. 2), after the exposure gain.
-
-    Shards hold variance = shot * x + read, so `read` is the square already.
-    """
-    gain = batch["gain"]
-    level: Tensor = gain * batch["shot"].mean(1) + gain**2 * batch["read"].mean(1)
-    return level
 
 
 def bilinear(x: Tensor) -> Tensor:

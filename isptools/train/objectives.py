@@ -44,6 +44,7 @@ class Lab(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="lo
     """DeepISP: L1 of Lab and MS-SSIM of sRGB; a restoration picture as in L1Log."""
 
     alpha: Share = 0.5  # of MS-SSIM; the paper prints none
+    divisor: Above = 1.0  # of Lab, whose L goes to 100 in the paper's code
     share: Share = 0.5
     joint: Choice = "paper"
     eps: Above = 1e-3
@@ -119,7 +120,7 @@ class Difference(nn.Module):
             case o if pair.kind == "restoration":
                 return restoration(picture, truth, o.eps, o.logs)
             case Lab() as o:
-                loss = deepisp(picture, truth, o.alpha)
+                loss = deepisp(picture, truth, o.alpha, o.divisor)
             case o:
                 loss = F.l1_loss(picture, truth)
         if self.perceptual is not None:
@@ -149,15 +150,16 @@ def joint(parts: dict[str, Tensor], share: float) -> Tensor:
     return share * parts["restoration"] + (1 - share) * parts["enhancement"]
 
 
-def deepisp(picture: Tensor, truth: Tensor, alpha: float = 0.5) -> Tensor:
+def deepisp(picture: Tensor, truth: Tensor, alpha: float = 0.5, divisor: float = 1.0) -> Tensor:
     """(1 - alpha) L1 of Lab + alpha (1 - MS-SSIM of L) (DeepISP, eq. 2; sRGB pictures).
 
     The paper prints + MS-SSIM, which would be made small where pictures differ; alpha is not
-    printed (0.5 in the authors' code). Lab is divided by 100, so that both terms are near 1.
+    printed (0.5 in the authors' code). L goes to 100, as in that code, so that L1 outweighs the
+    other term; a `divisor` of Lab of 100 brings both near 1.
     """
-    ours, theirs = (lab(one) / 100 for one in (picture, truth))
-    likeness = ms_ssim(ours[:, :1], theirs[:, :1])
-    return (1 - alpha) * F.l1_loss(ours, theirs) + alpha * (1 - likeness)
+    ours, theirs = lab(picture), lab(truth)
+    likeness = ms_ssim(ours[:, :1] / 100, theirs[:, :1] / 100)
+    return (1 - alpha) * F.l1_loss(ours, theirs) / divisor + alpha * (1 - likeness)
 
 
 def ms_ssim(picture: Tensor, truth: Tensor, side: int = 5, scales: int = 2) -> Tensor:

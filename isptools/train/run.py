@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from isptools import shards
-from isptools.train import data, feed, networks
+from isptools.train import data, feed, held, networks
 from isptools.train.camera import Camera, Examples, least
-from isptools.train.checkpoint import TrainError, load, save
+from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
 from isptools.train.intake import Batch
 from isptools.train.log import Log
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
 from isptools.train.settings import Settings, Stage
+from isptools.train.suits import expect_suitable
 from isptools.train.task import Task, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
@@ -36,6 +37,7 @@ class Job:
     only: str = ""  # a single stage, for two of them side by side on two devices
     stop_after: int = 0  # steps of this call, 0 for no limit
     show: Show = lambda *_: None
+    tell: Callable[[str], None] = lambda _: None  # what people should know, a line
     code: Path | None = None  # the folder of a foreign network's module
 
 
@@ -49,7 +51,7 @@ class Run:
     fabric: Any
 
     def file(self, stage: Stage) -> Path:
-        return self.job.out / f"{stage.train}.pt"
+        return standing(self.job.out / f"{stage.train}{SUFFIX}")
 
     def facts(self) -> dict[str, Any]:
         return {"network": self.settings.network["name"], "settings": self.settings.to_json()}
@@ -67,10 +69,11 @@ class Moving:
 
 
 def train(settings: Settings, job: Job) -> Path:
-    """Run every stage that is not done yet, going on where a checkpoint stands; gives `model.pt`.
+    """Run every stage that is not done yet, going on where a checkpoint stands.
 
-    A run that was killed and is started again ends with the weights of one that was not, on the
-    same machine and number of processes. Raises TrainError or ValueError in one line.
+    Gives the file of weights. A run that was killed and is started again ends with the weights of
+    one that was not, on the same machine and number of processes. Raises TrainError or ValueError
+    in one line.
     """
     fabric = launched(job.place, settings.precision)
     torch.manual_seed(settings.seed)
@@ -83,24 +86,30 @@ def train(settings: Settings, job: Job) -> Path:
         raise TrainError(f"these settings have no stage {job.only!r}")
     for stage in stages:  # before hours are spent on the first one
         span(camera, stage)
-        data.open_shards(job.shards, "train", camera.intake, needs(camera, stage.train))
+        parts = _parts(run, needs(camera, stage.train))
+        expect_suitable(parts.train, settings)
+    if fabric.is_global_zero:
+        job.tell(parts.told)
     if camera.begin and not all(run.file(stage).exists() for stage in stages):
         camera.begin(_examples(run))
     for stage in stages:
         if not _stage(run, stage):
             raise TrainError(f"stopped; run the same command to go on from {job.out}")
+    weights = job.out / f"model{SUFFIX}"
     if not job.only and fabric.is_global_zero:
-        save(job.out / "model.pt", run.facts() | {"model": camera.state_dict()})
+        save(weights, run.facts() | {"model": camera.state_dict()})
     fabric.barrier()
-    return job.out / "model.pt"
+    return weights
 
 
 def _stage(run: Run, stage: Stage) -> bool:
     """One stage, from its checkpoint if there is one; False where `stop_after` ended it."""
     settings, job, fabric = run.settings, run.job, run.fabric
     task = Task(run.camera, settings, stage)
-    source = data.open_shards(job.shards, "train", run.camera.intake, task.truths())
-    length = stage.length(len(source), settings.batch * settings.accumulate * fabric.world_size)
+    parts = _parts(run, task.truths())
+    length = stage.length(
+        len(parts.train), settings.batch * settings.accumulate * fabric.world_size
+    )
     state = load(run.file(stage)) if run.file(stage).exists() else {}
     if state.get("done"):
         _take(run.camera, stage, state)
@@ -111,14 +120,14 @@ def _stage(run: Run, stage: Stage) -> bool:
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero)
-    batches = iter(_loader(run, task, source, range(moving.step, until)))
+    batches = iter(_loader(run, task, parts.train, range(moving.step, until)))
     while moving.step < until:
         rate = stage.rate_at(moving.step, length)
         loss = _step(run, moving, batches, rate, log)
         step, last = moving.step, moving.step == length
         told = last or step % settings.log_every == 0
         if told:
-            log.write(step, rate, _validated(run, task, log if last else None))
+            log.write(step, rate, _validated(run, task, parts.val, log if last else None))
         job.show(stage.train, step, length, loss.item() if told else None)
         if last:
             _take_mean(moving)
@@ -209,7 +218,10 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
 
 def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
     settings, fabric = run.settings, run.fabric
-    cuts = data.Cuts(source, settings.patch, settings.seed, task.truths())
+    cuts = data.Cuts(
+        source, settings.patch, settings.seed, task.truths(), settings.augment,
+        settings.shading == "undone",
+    )  # fmt: skip
     ahead = feed.Feed(
         settings.batch, run.job.place.workers, fabric.device.type == "cuda", fabric.global_rank,
         fabric.world_size,
@@ -218,17 +230,17 @@ def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
     return feed.batches(cuts, range(steps.start * micro, steps.stop * micro), ahead)
 
 
-def _validated(run: Run, task: Task, log: Log | None = None) -> float:
-    """The same loss on the same few cuts of the validation split; NaN where there is none.
+def _validated(run: Run, task: Task, source: shards.Shards | None, log: Log | None = None) -> float:
+    """The same loss on the same few cuts of what validates; NaN where the settings want none.
 
     With `log`, the first cut is saved as a picture: the network's beside the truth.
     """
-    try:
-        source = data.open_shards(run.job.shards, "val", run.camera.intake, task.truths())
-    except ValueError:
+    if source is None:
         return math.nan
     with source, torch.no_grad():
-        cuts = data.Cuts(source, run.settings.patch, run.settings.seed, task.truths())
+        chosen = run.settings
+        undone = chosen.shading == "undone"
+        cuts = data.Cuts(source, chosen.patch, chosen.seed, task.truths(), chosen.augment, undone)
         batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
         task.eval()
         total = 0.0
@@ -241,6 +253,10 @@ def _validated(run: Run, task: Task, log: Log | None = None) -> float:
     return float(total) / VALIDATION
 
 
+def _parts(run: Run, truths: Sequence[str]) -> held.Parts:
+    return held.parted(run.job.shards, run.camera.intake, truths, run.settings.validation)
+
+
 def _take_mean(moving: Moving) -> None:
     for m, p in zip(moving.mean, moving.trained, strict=False):
         p.data.copy_(m)
@@ -248,7 +264,7 @@ def _take_mean(moving: Moving) -> None:
 
 def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
     if run.fabric.is_global_zero:
-        save(run.file(stage), run.facts() | {
+        save(run.file(stage).with_suffix(SUFFIX), run.facts() | {
             "step": moving.step, "done": done, "model": run.camera.state_dict(),
             "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
             "random": torch.get_rng_state(), "scaler": run.fabric.strategy.precision.state_dict(),
@@ -279,8 +295,9 @@ def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
 def _examples(run: Run) -> Examples:
     """One cut of every training input as the network takes it, beside its last truth."""
     truths = needs(run.camera, "whole")
-    source = data.open_shards(run.job.shards, "train", run.camera.intake, truths)
-    cuts = data.Cuts(source, min(run.settings.patch, 256), run.settings.seed, truths)
+    chosen, source = run.settings, _parts(run, truths).train
+    undone = chosen.shading == "undone"
+    cuts = data.Cuts(source, min(chosen.patch, 256), chosen.seed, truths, undone=undone)
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = run.camera.intake.prepared(batch)
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
@@ -306,8 +323,8 @@ def _claim(run: Run) -> None:
             part.replace(path)
     run.fabric.barrier()
     try:
-        held = Settings.of_json(path.read_text(encoding="utf-8"))
-        same = held.to_json() == run.settings.to_json()
+        there = Settings.of_json(path.read_text(encoding="utf-8"))
+        same = there.to_json() == run.settings.to_json()
     except (KeyError, ValueError):
         same = False
     if not same:

@@ -55,8 +55,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patch: Positive = 1024  # pixels of the mosaic
     batch: Positive = 1  # a process and micro-step
     accumulate: Positive = 1  # micro-steps a step
+    augment: Literal["turns", "flips", "mirror", "none"] = "turns"  # 8, 4, 2 or 1 symmetries
     adam: Adam = Adam()
+    recipes: tuple[str, ...] = ()  # names of those whose shards it is for; () takes any
+    # "undone": inputs come on the side of their truths; "kept": shards must keep shading in both;
+    # "as-stored": the sensor's numbers, whatever the truths are
+    shading: Literal["undone", "kept", "as-stored"] = "undone"
     masks: bool = True  # pixels of fused truths that are not to be trusted stay out of the loss
+    validation: Share = 0.05  # of training scenes, held out where shards have no split for it
     seed: Count = 0
     ema: Share = 0.0  # decay of the mean of weights; 0 for none
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"

@@ -68,7 +68,7 @@ def test_all_outputs(files, tmp_path):
         (["{0}", "{1}", "--out", "m.tif"], "ends in .dng"),
         (["{0}", "{1}", "--out", "m.dng", "--reference", "7"], "no frame 7"),
         (["{0}", "{3}", "--out", "m.dng"], "no frame fits"),
-        (["{0}", "{1}", "--out", "none/m.dng"], "could not be written"),
+        (["{0}", "{1}", "--out", "{0}/m.dng"], "folder can't be made"),
         (["{3}", "nothing.dng", "--out", "m.dng"], "none of the frames"),
         (["{0}", "{black}", "--out", "m.dng", "--reference", "1"], "every pixel is 64"),
         (["{black}", "{black2}", "--out", "m.dng"], "every pixel is 64"),

@@ -16,6 +16,7 @@ from isptools.develop.color import mean_camera_to_xyz
 from isptools.develop.demosaic.lab import cube_roots
 from isptools.develop.steps import Balance, Demosaic, EncodeSrgb, Levels, ToXYZ
 from isptools.frame import Frame, GainMap, Space, UnsupportedError
+from isptools.raw.places import active_window
 from tests.develop import slow
 from tests.develop.libraw import capture, probe, written
 
@@ -165,7 +166,7 @@ def test_gain_map_of_a_cut_is_the_cut_of_the_gain_map(top, left):
     mosaic = np.random.default_rng(0).integers(0, 30000, (40, 60)).astype(np.uint16)
     one = GainMap(2, (1, 0, 39, 60), 0, 1, 2, 2, 2, 2, 1.0, 1.0, 0.0, 0.0, 1, (1.0, 2.0, 1.5, 1.2))
     whole = shading.apply_gain_map(mosaic, one, (0, 0, 40, 60))
-    active = shading.active_window((10 + top, 20 + left), (10, 20, 50, 80), (40 - top, 60 - left))
+    active = active_window((10 + top, 20 + left), (10, 20, 50, 80), (40 - top, 60 - left))
     cut = shading.apply_gain_map(mosaic[top:, left:].copy(), one, active)
     np.testing.assert_array_equal(cut, whole[top:, left:])
 

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import cv2
-import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,6 +16,7 @@ from isptools.raw import read
 from isptools.recipe import Align, Recipe, Released
 from isptools.synth import views as synthetic
 from tests.pair import views
+from tests.shards.made import changed
 
 
 def run(*words):
@@ -131,7 +131,7 @@ def test_check_finds_a_truth_that_was_moved(own, tmp_path):
     out = tmp_path / "out"
     assert run("build", "pairs", "--source", own, "--out", out).exit_code == 0
     path = next(iter(out.glob("*.h5")))
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         file["enhancement"][0] = np.roll(file["enhancement"][0], 9, axis=2)
     done = run("check", out)
     assert done.exit_code == 1

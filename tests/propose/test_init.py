@@ -17,6 +17,8 @@ from PIL import Image
 
 from isptools import raw, shards
 from isptools.cli import main
+from isptools.datasets import card, sid
+from isptools.frame import Frame
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs/guides/own-captures.md"
 
@@ -253,3 +255,44 @@ def test_no_folder_is_one_line(tmp_path):
     done = run("init", tmp_path / "nowhere")
     assert done.exit_code == 1
     assert done.output.count("\n") == 1
+
+
+def test_what_contradicts_itself_is_shown_and_nothing_is_written(tmp_path):
+    """Two scenes whose names say one thing and whose exposures another."""
+    for name, entry in zip(("1", "2"), _two_scenes(), strict=True):
+        for side, frame in zip(("long", "short"), entry, strict=True):  # the words are swapped
+            place = tmp_path / "photos" / side / f"{name}.dng"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            raw.write_dng(place, frame)
+    out = tmp_path / "out"
+    done = run("init", tmp_path / "photos", "--out", out)
+    assert done.exit_code == 1
+    assert "short/1.dng is called short and states" in done.stderr
+    assert not out.exists()
+
+
+def test_a_folder_of_several_kinds_is_told_one_by_one(tmp_path):
+    first, second = _two_scenes()
+    for path, frame in {
+        "photos/night/short/1.dng": first[0], "photos/night/long/1.dng": first[1],
+        "photos/bursts/a/1.dng": second[0], "photos/bursts/a/2.dng": second[0],
+    }.items():  # fmt: skip
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        raw.write_dng(tmp_path / path, frame)
+    done = run("init", tmp_path / "photos", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert re.search(r"^  night/ is short and long exposures.*isptools init .*night$",
+                     done.stderr, re.MULTILINE)  # fmt: skip
+    assert re.search(r"^  bursts/ is bursts, because ", done.stderr, re.MULTILINE)
+
+
+def _two_scenes() -> list[list[Frame]]:
+    """A short and a long exposure of each, drawn by code."""
+    scenes: dict[str, list[Frame]] = {}
+    for entry, frame in sid.frames(card.load("sid")):
+        if entry.scene in {"00001", "10003"} and ("long" in entry.path or "_00_" in entry.path):
+            scenes.setdefault(entry.scene, []).append(frame)
+    return [
+        sorted(frames, key=lambda frame: frame.capture.exposure_s or 0)[:: len(frames) - 1]
+        for frames in scenes.values()
+    ]

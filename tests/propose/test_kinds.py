@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from isptools.propose.kinds import Proposal, proposals
+from isptools.propose.kinds import chosen, proposals
 from isptools.propose.look import Seen
+from isptools.propose.proposal import By, Proposal
 from isptools.propose.table import divided
 
 NOWHERE = Path("/nowhere")
@@ -22,8 +23,8 @@ def picture(path: str, **facts) -> Seen:
     return Seen(path, 1000, "picture", **({"shape": (3000, 4000), "camera": "Test One"} | facts))
 
 
-def best(seen: Sequence[Seen]) -> Proposal | None:
-    return next((one for one in proposals(NOWHERE, seen) if one.sure), None)
+def best(seen: Sequence[Seen], by: By | None = None) -> Proposal | None:
+    return chosen(proposals(NOWHERE, seen, by))
 
 
 def told(seen: Sequence[Seen]) -> tuple[str, dict[str, tuple[str, list[str]]]]:
@@ -194,6 +195,12 @@ def test_groups_stay_whole_and_splits_are_of_the_size_they_should(count: int) ->
         assert len({splits[name] for name in group}) == 1
     total = sum(len(group) for group in groups)
     tests = sum(split == "test" for split in splits.values())
-    assert tests <= max(1, round(total * 0.1))
-    assert tests or len(groups) < 2 or min(map(len, groups)) > 1
+    assert tests <= max(min(map(len, groups)), round(total * 0.1))
+    assert tests or len(groups) < 2
     assert divided(groups) == splits
+
+
+def test_six_couples_have_a_test_and_a_validation_couple() -> None:
+    splits = divided([[f"a{i}", f"b{i}"] for i in range(6)])
+    counts = [sum(split == each for split in splits.values()) for each in ("train", "val", "test")]
+    assert counts == [8, 2, 2]

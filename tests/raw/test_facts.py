@@ -204,7 +204,10 @@ def test_black_follows_the_active_area(phase: int, corner: tuple[int, int]) -> N
     assert read.capture.active_area == area
     with rawpy.imread(io.BytesIO(data)) as opened:
         cell = opened.raw_colors_visible[:2, :2].ravel()
-        assert read.capture.black_libraw == tuple(opened.black_level_per_channel[i] for i in cell)
+        libraw = tuple(opened.black_level_per_channel[i] for i in cell)
+    even = not corner[0] % 2 and not corner[1] % 2  # LibRaw lays the levels from its own corner
+    assert read.capture.black_libraw == (libraw if even else tuple(map(int, read.capture.black)))
+    assert bool(read.capture.departures) != even
 
 
 def test_black_deltas_are_added_as_means() -> None:
@@ -229,11 +232,10 @@ def test_one_black_level_holds_for_every_position() -> None:
     assert facts.black_libraw == (63,) * 4
 
 
-@pytest.mark.parametrize("levels", [tuple(range(100, 116)), (1.0,) * 3])
-def test_black_that_does_not_fit_the_cfa_is_refused(levels: tuple[float, ...]) -> None:
+def test_black_that_does_not_fill_its_pattern_is_refused() -> None:
     pixels = np.full((40, 40), 1000, np.uint16)
-    extra = repeat((4, 4), levels)
-    with pytest.raises(raw.RawError, match=r"black levels for 4x4|BlackLevel pattern of 4x4"):
+    extra = repeat((4, 4), (1.0,) * 3)
+    with pytest.raises(raw.RawError, match="3 black levels for 4x4"):
         raw.read_bytes(dng(pixels, extra=extra, white=4095), "x.dng")
 
 

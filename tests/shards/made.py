@@ -1,14 +1,17 @@
 """Shards written from code, without a build: known numbers in known places."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Capture
-from isptools.shards import write
+from isptools.shards import sums, write
 from isptools.shards.schema import InputRow, Picture, Spec, TruthRow
 
 XTRANS = "RBGBRGGGRGGBGGBGGRBRGBRGGGBGGRGGRGGB"
@@ -90,3 +93,12 @@ def shard(folder: Path, made: Spec | None = None, scenes: tuple[str, ...] = ("s1
                 row = input_row(f"{scene}/{k}", scene, cfa, **dict.fromkeys(made.pictures, at))
                 writer.input(row, mosaic(10 * number + k, made.shape), capture(cfa), ())
     return folder / made.name
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[h5py.File]:
+    """A shard to be spoiled, and sealed again: as one that was made so."""
+    with h5py.File(path, "r+") as file:
+        yield file
+    with h5py.File(path, "r+") as file, suppress(RuntimeError):  # a tile that is not there
+        sums.seal(file)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from isptools.shards.check import Problem, check
+from tests.shards.made import changed
 
 TRAIN = "sid-train-384x512-0000.h5"
 
@@ -29,7 +30,7 @@ def relist(folder: Path, name: str) -> None:
 
 def spoil(folder: Path, change: Callable[[h5py.File], Any], name: str = TRAIN) -> list[Problem]:
     """Change a shard behind the index's back but with its blessing, and check."""
-    with h5py.File(folder / name, "r+") as file:
+    with changed(folder / name) as file:
         change(file)
     relist(folder, name)
     return check(folder)
@@ -105,8 +106,9 @@ def test_an_index_that_counts_wrong(copy: Path) -> None:
         (lambda f: f.attrs.__setitem__("kind", "foveon"), "schema"),
         (lambda f: f["restoration"].attrs.__setitem__("full_scale", 1.0), "schema"),
         (lambda f: f["restoration"].attrs.__setitem__("space", "srgb"), "schema"),
-        (lambda f: f["input"].resize(7, axis=0), "schema"),
-        (lambda f: f["restoration"].attrs.__delitem__("space"), "unreadable"),
+        (lambda f: f["input"].resize(4, axis=0), "schema"),
+        (lambda f: f["input"].resize(7, axis=0), "unreadable"),
+        (lambda f: f["restoration"].attrs.__delitem__("space"), "schema"),
         (lambda f: f.attrs.__setitem__("split", "test"), "index"),
         (lambda f: put(f, "meta", "restoration", 9), "pointer"),
         (lambda f: put(f, "meta", "enhancement", -1), "pointer"),

@@ -4,7 +4,6 @@ import hashlib
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -14,6 +13,7 @@ from isptools.cli import main
 from isptools.shards.check import check
 from isptools.shards.made import Kept, made_by
 from tests.build.tiny import make
+from tests.shards.made import changed
 
 FIRST = """{"name":"a","title":"A","manifest":"x","input":"burst","truth":"fused","exclude":["bad"],
 "tile":36,"restoration":{"at":"xyz","dtype":"float32","full_scale":1.25,"source":"develop"},
@@ -62,7 +62,7 @@ def first(tmp_path: Path) -> Path:
     tiny = make(tmp_path / "tiny")
     tiny.build()
     for path in tiny.out.glob("*.h5"):
-        with h5py.File(path, "r+") as file:
+        with changed(path) as file:
             file.attrs["format"] = 1
             file.attrs["recipe"] = TINY
             file.attrs["recipe_sha256"] = hashlib.sha256(TINY.encode()).hexdigest()
@@ -92,7 +92,7 @@ def test_shards_of_format_1_are_read_and_checked(first: Path) -> None:
 def test_a_format_1_shard_that_is_not_as_its_recipe_says(first: Path) -> None:
     path = next(first.glob("*.h5"))
     wrong = TINY.replace('"dtype":"uint8"', '"dtype":"uint16"')
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         file.attrs["recipe"] = wrong
         file.attrs["recipe_sha256"] = hashlib.sha256(wrong.encode()).hexdigest()
     said = [one.detail for one in check(first) if one.where == path.name]
@@ -104,7 +104,7 @@ def test_columns_that_a_later_version_adds_are_passed_over(tmp_path: Path) -> No
     tiny = make(tmp_path / "tiny")
     tiny.build()
     path = next(tiny.out.glob("*.h5"))
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         old = file["meta"][:]
         names = old.dtype.names
         kinds = {"names": [*names, "new"], "formats": [*(old.dtype[one] for one in names), "f8"]}

@@ -16,7 +16,7 @@ WINDOWS = (
 PACKED = hdf5plugin.Bitshuffle(cname="lz4")
 
 
-def dataset(folder: Path, dtype: str, chunks: tuple[int, ...], **packing: object) -> Path:
+def dataset(folder: Path, dtype: str, chunks: tuple[int, ...] | None, **packing: object) -> Path:
     random = np.random.default_rng(3)
     pixels = random.integers(0, 250, (2, 3, 70, 90)) * random.integers(0, 2, (70, 1))
     with h5py.File(folder / "x.h5", "w") as file:
@@ -24,11 +24,14 @@ def dataset(folder: Path, dtype: str, chunks: tuple[int, ...], **packing: object
     return folder / "x.h5"
 
 
+@pytest.mark.parametrize("packing", [PACKED, {}], ids=["packed", "plain"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-@pytest.mark.parametrize("tile", [(24, 24), (70, 90), (25, 36), (64, 128)])
-def test_every_window_is_h5pys(dtype: str, tile: tuple[int, int], tmp_path: Path) -> None:
+@pytest.mark.parametrize("tile", [(24, 24), (70, 90), (25, 36), (64, 128), (1, 3)])
+def test_every_window_is_h5pys(
+    dtype: str, tile: tuple[int, int], packing: dict[str, object], tmp_path: Path
+) -> None:
     tile = (min(tile[0], 70), min(tile[1], 90))
-    with h5py.File(dataset(tmp_path, dtype, (1, 1, *tile), **PACKED)) as file:
+    with h5py.File(dataset(tmp_path, dtype, (1, 1, *tile), **packing)) as file:
         reader = tiles.Tiles(file["x"])
         assert reader.fast
         for area in WINDOWS:
@@ -52,11 +55,11 @@ def test_blocks_inside_a_chunk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chunks", "packing"),
-    [((1, 1, 24, 24), {}), ((1, 1, 24, 24), {"compression": "gzip"}), ((1, 3, 24, 24), PACKED),
+    [(None, {}), ((1, 1, 24, 24), {"compression": "gzip"}), ((1, 3, 24, 24), PACKED),
      ((1, 1, 24, 24), hdf5plugin.Bitshuffle(cname="zstd"))],
 )  # fmt: skip
 def test_other_storage_is_left_to_h5py(
-    chunks: tuple[int, ...], packing: dict[str, object], tmp_path: Path
+    chunks: tuple[int, ...] | None, packing: dict[str, object], tmp_path: Path
 ) -> None:
     with h5py.File(dataset(tmp_path, "uint16", chunks, **packing)) as file:
         reader = tiles.Tiles(file["x"])

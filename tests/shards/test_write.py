@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from isptools.shards import disk, write
-from isptools.shards.schema import InputRow, Picture, TruthRow, decode, encode, facts, table
+from isptools.shards.encoded import encode
+from isptools.shards.schema import InputRow, Picture, TruthRow, decode, facts, table
 from tests.shards import made
 
 
@@ -106,6 +107,25 @@ def test_rounding(value: float, dtype: str, full_scale: float, stored: int) -> N
     assert plane.tolist() == [[stored] * 2] * 2
     assert (low, high) == (0, 0)
     assert decode(plane, picture) == pytest.approx(value, abs=full_scale / np.iinfo(dtype).max)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("full_scale", [1.0, 1.25, 0.7])
+@pytest.mark.parametrize("light", ["float32", "float64", "uint16"])
+def test_a_plane_is_stored_as_numpy_says(dtype: str, full_scale: float, light: str) -> None:
+    """One channel of a picture, as it lies in memory, against the rule in NumPy's words."""
+    rng = np.random.default_rng(5)
+    picture = rng.normal(0.5, 0.6, (64, 96, 3)).astype(np.float64)
+    wide = picture.astype(light) if light != "uint16" else rng.integers(0, 65536, (64, 96, 3), "u2")
+    plane = np.asarray(wide)[..., 1]
+    stored, low, high = encode(plane, Picture("camera", dtype, full_scale, "", "develop"))
+    largest = np.iinfo(dtype).max
+    physical = plane / np.float64(65535) if light == "uint16" else plane.astype(np.float64)
+    scaled = np.rint(physical * largest / full_scale)
+    if (light, dtype, full_scale) == ("uint16", "uint16", 1.0):
+        scaled = plane.astype(np.float64)
+    assert np.array_equal(stored, np.clip(scaled, 0, largest).astype(dtype))
+    assert (low, high) == ((scaled < 0).sum(), (scaled > largest).sum())
 
 
 def test_integers_of_16_bits_are_stored_as_they_are() -> None:

@@ -81,7 +81,7 @@ def test_a_run_of_somebody_elses_runs_no_code_of_the_folder(command, shards_fold
     status, said = command(*words, "--settings", "x.toml")
     assert status == 0, said
     assert f"isptools eval {run} --shards {shards_folder} --code ." in said
-    assert checkpoint.load(run / "model.pt")["network"] == "theirs:network"
+    assert checkpoint.load(run / "model.safetensors")["network"] == "theirs:network"
     (tmp_path / "ran").unlink()
     for asked in (("eval", run, "--shards", shards_folder),
                   ("develop", run, "a.dng", "--out", "x.png"),

@@ -15,22 +15,45 @@ from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.train import checkpoint  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
 
+CASES = [
+    ("cameranet-fivek", "fivek", {"network.widths": [6, 8]}),
+    ("cameranet-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
+    ("cameranet-sid", "sid-cameranet", {"network.widths": [6, 8]}),
+    ("cameranet-tiny", "unprocess", {}),
+    ("cameranet-v1-sid", "sid-cameranet", {"network.widths": [6, 8]}),
+    ("deepisp-msr", "msr", {"network.layers": 2}),
+    ("deepisp-s7", "s7-isp", {"network.layers": 2}),
+    ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
+    ("deepisp-tiny", "unprocess", {}),
+    ("srcnn-tiny", "unprocess", {}),
+]
 
-@pytest.mark.parametrize(
-    ("preset", "recipe", "small"),
-    [
-        ("cameranet-fivek", "fivek", {"network.widths": [6, 8]}),
-        ("cameranet-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
-        ("deepisp-s7", "s7-isp", {"network.layers": 2}),
-        ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
-    ],
-)
-def test_a_preset_trains_from_its_miniature(preset, recipe, small, tmp_path):
+
+@pytest.fixture(scope="module")
+def miniature(tmp_path_factory):
+    """The shards of a recipe's miniature, made once."""
+    folder = tmp_path_factory.mktemp("miniatures")
+
+    def shards(recipe):
+        if not (folder / recipe).exists():
+            words = ["build", recipe, "--sample", "--out", str(folder / recipe)]
+            built = CliRunner().invoke(main, words)
+            assert built.exit_code == 0, built.output
+        return folder / recipe
+
+    return shards
+
+
+def test_every_preset_has_a_case():
+    shipped_presets = {path.stem for path in (shipped.folder("recipes") / "train").glob("*.toml")}
+    assert shipped_presets == {preset for preset, _, _ in CASES}
+
+
+@pytest.mark.parametrize(("preset", "recipe", "small"), CASES)
+def test_a_preset_trains_and_validates_from_its_miniature(
+    preset, recipe, small, miniature, tmp_path
+):
     """Its networks, losses and stages as they are; patch, widths and steps made small."""
-    built = CliRunner().invoke(
-        main, ["build", recipe, "--sample", "--out", str(tmp_path / "shards")]
-    )
-    assert built.exit_code == 0, built.output
     network, _, name = preset.partition("-")
     settings = Settings.load(shipped.folder("recipes") / "train" / f"{preset}.toml")
     stages = ", ".join(f'{{train="{s.train}", steps=3, rate={s.rate}}}' for s in settings.stages)
@@ -38,13 +61,14 @@ def test_a_preset_trains_from_its_miniature(preset, recipe, small, tmp_path):
     words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     done = CliRunner().invoke(
         main,
-        ["train", network, "--preset", name, "--shards", str(tmp_path / "shards"), "--device",
+        ["train", network, "--preset", name, "--shards", str(miniature(recipe)), "--device",
          "cpu", "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
-    model = checkpoint.load(tmp_path / "run/model.pt")["model"]
+    model = checkpoint.load(tmp_path / "run/model.safetensors")["model"]
     assert all(torch.isfinite(value).all() for value in model.values())
     with (tmp_path / "run/log.csv").open(newline="") as lines:
-        losses = [float(row["training"]) for row in csv.DictReader(lines)]
-    assert len(losses) == 3 * len(settings.stages)
-    assert all(map(math.isfinite, losses))
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 3 * len(settings.stages)
+    for column in ("training", "validation"):
+        assert all(math.isfinite(float(row[column])) for row in rows), column

@@ -39,7 +39,7 @@ def quick(*stages, **changes):
     return Settings.of(words | changes)
 
 
-def weights(folder, name="model.pt"):
+def weights(folder, name="model.safetensors"):
     return checkpoint.load(Path(folder) / name)["model"]
 
 
@@ -103,7 +103,7 @@ def test_stages_side_by_side_are_stages_in_a_row(shards_folder, tmp_path):
     for only in ("enhance", "restore"):
         train(settings, Job(shards_folder, tmp_path / "side", CPU, only=only))
     train(settings, Job(shards_folder, tmp_path / "side", CPU))
-    assert (tmp_path / "side/model.pt").exists()
+    assert (tmp_path / "side/model.safetensors").exists()
     same(weights(tmp_path / "row"), weights(tmp_path / "side"))
     with pytest.raises(TrainError):
         train(settings, Job(shards_folder, tmp_path / "early", CPU, only="restore", stop_after=2))
@@ -175,10 +175,10 @@ def test_the_mean_of_weights_is_their_exponential_mean(shards_folder, tmp_path):
                 train(plain, Job(shards_folder, tmp_path / "plain", CPU, stop_after=1))
         else:
             train(plain, Job(shards_folder, tmp_path / "plain", CPU))
-        now = weights(tmp_path / "plain", "restore.pt")
+        now = weights(tmp_path / "plain", "restore.safetensors")
         expected = {name: 0.6 * value + 0.4 * now[name] for name, value in expected.items()}
     train(mean, Job(shards_folder, tmp_path / "mean", CPU))
-    ours = weights(tmp_path / "mean", "restore.pt")
+    ours = weights(tmp_path / "mean", "restore.safetensors")
     trained = [name for name in ours if name.startswith("nets.0.")]
     same({n: ours[n] for n in trained}, {n: expected[n] for n in trained}, rtol=1e-5, atol=1e-6)
 
@@ -214,7 +214,7 @@ def test_a_truth_that_a_later_stage_needs_is_missed_at_once(tmp_path):
     made.shard(tmp_path / "shards", made.spec(pictures=pictures))
     with pytest.raises(ValueError, match="no enhancement truth"):
         train(quick(), Job(tmp_path / "shards", tmp_path / "run", CPU))
-    assert not (tmp_path / "run/restore.pt").exists()
+    assert not (tmp_path / "run/restore.safetensors").exists()
 
 
 def test_half_precision_needs_a_gpu(shards_folder, tmp_path):
@@ -226,9 +226,11 @@ def test_nan_is_refused_and_the_last_checkpoint_stays(shards_folder, tmp_path):
     settings = quick("restore", stages=[{"train": "restore", "steps": 40, "rate": 1e30}])
     with pytest.raises(TrainError, match="no longer a finite number"):
         train(settings, Job(shards_folder, tmp_path, CPU))
-    if (tmp_path / "restore.pt").exists():
-        assert all(value.isfinite().all() for value in weights(tmp_path, "restore.pt").values())
-    assert not (tmp_path / "model.pt").exists()
+    if (tmp_path / "restore.safetensors").exists():
+        assert all(
+            value.isfinite().all() for value in weights(tmp_path, "restore.safetensors").values()
+        )
+    assert not (tmp_path / "model.safetensors").exists()
     assert not (tmp_path / "log.csv").exists(), "seen before the first line at step 3"
 
 
@@ -249,7 +251,7 @@ def test_weights_that_are_no_numbers_are_not_saved(shards_folder, tmp_path, monk
     settings = quick("restore", save_every=2, log_every=100)
     with pytest.raises(TrainError, match="no longer a finite number"):
         train(settings, Job(shards_folder, tmp_path, CPU))
-    state = checkpoint.load(tmp_path / "restore.pt")
+    state = checkpoint.load(tmp_path / "restore.safetensors")
     assert state["step"] == 4
     assert all(value.isfinite().all() for value in state["model"].values())
 
@@ -258,7 +260,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(shards_folder, tmp_path, monkeyp
     settings = quick("restore")
     with pytest.raises(TrainError):
         train(settings, Job(shards_folder, tmp_path, CPU, stop_after=4))
-    before = (tmp_path / "restore.pt").read_bytes()
+    before = (tmp_path / "restore.safetensors").read_bytes()
 
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -266,7 +268,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(shards_folder, tmp_path, monkeyp
     monkeypatch.setattr(checkpoint.os, "fsync", full)
     with pytest.raises(TrainError, match="No space left on device"):
         train(settings, Job(shards_folder, tmp_path, CPU))
-    assert (tmp_path / "restore.pt").read_bytes() == before
+    assert (tmp_path / "restore.safetensors").read_bytes() == before
     assert not list(tmp_path.glob(".*.part"))
 
 
@@ -289,7 +291,7 @@ def test_other_files_are_no_models(content, said, tmp_path):
     else:
         state = {
             "foreign": {"x": 1}, "later": {"format": 99}, "pickle": {"format": 1, "x": Path("x")},
-            "other": {"format": checkpoint.FORMAT, "settings": quick().to_json(), "model": {}},
+            "other": {"format": 2, "settings": quick().to_json(), "model": {}},
         }[content]  # fmt: skip
         torch.save(state, path)
     with pytest.raises(TrainError, match=said) as caught:

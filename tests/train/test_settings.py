@@ -109,17 +109,20 @@ def test_a_run_of_the_earlier_format_goes_on_and_is_opened(shards_folder, tmp_pa
     train(settings, Job(shards_folder, tmp_path / "today", Place("cpu")))
     with pytest.raises(TrainError, match="go on"):
         train(settings, Job(shards_folder, tmp_path / "before", Place("cpu"), stop_after=4))
-    state = torch.load(tmp_path / "before/restore.pt", weights_only=True)
+    state = checkpoint.load(tmp_path / "before/restore.safetensors")
+    (tmp_path / "before/restore.safetensors").unlink()
     state |= {"format": 1, "settings": json.dumps(FLAT), "optimizer": state.pop("optimizers")[0]}
     torch.save(state, tmp_path / "before/restore.pt")
     (tmp_path / "before/settings.json").write_text(json.dumps(FLAT), encoding="utf-8")
     train(settings, Job(shards_folder, tmp_path / "before", Place("cpu")))
-    models = [checkpoint.load(tmp_path / name / "model.pt") for name in ("today", "before")]
+    models = [
+        checkpoint.load(tmp_path / name / "model.safetensors") for name in ("today", "before")
+    ]
     for one, two in zip(*(model["model"].values() for model in models), strict=True):
         assert torch.equal(one, two)
     torch.save(models[0] | {"format": 1, "settings": json.dumps(FLAT)}, tmp_path / "model.pt")
     few = json.dumps({"network": "cameranet", "title": "of another tool"})
-    torch.save(models[0] | {"settings": few}, tmp_path / "other.pt")
+    torch.save(models[0] | {"format": 2, "settings": few}, tmp_path / "other.pt")
     with pytest.raises(TrainError, match="made by another version: holds no 'betas'"):
         checkpoint.model(tmp_path / "other.pt")
     camera, opened = checkpoint.model(tmp_path)

@@ -122,7 +122,7 @@ def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkey
     assert lines.count("restore: ") == 2
     assert "restore: 2/4, loss " in lines
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    (tmp_path / "restore.pt").unlink()
+    (tmp_path / "restore.safetensors").unlink()
     shown = invoke(*words).stderr
     assert "4/4" in shown
     assert "restore, loss " in shown
@@ -185,7 +185,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     import imageio.v3 as imageio  # noqa: PLC0415 - for this look
 
     assert imageio.imread(tmp_path / "x.png").shape[2] == 3
-    done = invoke("develop", run_folder / "model.pt", *raws, "--out", tmp_path / "many")
+    done = invoke("develop", run_folder / "model.safetensors", *raws, "--out", tmp_path / "many")
     assert done.exit_code == 0, done.output
     assert len(list((tmp_path / "many").glob("*.png"))) == 2
     (tmp_path / "bad.dng").write_bytes(b"no raw")

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from isptools.train import start
 from isptools.train.camera import Camera, Net
+from isptools.train.edges import Reflected, maxima
 from isptools.train.intake import PACKED
 
 WIDTHS = (32, 64, 128, 256, 512)
@@ -111,9 +113,7 @@ class Convolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, dilation: int = 1, norm: bool = False) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
-            inputs, outputs, 3, padding=dilation, dilation=dilation, padding_mode="reflect"
-        )
+        self.conv = Reflected(inputs, outputs, dilation=dilation)
         self.norm: nn.Module = AdaptiveNorm(outputs) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,12 +135,12 @@ class Level(nn.Module):
 
     def rest(self, x: Tensor, active: bool = True) -> Tensor:
         """The block; with `active` false its last convolution is left as it is."""
-        start = x
+        entered = x
         for i, convolution in enumerate(self.block):
             last = i == len(self.block) - 1
             x = convolution(x)
             if last and self.residual:
-                x = x + start
+                x = x + entered
             if active or not last:
                 x = leaky(x)
         return x
@@ -176,6 +176,7 @@ class UNet(nn.Module):
         )
         self.vector = _fully(widths[-1], form.pooled)
         self.head = nn.Conv2d(widths[0], form.outputs, 1)
+        start.glorot(self)  # as the authors' TensorFlow 1 does; the deviation is their own
         for parameter in self.rise.parameters():
             nn.init.normal_(parameter, std=1e-3)
 
@@ -222,7 +223,7 @@ def halve(x: Tensor) -> Tensor:
     """3x3 max pooling, stride 2; ceil(side / 2), windows placed as TensorFlow's SAME does."""
     height, width = x.shape[-2:]
     sides = (width % 2, 1, height % 2, 1)
-    return F.max_pool2d(F.pad(x, sides, value=float("-inf")), 3, 2)
+    return maxima(F.pad(x, sides, value=float("-inf")), 3)
 
 
 def _first(dilation: int, count: int) -> list[int]:

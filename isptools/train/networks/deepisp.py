@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train.camera import Camera, Examples, Net
+from isptools.train.edges import Reflected, maxima
 from isptools.train.intake import BILINEAR
 
 HIGH = 3  # high-level layers
@@ -60,7 +61,7 @@ class LowLevel(nn.Module):
 
 def _begun(inputs: int, maps: int) -> nn.Conv2d:
     """A block's convolution: features that reach the last block, a picture that stays."""
-    out = nn.Conv2d(inputs, maps, 3, padding=1, padding_mode="reflect")
+    out = Reflected(inputs, maps)
     with torch.no_grad():
         nn.init.kaiming_normal_(out.weight, nonlinearity="relu")
         out.weight[-3:] *= 0.01
@@ -80,9 +81,7 @@ class DeepISP(nn.Module):
         super().__init__()
         self.low = LowLevel(layers, maps)
         ins = (maps - 3, *[maps] * (high - 1))
-        self.high = nn.ModuleList(
-            nn.Conv2d(i, maps, 3, stride=2, padding=1, padding_mode="reflect") for i in ins
-        )
+        self.high = nn.ModuleList(Reflected(i, maps, stride=2) for i in ins)
         self.matrix = nn.Linear(maps, 30)
 
     def begin(self, examples: Examples) -> None:
@@ -110,7 +109,7 @@ class DeepISP(nn.Module):
 
     def _high(self, x: Tensor) -> Tensor:
         for convolution in self.high:
-            x = F.max_pool2d(F.relu(convolution(x)), 2, ceil_mode=True)
+            x = maxima(F.relu(convolution(x)), 2, ceil=True)
         return x
 
 

@@ -7,6 +7,7 @@ import msgspec
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from isptools.train import start
 from isptools.train.camera import Camera, Net
 from isptools.train.intake import PACKED
 from isptools.train.networks.cameranet import AdaptiveNorm, leaky
@@ -54,13 +55,14 @@ class SRResNet(nn.Module):
         self.rise = nn.Conv2d(width, width * factor**2, 3, padding=1)
         self.slope = nn.PReLU()
         self.head = nn.Conv2d(width, 3, 9, padding=4)
+        start.glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
-        start = self.enter(x)
-        x = start
+        entered = self.enter(x)
+        x = entered
         for block in self.blocks:
             x = x + block(x)
-        x = self.slope(F.pixel_shuffle(self.rise(self.leave(x) + start), self.factor))
+        x = self.slope(F.pixel_shuffle(self.rise(self.leave(x) + entered), self.factor))
         out: Tensor = self.head(x)
         return out
 
@@ -71,12 +73,16 @@ class CAN(nn.Module):
     def __init__(self, width: int = 24) -> None:
         super().__init__()
         ins = (3, *[width] * (len(RATES) - 1))
-        self.convs = nn.ModuleList(
+        convolutions = [
             nn.Conv2d(i, width, 3, padding=r, dilation=r, bias=False)
             for i, r in zip(ins, RATES, strict=True)
-        )
+        ]
+        for convolution in convolutions:  # as its authors begin it
+            start.identity(convolution)
+        self.convs = nn.ModuleList(convolutions)
         self.norms = nn.ModuleList(AdaptiveNorm(width) for _ in RATES)
         self.head = nn.Conv2d(width, 3, 1)
+        start.glorot(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
         for convolution, norm in zip(self.convs, self.norms, strict=True):

@@ -1,4 +1,4 @@
-"""Small pictures to look at: of a raw file, and of the first rows of a shard."""
+"""Small pictures to look at: of a raw file, of the first rows of a shard, of a sample's layers."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.autotone import encode_srgb
+from isptools.develop.binning import SIDES
 from isptools.develop.chain import develop
 from isptools.develop.orient import upright
-from isptools.develop.steps import Balance, Demosaic, Encode, Levels, ToSpace
+from isptools.develop.steps import Balance, Bin, Demosaic, Encode, Levels, ToSpace
 from isptools.frame import Array, Frame, Matrix, Space
 from isptools.shards.read import Sample, Shards
 
@@ -24,6 +25,8 @@ def of_raw(frame: Frame) -> Bytes:
 
     A Bayer file with square pixels goes through the chain; others show their plain numbers.
     """
+    if frame.capture.kind in SIDES:
+        frame = Bin()(frame)
     facts = frame.capture
     if facts.kind == "bayer" and facts.pixel_aspect == 1:
         steps = (Levels(), Balance(), Demosaic("half"), ToSpace(), Encode("srgb"))
@@ -50,8 +53,17 @@ def of_shard(shards: Shards, rows: int) -> Bytes:
     )
 
 
+def layers(sample: Sample, space: str) -> dict[str, Bytes]:
+    """What there is to see of a sample, (h, w, 3) each as the sensor lies, by name.
+
+    The input (brought to its truth's exposure, one pixel a CFA cell), restoration, enhancement and
+    weight (red: not to be trusted). `space` is the station of the restoration.
+    """
+    return dict(_pictures(sample, space))
+
+
 def _line(sample: Sample, space: str) -> Bytes:
-    pictures = [_fit(picture) for picture in _pictures(sample, space)]
+    pictures = [fit(picture) for _, picture in _pictures(sample, space)]
     height = max(picture.shape[0] for picture in pictures)
     padded = [
         np.pad(picture, ((0, height - picture.shape[0]), (0, GAP), (0, 0))) for picture in pictures
@@ -59,25 +71,26 @@ def _line(sample: Sample, space: str) -> Bytes:
     return np.concatenate(padded, axis=1)
 
 
-def _pictures(sample: Sample, space: str) -> Iterator[Bytes]:
+def _pictures(sample: Sample, space: str) -> Iterator[tuple[str, Bytes]]:
     """`space` is the station of the restoration."""
     facts = sample.facts
     light = sample.input * np.float32(facts.ratio or 1)
     if light.ndim == 3:  # a finished picture
-        yield np.rint(np.clip(light.transpose(1, 2, 0), 0, 1) * 255).astype(np.uint8)
+        shown = np.rint(np.clip(light.transpose(1, 2, 0), 0, 1) * 255).astype(np.uint8)
+        yield "input", shown
     else:
-        yield _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
+        yield "input", _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
     if sample.restoration is not None:
         linear = np.ascontiguousarray(sample.restoration.transpose(1, 2, 0))
-        yield (
-            (encode_srgb(linear) >> 8).astype(np.uint8) if space == Space.XYZ else _screen(linear)
-        )
+        xyz = space == Space.XYZ
+        shown = (encode_srgb(linear) >> 8).astype(np.uint8) if xyz else _screen(linear)
+        yield "restoration", shown
     if sample.enhancement is not None:
         shown = np.rint(np.clip(sample.enhancement, 0, 1) * 255).astype(np.uint8)
-        yield np.ascontiguousarray(shown.transpose(1, 2, 0))
+        yield "enhancement", np.ascontiguousarray(shown.transpose(1, 2, 0))
     if sample.weight is not None:
         gray = np.rint(sample.weight * 255).astype(np.uint8)
-        yield np.where(gray[..., None] > 0, gray[..., None], np.array(DOUBT, np.uint8))
+        yield "weight", np.where(gray[..., None] > 0, gray[..., None], np.array(DOUBT, np.uint8))
 
 
 def _colors(
@@ -106,10 +119,11 @@ def _screen(linear: NDArray[np.float32]) -> Bytes:
     return np.asarray(np.rint(shown * 255), np.uint8)
 
 
-def _fit(picture: Bytes) -> Bytes:
-    height = max(1, round(picture.shape[0] * WIDTH / picture.shape[1]))
-    way = cv2.INTER_AREA if picture.shape[1] > WIDTH else cv2.INTER_NEAREST
-    return np.asarray(cv2.resize(picture, (WIDTH, height), interpolation=way), np.uint8)
+def fit(picture: Bytes, width: int = WIDTH) -> Bytes:
+    """At another width, in its proportions."""
+    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
+    way = cv2.INTER_AREA if picture.shape[1] > width else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=way), np.uint8)
 
 
 def _wide(line: Array, width: int) -> Array:

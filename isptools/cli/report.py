@@ -1,0 +1,39 @@
+"""`isptools report`: one page to look at."""
+
+from pathlib import Path
+
+import click
+
+from isptools.cli.target import Target
+
+
+@click.command(name="report")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--out", type=Target(), required=True, help="The page, as .html; .json beside it.")
+def command(folder: Path, out: Path) -> None:
+    """Make one page of the shards in FOLDER: a verdict, its numbers, the worst pairs to look at.
+
+    The page needs no other file and no network. Every number stands in a .json of the same name.
+    Exit code 0 if all is well, 3 if there is something to look at.
+    """
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise click.ClickException(f"{out}: give a name that ends in .html")
+    from isptools.cli.progress import shown
+    from isptools.report import folder as of_folder
+    from isptools.report.page import html
+    from isptools.shards import disk
+
+    try:
+        with shown() as show:
+            made = of_folder.page(folder, show)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    try:
+        disk.save(out, html(made))
+        disk.save(out.with_suffix(".json"), of_folder.numbers(made))
+    except OSError as error:
+        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
+    click.echo(made.sentence)
+    click.echo(f"{out}: open it in a browser; {out.with_suffix('.json')} has its numbers")
+    if made.verdict != "ship":
+        raise click.exceptions.Exit(3)

@@ -1,0 +1,32 @@
+"""Files that a command is to write: looked at, and their folder made, before any work."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Target(click.Path):
+    """A file to write. Its folder is made; one line if it can't be, or takes no files."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if ctx is None or not ctx.resilient_parsing:
+            expect_writable(path)
+        return path
+
+
+def expect_writable(path: Path) -> None:
+    """ClickException if `path` can't become a file; makes the folder it is to stand in."""
+    if path.is_dir():
+        raise click.ClickException(f"{path}: it is a folder; give the name of a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.ClickException(f"{path}: its folder can't be made ({error.strerror})") from None
+    if not os.access(path.parent, os.W_OK):
+        raise click.ClickException(f"{path}: its folder takes no files (permission denied)")

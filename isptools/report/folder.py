@@ -1,0 +1,239 @@
+"""What the page of a folder of shards says: a verdict, five numbers, all that is behind them."""
+
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from isptools.datasets.alike import grouped
+from isptools.report import plots
+from isptools.report.samples import SPAN, Shown, gathered, large
+from isptools.shards import read
+from isptools.shards.check import INDEX, LEDGER, Problem, check
+from isptools.shards.made import made_by
+from isptools.shards.read import Shards
+
+LAYERS = 24  # samples, the worst, that can be looked at closely
+SPLITS = ("train", "val", "test")
+LINES = 40  # of the ledger that are shown of one reason
+ALIKE = 6  # bits of 64 in which near-duplicates may differ, as `isptools init` takes them
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One of the five numbers."""
+
+    name: str
+    value: str
+    unit: str
+    limit: str  # what it is held against
+    meaning: str
+    wrong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """All that the template shows."""
+
+    title: str
+    sample: bool  # made from code
+    verdict: str  # "ship", "look" or "stop"
+    sentence: str
+    facts: tuple[Fact, ...]
+    problems: tuple[Problem, ...]
+    samples: tuple[Shown, ...]
+    layers: dict[int, dict[str, str]]  # place in `samples` -> layer -> data URI
+    strips: tuple[plots.Strip, ...]
+    histograms: tuple[tuple[str, plots.Curves], ...]  # camera
+    twins: tuple[tuple[Shown, Shown], ...]  # alike, in two splits
+    ledger: tuple[tuple[str, str, int, tuple[dict[str, Any], ...]], ...]
+    provenance: tuple[tuple[str, str], ...]
+
+
+def page(folder: Path, progress: Callable[[str, int, int], None]) -> Page:
+    """Look at everything. ValueError in one line where there is nothing to show."""
+    problems = check(folder, lambda done, total: progress("shards", done, total))
+    with read.open(folder) as shards:
+        samples = gathered(shards, lambda done, total: progress("rows", done, total))
+        _add(problems, samples)
+        samples.sort(key=lambda one: (-one.worst, one.index))
+        pictures = {
+            place: {name: uri(data, "jpeg") for name, data in large(shards, one)}
+            for place, one in enumerate(samples[:LAYERS])
+        }
+        twins = _twins(samples)
+        attrs = shards.tables[0].attrs
+        verdict, sentence = _verdict(problems, twins, len(samples))
+        return Page(
+            title=str(attrs["title"]), sample=bool(attrs["sample"]), verdict=verdict,
+            sentence=sentence, facts=tuple(_facts(shards, samples)), problems=tuple(problems),
+            samples=tuple(samples), layers=pictures, strips=tuple(_strips(samples)),
+            histograms=tuple(_histograms(samples)), twins=twins, ledger=_ledger(folder),
+            provenance=tuple(_provenance(folder, shards)),
+        )  # fmt: skip
+
+
+def numbers(made: Page) -> bytes:
+    """report.json: every number of the page, without its pictures."""
+    out = {
+        "title": made.title,
+        "sample": made.sample,
+        "verdict": made.verdict,
+        "sentence": made.sentence,
+        "facts": [asdict(fact) for fact in made.facts],
+        "problems": [asdict(problem) for problem in made.problems],
+        "samples": [
+            {
+                "key": one.key, "scene": one.scene, "split": one.split, "shard": one.shard,
+                "worst": one.worst, "problems": one.problems, "correlation": one.correlation,
+                "residual_px": one.residual_px,
+                "measured": [asdict(each) for each in one.measured],
+                "histogram": {color: each.tolist() for color, each in one.histogram.items()},
+            }
+            for one in made.samples
+        ],
+        "twins": [[one.key, other.key] for one, other in made.twins],
+        "ledger": [
+            {"kind": kind, "reason": reason, "files": count}
+            for kind, reason, count, _ in made.ledger
+        ],
+        "provenance": dict(made.provenance),
+    }  # fmt: skip
+    return json.dumps(out, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+
+
+def uri(data: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> None:
+    """A problem that names a sample stands beside it."""
+    for problem in problems:
+        for one in samples:
+            if one.key in problem.detail and problem.detail not in one.problems:
+                one.problems.append(f"{problem.what}: {problem.detail}")
+
+
+def _verdict(problems: Sequence[Problem], twins: Sequence[Any], count: int) -> tuple[str, str]:
+    sure, unsure = (sum(one.sure is each for one in problems) for each in (True, False))
+    if sure:
+        return "stop", f"Do not train on this yet: {_many(sure, 'thing')} wrong."
+    if unsure or twins:
+        parts = [f"{_many(unsure, 'pair')} too dark or too plain to be told"] * bool(unsure)
+        parts += [f"{_many(len(twins), 'pair')} of splits' scenes alike"] * bool(twins)
+        return "look", f"Nothing is known to be wrong, but look at these: {' and '.join(parts)}."
+    return "ship", f"Ship it: all that was looked at in {_many(count, 'input')} is as it should be."
+
+
+def _many(count: int, what: str) -> str:
+    verb = {"thing": (" is", "s are")}.get(what, ("", "s"))
+    return f"{count} {what}{verb[count != 1]}"
+
+
+def _facts(shards: Shards, samples: Sequence[Shown]) -> list[Fact]:
+    scenes = {(one.split, one.scene) for one in samples}
+    size = sum(np.prod(shards.shape(i)) for i in range(len(shards))) / 1e6
+    counted = Counter(split for split, _ in scenes)
+    splits = ", ".join(f"{name} {counted[name]}" for name in SPLITS if counted[name])
+    return [
+        Fact("scenes", str(len(scenes)), "", splits, "whole scenes stand in one split"),
+        Fact("light", f"{size:.1f}", "megapixels", f"{len(samples)} inputs", "of all inputs"),
+        _shift(samples),
+        _of_kind(samples, "noise", "noise", "the inputs' noise beside the stated model"),
+        _quality(samples),
+    ]  # fmt: skip
+
+
+def _shift(samples: Sequence[Shown]) -> Fact:
+    meaning = "how far inputs lie off their truths, at most in 95 % of the pairs"
+    left = [one.residual_px for one in samples if one.residual_px is not None]
+    if left:
+        return Fact("shift", f"{np.percentile(left, 95):.2f}", "px", "residual", meaning)
+    return _of_kind(samples, "place", "shift", meaning)
+
+
+def _of_kind(samples: Sequence[Shown], kind: str, name: str, meaning: str) -> Fact:
+    found = [each for one in samples for each in one.measured if each.kind == kind]
+    if not found:
+        return Fact(name, "not measured", "", "", meaning)
+    value = float(np.percentile([each.value for each in found], 95))
+    most = float(np.median([each.limit for each in found]))
+    wrong = any(each.told for each in found)
+    return Fact(name, f"{value:.3g}", found[0].unit, f"at most {most:.3g}", meaning, wrong)
+
+
+def _quality(samples: Sequence[Shown]) -> Fact:
+    """By scene, where shards state it."""
+    meaning = "how far above its noise a truth's white lies; the worst scene"
+    stated = [getattr(one.truth, "quality_db", None) for one in samples]
+    known = [value for value in stated if value is not None]
+    if not known:
+        return Fact("truth quality", "not stated", "", "", meaning)
+    return Fact("truth quality", f"{min(known):.1f}", "dB", f"median {np.median(known):.1f}", meaning)  # noqa: E501  # fmt: skip
+
+
+def _strips(samples: Sequence[Shown]) -> list[plots.Strip]:
+    kinds: dict[str, list[plots.Dot]] = {}
+    for place, one in enumerate(samples):
+        for each in one.measured:
+            label = f"{one.key}, {each.name}: {each.value:.3g} {each.unit}".strip()
+            dot = plots.Dot(place, each.value / each.limit, f"{label} of {each.limit:.3g}")
+            kinds.setdefault(each.kind, []).append(dot)
+    found = [plots.strip(kind, dots) for kind, dots in kinds.items()]
+    return sorted(found, key=lambda one: (-one.wrong, one.kind))
+
+
+def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
+    cameras: dict[str, dict[str, Any]] = {}
+    for one in samples:
+        name = f"{one.row.make} {one.row.model}".strip() or "camera not stated"
+        for color, counts in one.histogram.items():
+            known = cameras.setdefault(name, {})
+            known[color] = known.get(color, 0) + counts
+    return [(name, plots.histogram(counts, SPAN)) for name, counts in sorted(cameras.items())]
+
+
+def _twins(samples: Sequence[Shown]) -> tuple[tuple[Shown, Shown], ...]:
+    """Scenes of two splits that look the same."""
+    first = {f"{one.split}/{one.scene}": one for one in reversed(samples)}
+    groups = grouped([(name, one.bits) for name, one in first.items()], ALIKE)
+    return tuple(
+        (first[name], first[group.like])
+        for name, group in groups.items()
+        if group.like and first[name].split != first[group.like].split
+    )
+
+
+def _ledger(folder: Path) -> tuple[tuple[str, str, int, tuple[dict[str, Any], ...]], ...]:
+    """Lines by kind and reason, the most frequent first; a line that can't be read is left out."""
+    path = folder / LEDGER
+    if not path.is_file():
+        return ()
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for text in path.read_bytes().splitlines():
+        try:
+            line = msgspec.json.decode(text)
+            groups.setdefault((line["kind"], line["reason"]), []).append(line)
+        except (msgspec.DecodeError, KeyError, TypeError):
+            continue  # `check` says that the ledger is damaged
+    found = [(kind, reason, len(each), tuple(each[:LINES])) for (kind, reason), each in groups.items()]  # noqa: E501  # fmt: skip
+    return tuple(sorted(found, key=lambda one: -one[2]))
+
+
+def _provenance(folder: Path, shards: Shards) -> list[tuple[str, str]]:
+    attrs, recipe = shards.tables[0].attrs, made_by(shards.tables[0].attrs)
+    said = ("data_set", "licence", "redistribution", "citation", "recipe_sha256")
+    rows = [("folder", folder.name), ("recipe", f"{recipe.name}: {recipe.title}")]
+    rows += [(name.replace("_", " "), " ".join(str(attrs[name]).split())) for name in said]
+    versions = json.loads(str(attrs["versions"]))
+    rows.append(("made with", ", ".join(f"{name} {text}" for name, text in versions.items())))
+    for part, steps in json.loads(str(attrs["steps"])).items():
+        rows.append((part, " > ".join(str(step["step"]) for step in steps) or "nothing"))
+    rows.append(("index", "whole" if (folder / INDEX).is_file() else "missing"))
+    return rows

@@ -1,0 +1,153 @@
+"""Each sample of a folder as the page shows it: a thumbnail, its numbers, its histogram."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools import patches
+from isptools.datasets.alike import bits_of
+from isptools.develop.orient import upright
+from isptools.report.pictures import Bytes, fit, layers
+from isptools.shards.read import Sample, Shards
+from isptools.shards.schema import InputRow, TruthRow
+from isptools.shards.seen import Seen, seen
+from isptools.shards.table import Table
+
+THUMB = 96  # pixels wide
+SMALL = (cv2.IMWRITE_WEBP_QUALITY, 40)
+LARGE = 640
+SPAN = (-0.02, 1.06)  # of x = (DN - black) / (white - black) that histograms cover
+BINS = 108
+EVERY = 4  # CFA cells: a sixteenth of them is counted
+F64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One number of a pair against its limit."""
+
+    kind: str
+    name: str  # the truth it was compared with
+    value: float
+    limit: float
+    unit: str
+    told: str  # "" where it is right
+
+
+@dataclass(slots=True)
+class Shown:
+    """One sample."""
+
+    index: int  # in the folder
+    key: str
+    scene: str
+    split: str
+    shard: str
+    row: InputRow
+    truth: TruthRow
+    measured: tuple[Measured, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    thumbnail: bytes = b""  # WebP
+    bits: int | None = None  # of its picture, to find near-duplicates
+    histogram: dict[str, F64] = field(default_factory=dict)  # color -> counts of BINS
+    correlation: float | None = None
+    residual_px: float | None = None
+
+    @property
+    def worst(self) -> float:
+        """The largest share of what is allowed; above 1 something is wrong."""
+        shares = [one.value / one.limit for one in self.measured if one.limit > 0]
+        return max(shares, default=0.0) + 100 * len(self.problems)
+
+
+def gathered(shards: Shards, progress: Callable[[int, int], None]) -> list[Shown]:
+    """Every sample, worst first; reads all pixels, one sample at a time."""
+    numbers = _numbers(shards)
+    found = []
+    for index in range(len(shards)):
+        progress(index, len(shards))
+        found.append(_shown(shards, index, numbers.get(shards.facts(index).key, ())))
+    progress(len(shards), len(shards))
+    return sorted(found, key=lambda one: (-one.worst, one.index))
+
+
+def large(shards: Shards, one: Shown) -> Iterator[tuple[str, bytes]]:
+    """The layers of one sample by name, upright, as JPEG."""
+    for name, picture in layers(shards[one.index], space_of(shards, one.index)).items():
+        wide = fit(picture, min(LARGE, shards.shape(one.index)[1]))
+        yield name, _encoded(upright(wide, one.row.flip), ".jpg")
+
+
+def space_of(shards: Shards, index: int) -> str:
+    """The station of the restorations that lie beside sample `index`."""
+    pictures = _table(shards, index).pictures
+    return pictures["restoration"].space if "restoration" in pictures else ""
+
+
+def _numbers(shards: Shards) -> dict[str, tuple[Measured, ...]]:
+    """What `check` measures, by key. Pairs of two cameras have tables of their own."""
+    out: dict[str, tuple[Measured, ...]] = {}
+    for table in shards.tables:
+        if table.pairs:
+            continue
+        for key, group in groupby(seen(table), key=lambda one: one.key):
+            each = [number for one in group for number in _measured(one)]
+            out[key] = tuple(each)
+    return out
+
+
+def _measured(one: Seen) -> Iterator[Measured]:
+    for number in one.numbers:
+        told = number.told if number in one.wrong else ""
+        yield Measured(number.kind, one.name, number.value, number.limit, number.unit, told)
+
+
+def _shown(shards: Shards, index: int, measured: tuple[Measured, ...]) -> Shown:
+    sample, table = shards[index], _table(shards, index)
+    pictures = layers(sample, space_of(shards, index))
+    best = pictures.get("enhancement", pictures.get("restoration", pictures["input"]))
+    one = Shown(
+        index, sample.key, sample.facts.scene, sample.split, table.path.name, sample.facts,
+        shards.truth_facts(index), measured,
+        thumbnail=_encoded(fit(upright(best, sample.facts.flip), THUMB), ".webp", *SMALL),
+        bits=bits_of(best), histogram=_histogram(sample),
+    )  # fmt: skip
+    if table.pairs:
+        pair = next(pair for pair in table.pairs if pair.key == one.key)
+        one.correlation, one.residual_px = pair.correlation, pair.residual_px
+    one.problems += [each.told for each in measured if each.told]
+    return one
+
+
+def _table(shards: Shards, index: int) -> Table:
+    path = shards.path(index)
+    return next(table for table in shards.tables if table.path == path)
+
+
+def _histogram(sample: Sample) -> dict[str, F64]:
+    """Counts of the input's values by color, from every fourth cell down and across."""
+    light, cfa = sample.input, sample.facts.cfa
+    if light.ndim == 3:
+        thin = light[:, ::EVERY, ::EVERY]
+        planes = {color: [plane] for color, plane in zip("RGB", thin, strict=True)}
+    else:
+        side = patches.period(cfa)
+        planes = {}
+        for place, color in enumerate(cfa):
+            step = slice(place // side, None, side * EVERY), slice(place % side, None, side * EVERY)
+            planes.setdefault(color, []).append(light[step])
+    return {
+        color: np.sum([np.histogram(np.clip(part, *SPAN), BINS, SPAN)[0] for part in parts], 0)
+        for color, parts in planes.items()
+    }
+
+
+def _encoded(picture: Bytes, kind: str, *quality: int) -> bytes:
+    done, data = cv2.imencode(kind, picture[..., ::-1], quality or (cv2.IMWRITE_JPEG_QUALITY, 84))
+    if not done:
+        raise ValueError("a picture of the report could not be made")
+    return data.tobytes()

@@ -1,0 +1,136 @@
+"""Every number of a pair, and of them those that say what is wrong: causes before consequences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isptools.shards.made import made_by
+from isptools.shards.opened import opened
+from isptools.shards.schema import InputRow, decode
+from isptools.shards.seen import filters, fine, level, scene
+from isptools.shards.seen.blocks import Blocks, blocks_of
+from isptools.shards.seen.fits import Plane, planes_of, slope_of
+from isptools.shards.seen.light import backwards
+from isptools.shards.seen.number import Number
+from isptools.shards.seen.plain import plain
+from isptools.shards.seen.windows import windows_of
+from isptools.shards.table import Table
+
+F32 = NDArray[np.float32]
+# a kind that is wrong makes those of later ranks wrong too, which then say nothing
+RANKS = (
+    {"turned"}, {"phase"}, {"place"}, {"curve", "clipping", "white level"}, {"matrix"},
+    {"white", "plane", "level", "black", "light"}, {"sharpness", "noise", "same", "hot pixels"},
+)  # fmt: skip
+SHADED = {"level", "black", "white", "plane", "matrix", "light", "hot pixels"}  # as gain maps do
+ALONE = {"noise", "same", "hot pixels", "white level", "clipping"}  # no consequence of the others
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was measured of one input and one of its truths."""
+
+    where: str  # shard
+    key: str  # of the input
+    name: str  # "restoration" or "enhancement"
+    numbers: tuple[Number, ...]
+    ratio: float | None = None  # measured
+
+    @property
+    def wrong(self) -> list[Number]:
+        """What is wrong, worst first; what follows from another fault is left out."""
+        off = [number for number in self.numbers if number.wrong]
+        ranks = [rank for rank, kinds in enumerate(RANKS) for n in off if n.kind in kinds]
+        first = min(ranks, default=0)
+        told = [n for n in off if n.kind in RANKS[first] or (first > 2 and n.kind in ALONE)]
+        return sorted(told, key=lambda number: -number.share)
+
+
+def seen(table: Table) -> Iterator[Seen]:
+    """Each input of a shard beside each of its truths."""
+    stated = made_by(table.attrs)
+    with opened(table.path) as file:
+        last: dict[str, tuple[int, F32]] = {}
+        for i, row in enumerate(table.rows):
+            own = file["input"][i]
+            for name, picture in table.pictures.items():
+                number = getattr(row, name)
+                if name not in last or last[name][0] != number:
+                    last[name] = number, decode(file[name][number], picture)
+                pair = _Pair(file, table, row, name, number)
+                numbers, ratio = pair.numbers(own, last[name][1], stated)
+                yield Seen(table.path.name, row.key, name, tuple(numbers), ratio)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    file: Any
+    table: Table
+    row: InputRow
+    name: str
+    number: int  # row of the truth
+
+    def numbers(self, own: Any, truth: F32, stated: Any) -> tuple[list[Number], float | None]:
+        row, table = self.row, self.table
+        history = _text(self.file["truth_history"][self.number])
+        how = backwards(table, self.name, row, table.truths[self.number], history)
+        if how is None:
+            return plain(own, row, truth, table, self.name), None
+        blocks = blocks_of(own, row, lambda rows: truth[:, rows], how)
+        numbers = filters.turned(_luminance(blocks, row), blocks.expected[1])
+        numbers += self._ends(own)
+        planes = planes_of(blocks, row)
+        ratio = None
+        if not any(number.wrong for number in numbers if number.kind == "turned"):
+            found, ratio = self._whole(blocks, planes, stated)
+            numbers += found
+        windows = windows_of(own, row, lambda rows: truth[:, rows], how)
+        numbers += [] if stated.shaken else fine.place(windows)
+        slope = slope_of(planes, 1)
+        if slope is not None and not any(n.wrong for n in numbers if n.kind in {"turned", "place"}):
+            numbers += fine.sharpness(windows, slope[0])
+            numbers += fine.noise(windows, slope[0], self._own_truth() or stated.fused)
+            numbers += fine.hot(windows, slope[0])
+        if '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
+            numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
+        return numbers, ratio
+
+    def _whole(
+        self, blocks: Blocks, planes: list[Plane], stated: Any
+    ) -> tuple[list[Number], float | None]:
+        row, truth = self.row, self.table.truths[self.number]
+        told = level.Stated(stated.ratio_within, stated.max_ratio, self._own_truth())
+        found, ratio = level.level(planes, row, told)
+        numbers = [*filters.phase(blocks, row), *level.bend(planes), *found]
+        numbers += [*level.color(planes), *level.black(planes, row), *level.shot_white(row, truth)]
+        return numbers + scene.light(blocks, planes), ratio
+
+    def _ends(self, own: Any) -> list[Number]:
+        """Where the numbers of both sides end."""
+        row, picture = self.row, self.table.pictures[self.name]
+        counts = np.bincount(own.ravel(), minlength=int(row.white) + 2)
+        found = scene.white_level(counts, row)
+        if picture.largest and picture.source == "develop":
+            stored = self.file[self.name][self.number, 1]
+            piled = np.bincount(stored.ravel(), minlength=picture.largest + 1)
+            found += scene.truth_top(piled, picture)
+        return found
+
+    def _own_truth(self) -> bool:
+        truth = self.table.truths[self.number]
+        return (self.row.source, self.row.source_sha256) == (truth.source, truth.source_sha256)
+
+
+def _luminance(blocks: Blocks, row: InputRow) -> Any:
+    """Green of the input by blocks."""
+    spots = [i for i, letter in enumerate(row.cfa) if letter == "G"]
+    return blocks.own[spots].mean(0)
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+

@@ -1,0 +1,39 @@
+"""How weights begin: as the frameworks of the papers begin them, which is not as torch does."""
+
+import torch
+from torch import nn
+
+
+def glorot(network: nn.Module) -> None:
+    """Uniform of variance 2 / (fan in + fan out), biases 0 (Glorot and Bengio 2010, eq. 16).
+
+    So TensorFlow 1's slim and Lasagne begin convolutions and fully connected layers if nothing is
+    said. Transposed convolutions are left as they are: authors state theirs.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            _no_bias(module)
+
+
+def gaussian(network: nn.Module, deviation: float) -> None:
+    """Normal of this deviation, biases 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.weight, std=deviation)
+            _no_bias(module)
+
+
+def identity(convolution: nn.Conv2d) -> None:
+    """What comes in goes out, channel by channel; further channels are 0 (Yu and Koltun 2016)."""
+    height, width = convolution.kernel_size
+    with torch.no_grad():
+        convolution.weight.zero_()
+        for channel in range(min(convolution.in_channels, convolution.out_channels)):
+            convolution.weight[channel, channel, height // 2, width // 2] = 1
+    _no_bias(convolution)
+
+
+def _no_bias(module: nn.Conv2d | nn.Linear) -> None:
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,152 @@
+"""The page in a browser: clicks, keys, drags; any error on its console fails."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from isptools.cli import main
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="no chromium with its driver on this machine"
+)
+AXE = Path(os.environ.get("ISPTOOLS_AXE", "node_modules/axe-core/axe.min.js"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.chrome.service.Service(str(DRIVER))
+    driver = webdriver.Chrome(options=options, service=service)
+    driver.implicitly_wait(60)  # a busy machine; elements that are there cost nothing
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(planted, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Its address, and the key of the planted fault."""
+    folder, key = planted
+    out = tmp_path_factory.mktemp("page") / "page.html"
+    done = CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
+    assert done.exit_code == 3, done.output
+    return out.as_uri(), key
+
+
+@pytest.fixture
+def at(browser: Any, page: tuple[str, str]) -> Iterator[Any]:
+    browser.get(page[0])
+    yield browser
+    assert browser.get_log("browser") == []
+
+
+def one(at: Any, query: str) -> Any:
+    return at.find_element("css selector", query)
+
+
+def pressed(at: Any) -> str:
+    return str(one(at, '#layers button[aria-pressed="true"]').text)
+
+
+def shown(at: Any) -> list[int]:
+    """Which layers can be seen."""
+    script = "return [...document.querySelectorAll('#stage canvas')].map(c => c.style.visibility)"
+    return [i for i, each in enumerate(at.execute_script(script)) if each == "visible"]
+
+
+def test_the_worst_sample_opens_and_says_what_is_wrong(at: Any, page: tuple[str, str]) -> None:
+    one(at, "#gallery button").click()
+    assert pressed(at) == "1 input"
+    assert one(at, "#viewer-key").text == page[1]
+    assert "turned" in one(at, "#viewer-numbers td.wrong").text
+    assert at.title != "run"
+
+
+def test_keys_choose_layers_slide_flicker_and_zoom(at: Any) -> None:
+    one(at, "#gallery button").click()
+    assert pressed(at) == "1 input"
+    stage = one(at, "#stage")
+    stage.send_keys("3")
+    assert pressed(at) == "3 enhancement"
+    assert shown(at) == [2]
+    stage.send_keys("s")
+    assert shown(at) == [0, 2]  # what was looked at before lies below
+    cut = "return document.querySelectorAll('#stage canvas')[2].style.clipPath"
+    assert "50%" in at.execute_script(cut)
+    stage.send_keys("s")
+    stage.send_keys("f")
+    assert one(at, '#flicker[aria-pressed="true"]')
+    WebDriverWait(at, 60).until(lambda _: shown(at) == [0])
+    stage.send_keys("f")
+    stage.send_keys("+")
+    scale = "return document.querySelectorAll('#stage canvas')[2].style.transform"
+    larger = at.execute_script(scale)
+    stage.send_keys("-")
+    assert at.execute_script(scale) != larger
+
+
+def test_values_under_the_pointer(at: Any) -> None:
+    """Of every layer, as the picture has them there."""
+    one(at, "#gallery button").click()
+    assert pressed(at) == "1 input"
+    stage = one(at, "#stage")
+    webdriver.ActionChains(at).move_to_element(stage).perform()
+    told = one(at, "#values").text
+    assert all(name in told for name in ("input", "restoration", "enhancement"))
+    script = (
+        "const c = document.querySelectorAll('#stage canvas')[1], k = Number(c.dataset.fit);"
+        "return [...c.getContext('2d').getImageData(Math.floor(arguments[0] / k) - 1,"
+        " Math.floor(arguments[1] / k) - 1, 3, 3).data]"
+    )
+    size = stage.rect
+    around = at.execute_script(script, size["width"] / 2, size["height"] / 2)
+    pixels = [around[i : i + 3] for i in range(0, 36, 4)]  # the middle may fall between two
+    assert any(f"restoration {red} {green} {blue}" in told for red, green, blue in pixels)
+
+
+def test_arrows_go_to_the_next_sample_and_escape_closes(at: Any, page: tuple[str, str]) -> None:
+    one(at, "#gallery button").click()
+    assert pressed(at) == "1 input"
+    one(at, "#stage").send_keys(webdriver.Keys.ARROW_RIGHT)
+    WebDriverWait(at, 60).until(lambda _: one(at, "#viewer-key").text != page[1])
+    webdriver.ActionChains(at).send_keys(webdriver.Keys.ESCAPE).perform()
+    assert not at.execute_script("return document.getElementById('viewer').open")
+
+
+def test_a_dot_opens_its_sample(at: Any, page: tuple[str, str]) -> None:
+    dot = one(at, "circle.wrong")
+    assert page[1] in one(at, "a:has(circle.wrong)").get_attribute("aria-label")
+    at.execute_script("arguments[0].scrollIntoView()", dot)
+    webdriver.ActionChains(at).click(dot).perform()
+    assert one(at, "#viewer-key").text == page[1]
+
+
+def test_find_leaves_what_was_asked_for(at: Any, page: tuple[str, str]) -> None:
+    one(at, "#find").send_keys(page[1])
+    left = at.find_elements("css selector", "#gallery > li:not([hidden])")
+    assert [item.find_element("css selector", ".key").text for item in left] == [page[1]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed (npm install axe-core)")
+def test_everybody_can_use_it(at: Any, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    at.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    at.execute_script(AXE.read_text(encoding="utf-8"))
+    for opened in (False, True):
+        if opened:
+            one(at, "#gallery button").click()
+            assert pressed(at) == "1 input"
+        found = at.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+        assert [(each["id"], each["help"]) for each in found["violations"]] == []

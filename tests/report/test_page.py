@@ -1,0 +1,117 @@
+"""What the page and its numbers say, read as text."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from isptools import shards
+from isptools.cli import main
+from isptools.report import folder as of_folder
+from isptools.report import plots
+from isptools.report.page import html
+from isptools.report.samples import BINS, SPAN, Shown, gathered
+
+
+def quiet(_stage: str, _done: int, _total: int) -> None:
+    """No progress."""
+
+
+def report(folder: Path, out: Path) -> Result:
+    return CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
+
+
+@pytest.fixture(scope="module")
+def samples(honest: Path) -> list[Shown]:
+    with shards.open(honest) as opened:
+        return gathered(opened, lambda _done, _total: None)
+
+
+def test_one_file_says_all_and_needs_no_other(honest: Path, tmp_path: Path) -> None:
+    done = report(honest, tmp_path / "new/page.html")
+    assert done.exit_code in {0, 3}, done.output
+    page = (tmp_path / "new/page.html").read_text(encoding="utf-8")
+    numbers = json.loads((tmp_path / "new/page.json").read_text(encoding="utf-8"))
+    with shards.open(honest) as opened:
+        keys = {opened.facts(i).key for i in range(len(opened))}
+    assert {one["key"] for one in numbers["samples"]} == keys
+    assert all(key in page for key in keys)
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"|url\(', page)
+    assert numbers["problems"] == []
+    assert numbers["facts"][0]["value"] == "5"
+    assert "misaligned" in page  # the ledger's reason
+
+
+def test_a_planted_fault_stands_first_and_the_page_says_stop(planted, tmp_path: Path) -> None:
+    folder, key = planted
+    done = report(folder, tmp_path / "page.html")
+    assert done.exit_code == 3
+    assert "Do not train on this yet" in done.stdout
+    numbers = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
+    assert numbers["verdict"] == "stop"
+    first = numbers["samples"][0]
+    assert first["key"] == key
+    assert first["problems"]
+    wrong = {each["kind"] for each in first["measured"] if each["told"]}
+    assert wrong == {"turned"}
+    assert not any(one["problems"] for one in numbers["samples"][1:])
+
+
+def test_what_comes_from_files_is_escaped(planted, tmp_path: Path) -> None:
+    report(planted[0], tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script>document.title" not in page
+    assert "&lt;script&gt;document.title" in page
+
+
+def test_the_histogram_counts_the_inputs_own_values(honest: Path, samples: list[Shown]) -> None:
+    """Against numpy over the stored integers, black and white as the shard states them."""
+    one = samples[0]
+    with shards.open(honest) as opened:
+        raw, row = opened.raw(one.index), opened.facts(one.index)
+    red = row.cfa.index("R")
+    plane = raw[red // 2 :: 8, red % 2 :: 8].astype(np.float64)
+    light = (plane - row.black[red]) / (row.white - row.black[red])
+    edges = np.linspace(*SPAN, BINS + 1)
+    wanted, _ = np.histogram(np.clip(light, *SPAN), edges)
+    assert one.histogram["R"].sum() == plane.size
+    assert np.abs(np.cumsum(one.histogram["R"]) - np.cumsum(wanted)).max() <= 2  # float32 edges
+
+
+def test_five_thousand_samples_fit_one_page(honest: Path, samples: list[Shown]) -> None:
+    made = of_folder.page(honest, quiet)
+    many = tuple(replace(samples[i % len(samples)], index=i) for i in range(5000))
+    strips = tuple(of_folder._strips(many))
+    assert len(html(replace(made, samples=many, strips=strips))) < 20e6
+
+
+def test_a_folder_without_shards_is_one_line(tmp_path: Path) -> None:
+    done = report(tmp_path, tmp_path / "page.html")
+    assert done.exit_code == 1
+    assert len(done.output.splitlines()) <= 2
+    assert not (tmp_path / "page.html").exists()
+    assert report(tmp_path, tmp_path / "page.pdf").exit_code == 1
+
+
+def test_of_many_dots_the_worst_open_and_all_are_drawn() -> None:
+    dots = [plots.Dot(i, 0.01 + (i % 997) / 997, "") for i in range(2000)]
+    strip = plots.strip("level", dots)
+    assert min(dot.value for _, _, dot in strip.dots) > 0.8
+    assert strip.others.count("M") + len(strip.dots) >= strip.count - 3
+    assert strip.count == 2000
+
+
+def test_dots_stand_where_their_values_are() -> None:
+    """The scale is logarithmic from 0.01 to 10: a factor of ten is a third of the height."""
+    dots = [plots.Dot(i, value, "") for i, value in enumerate((0.001, 0.01, 0.1, 1.0, 10.0))]
+    strip = plots.strip("level", dots)
+    down = [y for _, y, _ in sorted(strip.dots)]
+    height = plots.HEIGHT - plots.TOP - plots.BOTTOM
+    assert down[0] == down[1] == plots.TOP + height
+    assert np.allclose(np.diff(down[1:]), -height / 3, atol=0.11)
+    assert strip.limit == down[3]
+    assert strip.wrong == 1

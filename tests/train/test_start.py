@@ -1,0 +1,79 @@
+"""How weights begin: moments of the published starts, worked out by hand, for every network."""
+
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from torch import nn  # noqa: E402 - behind the skip
+
+from isptools.train import networks, start  # noqa: E402 - behind the skip
+
+GLOROT = [name for name in networks.NAMES if name not in {"deepisp", "deepisp-low", "srcnn"}]
+
+
+def made(name, **options):
+    torch.manual_seed(1)
+    return networks.built({"name": name, **options})[0]
+
+
+def fans(module):
+    field = math.prod(getattr(module, "kernel_size", (1,)))
+    return (field * (getattr(module, "in_channels", 0) or module.in_features),
+            field * (getattr(module, "out_channels", 0) or module.out_features))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GLOROT)
+def test_networks_of_tensorflow_begin_by_glorot(name):
+    """Variance 2 / (fan in + fan out), uniform: nothing beyond sqrt(6 / (fan in + fan out))."""
+    widths = {"widths": [16, 32, 48]} if name.startswith("cameranet") else {}
+    ratios = []
+    for module in made(name, **widths).modules():
+        identity = isinstance(module, nn.Conv2d) and module.bias is None  # CAN's, see below
+        if isinstance(module, nn.Linear | nn.Conv2d) and not identity:
+            both = sum(fans(module))
+            assert module.weight.abs().max() <= math.sqrt(6 / both)
+            assert not module.bias.any()
+            if module.weight.numel() > 500:
+                ratios.append((module.weight.var() * both / 2).item())
+    assert ratios
+    assert all(0.8 < ratio < 1.25 for ratio in ratios)
+    assert sum(ratios) / len(ratios) == pytest.approx(1, abs=0.03)
+
+
+def test_transposed_convolutions_begin_near_0():
+    """The public code's deviation of 1e-3, which Glorot's does not replace."""
+    for module in made("cameranet").modules():
+        if isinstance(module, nn.ConvTranspose2d):
+            assert module.weight.std().item() == pytest.approx(1e-3, rel=0.05)
+
+
+def test_can_begins_as_the_identity():
+    """Chen, Xu and Koltun 2017: what enters a dilated convolution leaves it, channel by channel."""
+    can = made("srgan-can").nets[1]
+    x = torch.rand(1, 3, 20, 30)
+    for convolution in can.convs:
+        x = nn.functional.pad(x, (0, 0, 0, 0, 0, convolution.in_channels - x.shape[1]))
+        torch.testing.assert_close(convolution(x)[:, :3], x[:, :3])
+        assert not convolution(x)[:, 3:].any()
+        x = convolution(x)
+    assert can.head.weight.std() > 0.1
+
+
+def test_a_gaussian_start():
+    module = nn.Sequential(nn.Conv2d(3, 64, 9), nn.ReLU(), nn.Conv2d(64, 32, 5))
+    start.gaussian(module, 1e-3)
+    assert module[2].weight.std().item() == pytest.approx(1e-3, rel=0.02)
+    assert module[2].weight.mean().item() == pytest.approx(0, abs=2e-5)
+    assert not module[2].bias.any()
+
+
+def test_deepisps_low_level_keeps_the_size_of_features():
+    """Ours, see docs/train.md: He's variance, 2 / fan in, and residual maps at a hundredth."""
+    low = made("deepisp-low").nets[0]
+    for convolution in low.convs[1:]:
+        features, residual = convolution.weight[:-3], convolution.weight[-3:]
+        assert features.var().item() * 64 * 9 / 2 == pytest.approx(1, abs=0.05)
+        assert residual.std().item() < 0.02 * features.std().item()
+        assert not convolution.bias.any()
