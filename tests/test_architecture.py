@@ -35,7 +35,7 @@ GROUND: dict[str, set[str]] = {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
         "apart", "sources", "shown",
     },
-    "decode": {"frame", "sound", "sources", "raw", "picture", "datasets"},
+    "decode": {"frame", "develop", "sound", "sources", "raw", "picture", "datasets"},
 }  # fmt: skip
 MAY_SEE = GROUND | {
     "build": set(GROUND),
