@@ -4,6 +4,7 @@
 #   make test   linters, types and all tests
 #   make faults everything that was tried to break it, again (20 minutes): docs/reliability.md
 #   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
+#   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test fingerprint faults fuzz clean
+.PHONY: demo train test mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -33,6 +34,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/mutants.py --jobs $(WORKERS) --least 0.9
 
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py

@@ -8,14 +8,17 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 import numpy as np
 
-from isptools import shipped
+from isptools import shipped, sound
 from isptools.develop.chain import stations
 from isptools.develop.steps import Bin, Step
 from isptools.frame import Matrix, Space
 from isptools.synth.unprocess import WIDEST, Curve, Law, Line, Profile, Range, Tone, expect_range
 
-Above0 = Annotated[float, msgspec.Meta(gt=0, le=1e9)]  # NaN and inf are neither
-NotBelow0 = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+# numbers that can stand in a shard, see isptools.sound
+Above0 = Annotated[float, msgspec.Meta(gt=0, le=sound.FACTOR)]
+Ratio = Annotated[float, msgspec.Meta(gt=0, le=sound.RATIO)]
+Level = Annotated[float, msgspec.Meta(ge=0, le=sound.DN)]  # DN
+NotBelow0 = Annotated[float, msgspec.Meta(ge=0)]
 SINGULAR = 1e-6
 OLD = ("manifest", "develop", "pair", "scenes", "restoration", "enhancement")  # words of format 1
 
@@ -102,8 +105,11 @@ class Develop(Strict, frozen=True, tag="develop", tag_field="make"):
     enhancement: Kept | Published | Own | None = None
     prepare: tuple[Step, ...] = ()  # sensor -> sensor, on every frame (bad pixels)
     fuse: Literal["", "truth", "view"] = ""  # the walk begins at the scene's burst, merged so
-    black: NotBelow0 | None = None  # DN, in place of the files' own
-    max_ratio: Above0 = 300.0  # exposure ratio = min(light of the truth / input, max_ratio)
+    black: Level | None = None  # DN, in place of the files' own
+    max_ratio: Ratio = 300.0  # exposure ratio = min(light of the truth / input, max_ratio)
+    # relative: an input whose measured ratio is further from the stated one is refused. Nominal
+    # times (1/30 s is 1/32 s, 30 s are 32 s), ISO and apertures are off by 14 % together
+    ratio_within: Above0 = 0.25
 
     def __post_init__(self) -> None:
         walk = stations(self.steps)
@@ -154,8 +160,8 @@ class Released(Strict, frozen=True, tag="released", tag_field="make"):
 
     enhancement: Own = Own()
     patch: Annotated[int, msgspec.Meta(ge=16)] = 100  # side, pixels
-    black: NotBelow0 = 0.0  # of raw patches, DN
-    white: NotBelow0 = 0.0  # of raw patches, DN; 0 means that patches are finished pictures
+    black: Level = 0.0  # of raw patches, DN
+    white: Level = 0.0  # of raw patches, DN; 0 means that patches are finished pictures
     cfa: Literal["RGGB", "BGGR", "GRBG", "GBRG"] = "RGGB"  # of raw patches
     keep_flat: bool = False
 
@@ -179,7 +185,9 @@ class Align(Strict, frozen=True, tag="align", tag_field="make"):
     offsets: bool = True  # local offsets behind the plane, where they help
     shift_px: Annotated[int, msgspec.Meta(ge=0, le=12)] = 4  # search grid, see accept.Search
     turn_deg: Annotated[float, msgspec.Meta(ge=0, le=3)] = 1.0
-    least: float = 0.9  # correlation above which a patch is kept
+    least: Annotated[float, msgspec.Meta(ge=-1, le=1)] = (
+        0.9  # correlation above which a patch is kept
+    )
     keep_flat: bool = False
     alike: Annotated[int, msgspec.Meta(ge=0, le=64)] = (
         6  # bits of 64 that near-duplicates differ by

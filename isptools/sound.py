@@ -19,17 +19,7 @@ FACTOR = 1e6  # gains, elements of color matrices, physical values at full scale
 FLAT = 1e-9  # determinant of a matrix that can't be inverted, beside the product of its rows
 
 
-class UnsoundError(ValueError):
-    """Facts that contradict each other or are no numbers: one line."""
-
-
 Rows = Sequence[Sequence[float]]
-
-
-def expect(wrong: Iterator[str]) -> None:
-    """UnsoundError with the first thing that is wrong."""
-    for text in wrong:
-        raise UnsoundError(text)
 
 
 def text(name: str, value: str) -> Iterator[str]:
@@ -84,10 +74,15 @@ def matrix(name: str, rows: Rows | None) -> Iterator[str]:
 
 
 def exposure(seconds: float | None, iso: float | None, aperture: float | None) -> Iterator[str]:
-    """What a file or a list states of an exposure."""
-    yield from within("exposure time", seconds, SECONDS)
-    yield from within("ISO", iso, ISO)
-    yield from within("aperture", aperture, APERTURE)
+    """What a file or a list states of an exposure; 0 says nothing, but is written now and then."""
+    stated = (
+        ("exposure time", seconds, SECONDS),
+        ("ISO", iso, ISO),
+        ("aperture", aperture, APERTURE),
+    )
+    for name, value, most in stated:
+        if value is not None and not 0 <= value <= most:
+            yield f"{name} {value:g} is not from 0 to {most:g}"
 
 
 def filters(cfa: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ OPTIONS = {
     ],
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced",
-              "time_limit"],
+              "time_limit", "verify"],
     "check": ["folder"],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
     "eval": ["run", "shards", "split", "out", "tile", "baselines", "camera", "code"],

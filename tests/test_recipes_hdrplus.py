@@ -167,7 +167,8 @@ def test_finals_of_another_size_are_refused(bucket, tmp_path):
 
 def test_truths_are_what_libraw_makes_of_merged(bucket, published):
     """Restoration: the published raw through rawpy, with its gain map applied by numpy."""
-    steps = Recipe.load("hdrplus").truth.steps[:-1]
+    truth = Recipe.load("hdrplus").truth
+    steps = (*truth.prepare, *truth.steps[:-1])
     for split in ("train", "test"):
         found = shards.open(published, split)
         for i in range(len(found)):
@@ -181,8 +182,9 @@ def test_truths_are_what_libraw_makes_of_merged(bucket, published):
             payload = bucket / "bursts" / facts.scene / f"payload_N{number:03d}.dng"
             with rawpy.imread(str(payload)) as opened:
                 visible = opened.raw_image_visible
-                light = (visible - facts.black[0]) / (facts.white - facts.black[0])
-            np.testing.assert_array_equal(found.raw(i), visible)
+                repaired = found.raw(i) != visible
+            light = (found.raw(i) - facts.black[0]) / (facts.white - facts.black[0])
+            assert np.count_nonzero(repaired) <= 5
             np.testing.assert_allclose(found[i].input, light * _undone(light.shape), atol=1e-6)
             np.testing.assert_allclose(found.shading(i), _undone(light.shape), rtol=1e-6)
 

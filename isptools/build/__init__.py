@@ -45,6 +45,7 @@ class Options:
     splits: Sequence[Split] | None = None  # None makes all
     enhanced: Path | None = None  # folder of the user's own enhancement truths
     data_set: Opened | None = None  # None opens the shipped one that the recipe names
+    verify: bool = False  # hash what was finished before, and build anew what differs
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     # called with "headers", "kernels" or "inputs", how many are done, and how many there are
     seconds: float = SECONDS  # that one file may take to be decoded
@@ -60,6 +61,7 @@ class Summary:
     made: int  # units of this run
     kept: int  # units that were finished before
     refusals: dict[str, dict[str, int]]  # kind -> reason -> files
+    mended: tuple[str, ...] = ()  # a line for each thing that was damaged; it is whole again
     waits: tuple[Wait, ...] = ()  # scenes left undone since the machine failed: build again
 
 
@@ -101,7 +103,8 @@ def _opened(recipe: Recipe) -> Opened:
 
 def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) -> Summary:
     folder.sweep(work.out)
-    rest = state.remaining(todo, work, splits)
+    found = state.remaining(todo, work, splits, options.verify)
+    rest = found.units
     if rest:
         (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
     for split, lines in todo.ledger.items():
@@ -133,6 +136,7 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
         len(rest) - undone,
         len(todo.units) - len(rest) - sum(bool(unit.waits) for unit in todo.units),
         ledger.counts(index.entries(work.out)),
+        found.mended,
         tuple(waits),
     )
 

@@ -30,7 +30,6 @@ from isptools.pair.plane import Points
 from isptools.pair.warp import Canvas, Choice, Float
 from isptools.recipe import Align
 from isptools.shards import write
-from isptools.sound import UnsoundError
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +67,6 @@ def make(unit: Unit, work: Work, truth: Align) -> Made:
                 lines += [_told(task, unit, verdict, truth) for verdict in aligned.verdicts]
                 for patch in _cut(aligned, truth, task.inputs[0].source.path):
                     stored(shard, task.scene, patch)
-            except UnsoundError as error:
-                refusal = Refusal("facts", str(error))
-                lines.append(refused(task.inputs[0], task, unit, refusal))
             except Refusal as refusal:
                 lines.append(refused(task.inputs[0], task, unit, refusal))
         folder.holds(work.out, work.token)
@@ -82,6 +78,9 @@ def _aligned(task: Task, work: Work, how: Align) -> Aligned:
     if not isinstance(task.shot, Couple):
         raise Refusal("no-pair", "it is no pair of two cameras")
     phone, dslr = _side(task.shot.phone, work), _side(task.shot.dslr, work)
+    if phone.sha256 == dslr.sha256:
+        what = f"its bytes are those of {task.shot.dslr.source.path}: one file in two roles"
+        raise Refusal("same-file", what)
     if how.mosaic and (phone.frame is None or phone.frame.capture.kind != "bayer"):
         raise Refusal("no-mosaic", "the recipe takes the phone's Bayer mosaic; this file has none")
     if how.mosaic:

@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from isptools import sound, sources
+from isptools import sources
 from isptools.apart import apart
 from isptools.build import enhanced, folder, lineup
+from isptools.build.doubts import Doubts, contradiction
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
+from isptools.build.light import expect_ratio, light_ratio, quality_of
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Work, noted, refused, spec_of
+from isptools.build.work import Work, expect_sound, noted, refused, spec_of
 from isptools.burst import BurstError
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Exposures
@@ -24,7 +26,7 @@ from isptools.decode import files as decode
 from isptools.decode import frames
 from isptools.decode.refusal import Refusal, foreseen, judged, one_line
 from isptools.develop.chain import develop, walk
-from isptools.develop.noise import noise_of
+from isptools.develop.noise import Noise, noise_of
 from isptools.develop.orient import onto_sensor
 from isptools.develop.steps import Balance, Orient, behind_first_list
 from isptools.fields import Field
@@ -66,12 +68,22 @@ def _scene(
         why = f"its truth {task.truth.source.path} can't be used ({refusal.reason})"
         yield from _dropped(task, unit, Refusal("truth-missing", why))
         return
-    number, sides = None, sides_of(() if truth.linear else truth.steps)
+    number, doubts = None, Doubts(work.card.ratio, own)
+    sides = sides_of(() if truth.linear else truth.steps)
+    if against := contradiction(own):
+        yield refused(task.truth, task, unit, Refusal("contradiction", against), "noted")
     for file in task.inputs:
         try:
             with foreseen(file.source.path):
                 read, gains = _input_frame(file, task, own, unit, work, truth)
-                row = _row(read, task, own, work, truth)
+                odd = doubts.of_input(read)
+            for each in odd:
+                yield refused(file, task, unit, Refusal(*each), "noted")
+            with foreseen(file.source.path):
+                noise = noise_of(read.frame)
+                row = _row(read, noise, task, own, work)
+                found = light_ratio(read.frame, own.frame, noise)
+                expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -79,15 +91,16 @@ def _scene(
             yield from _departures(read, task, unit)
         if number is None:
             try:
-                number = _stored(shard, own, task, work, truth)
+                number = _stored(shard, (own, read), task, work, truth)
                 yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
                 yield from _dropped(task, unit, Refusal(refusal.reason, refusal.detail))
                 return
-        pointers: Any = dict.fromkeys(shard.spec.pictures, number)
+        told: Any = dict.fromkeys(shard.spec.pictures, number)
+        told["ratio_measured"] = found and found.ratio
         frame = read.frame
-        shard.input(replace(row, **pointers), frame.pixels, frame.capture, frame.history, gains)
+        shard.input(replace(row, **told), frame.pixels, frame.capture, frame.history, gains)
         yield from _left(file, frame, sides, task, unit)
 
 
@@ -114,11 +127,12 @@ def _white(own: ReadFrame, row: TruthRow, task: Task, unit: Unit, truth: Develop
         yield refused(own.file, task, unit, Refusal("no-white", detail), "noted")
 
 
-def _row(read: ReadFrame, task: Task, own: ReadFrame, work: Work, truth: Develop) -> InputRow:
-    """The facts of an input. UnsoundError where a shard can't hold them."""
-    noise = noise_of(read.frame)
-    row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
-    sound.expect(wrong_input(row, read.frame.capture.kind))
+def _row(read: ReadFrame, noise: Noise, task: Task, own: ReadFrame, work: Work) -> InputRow:
+    """The facts of an input. Refusal where a shard can't hold them."""
+    most = work.recipe.truth.max_ratio if isinstance(work.recipe.truth, Develop) else 0.0
+    row = input_row(read, task.scene, noise, own, work.card.ratio, most)
+    kind = read.frame.capture.kind
+    expect_sound((*wrong_input(row, kind), *write.wrong_facts(read.frame.capture)))
     return row
 
 
@@ -212,7 +226,6 @@ def _read(
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
         raise _contradiction(path, file, frame, unit)
     made = _with_black(frame, truth.black)
-    sound.expect(sound.levels(made.capture.black, made.capture.white))
     return ReadFrame(file, digest, made)
 
 
@@ -264,10 +277,16 @@ def _expect_phase(frame: Frame, truth: Frame) -> None:
 # -- truths --------------------------------------------------------------------------------------
 
 
-def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: Develop) -> int:
-    """Render the truths of a scene in one walk and store them; returns their row."""
+def _stored(
+    shard: write.Writer, pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
+) -> int:
+    """Render the truths of a scene in one walk and store them; returns their row.
+
+    `pair`: what the truth is developed from, and the scene's first input.
+    """
+    own = pair[0]
     with foreseen(task.truth.source.path):
-        row, kept, last = _truth(own, task, work, truth)
+        row, kept, last = _truth(pair, task, work, truth)
     for name, pixels in kept.items():
         if pixels.shape != (*own.frame.pixels.shape[:2], 3):
             raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
@@ -281,18 +300,21 @@ def _stored(shard: write.Writer, own: ReadFrame, task: Task, work: Work, truth: 
 
 
 def _truth(
-    own: ReadFrame, task: Task, work: Work, truth: Develop
+    pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
 ) -> tuple[TruthRow, dict[str, Array], Frame]:
     """A truth's row, its pictures, and the last frame of its walk."""
+    own, first = pair
     try:
         last, kept = _rendered(own.frame, truth)
+        quality = quality_of(own, first)
         row = truth_row(own, task.scene, last)
-        sound.expect(wrong_truth(row))
+        row = replace(row, quality_db=quality.db, quality_origin=quality.origin)
         if isinstance(task.shot, Exposures) and task.shot.final:
             path = task.shot.final.source.path
             picture = _picture(path, last.pixels, own.frame, work, truth)
             kept["enhancement"] = picture.pixels
             row = _with_picture(row, path, picture)
+        expect_sound((*wrong_truth(row), *write.wrong_facts(own.frame.capture)))
     except lineup.MisfitError as error:
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:

@@ -43,7 +43,7 @@ def fused_truth(
     """
 
     def prepared(file: File) -> Frame:
-        return develop(behind_first_list(read(file)), how.prepare)
+        return develop(behind_first_list(read(file)), how.repairs)
 
     files = task.shot.frames if isinstance(task.shot, Exposures) else ()
     method = how.fuse or "truth"

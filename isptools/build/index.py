@@ -11,7 +11,7 @@ from isptools.build.journal import Made
 from isptools.datasets import Card
 from isptools.datasets.listing import Line
 from isptools.recipe import Recipe
-from isptools.shards import disk
+from isptools.shards import disk, proof
 from isptools.shards.schema import FORMAT
 
 INDEX, LEDGER = "index.json", "ledger.jsonl"
@@ -40,7 +40,7 @@ def write(out: Path, recipe: Recipe, card: Card, versions: dict[str, str]) -> No
         "refusals": ledger.counts(lines),
     }
     encoded = msgspec.json.encode(index, order="deterministic")
-    disk.save(out / INDEX, msgspec.json.format(encoded, indent=1) + b"\n")
+    disk.save(out / INDEX, proof.proved(encoded, indent=1))
 
 
 def entries(out: Path) -> list[Line]:

@@ -1,4 +1,7 @@
-"""What is finished in an output folder: one small file a unit, so that a build can go on."""
+"""What is finished in an output folder: one small file a unit, so that a build can go on.
+
+Each proves itself (isptools.shards.proof). A damaged one is as none: its unit is made again.
+"""
 
 from pathlib import Path
 from typing import TypeVar
@@ -8,9 +11,10 @@ import msgspec
 from isptools.datasets.listing import Line
 from isptools.datasets.scene import Source, Split
 from isptools.frame import Kind
-from isptools.shards import disk
+from isptools.shards import disk, proof
 
 FOLDER = ".journal"
+UNITS, PLANS = "*.h5.json", "plan-*.json"
 T = TypeVar("T", "Made", "Planned")
 
 
@@ -52,8 +56,8 @@ class Planned(msgspec.Struct, frozen=True):
 def save(out: Path, entry: Made | Planned) -> None:
     folder = out / FOLDER
     folder.mkdir(exist_ok=True)
-    data = msgspec.json.format(msgspec.json.encode(entry, order="deterministic"), indent=1)
-    disk.save(folder / _name(entry), data)
+    data = msgspec.json.encode(entry, order="deterministic")
+    disk.save(folder / _name(entry), proof.proved(data, indent=1))
 
 
 def _name(entry: Made | Planned) -> str:
@@ -62,12 +66,12 @@ def _name(entry: Made | Planned) -> str:
 
 def made(out: Path) -> dict[str, Made]:
     """The finished units by name; one that can't be read counts as not finished."""
-    return {entry.name: entry for entry in _load(out, "*.h5.json", Made)}
+    return {entry.name: entry for entry in _load(out, UNITS, Made)}
 
 
 def planned(out: Path) -> dict[str, Planned]:
     """What planning left out, by split."""
-    return {entry.split: entry for entry in _load(out, "plan-*.json", Planned)}
+    return {entry.split: entry for entry in _load(out, PLANS, Planned)}
 
 
 def forget(out: Path, name: str) -> None:
@@ -81,11 +85,27 @@ def forget_plan(out: Path, split: str) -> None:
     (out / FOLDER / f"plan-{split}.json").unlink(missing_ok=True)
 
 
-def _load(out: Path, pattern: str, kind: type[T]) -> list[T]:
-    found = []
-    for path in sorted((out / FOLDER).glob(pattern)):
-        try:
-            found.append(msgspec.json.decode(path.read_bytes(), type=kind))
-        except msgspec.DecodeError:  # written by an older version: its unit is made again
+def mend(out: Path) -> list[str]:
+    """Drop what is damaged, or was written by an older version; gives the names of what was."""
+    dropped = []
+    for path in sorted((out / FOLDER).glob("*.json")):
+        plan = path.match(PLANS) and not path.match(UNITS)
+        if (_entry(path, Planned) if plan else _entry(path, Made)) is None:
             path.unlink()
-    return found
+            dropped.append(f"{FOLDER}/{path.name}")
+    return dropped
+
+
+def _load(out: Path, pattern: str, kind: type[T]) -> list[T]:
+    found = (_entry(path, kind) for path in sorted((out / FOLDER).glob(pattern)))
+    return [entry for entry in found if entry is not None]
+
+
+def _entry(path: Path, kind: type[T]) -> T | None:
+    """None for one that is damaged, or does not stand where it belongs."""
+    try:
+        words = proof.proven(path.read_bytes(), kind.__struct_fields__)
+        entry = msgspec.convert(words, kind)
+    except ValueError:  # also msgspec's
+        return None
+    return entry if _name(entry) == path.name else None

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 import msgspec
 
 from isptools.datasets.listing import Line
+from isptools.shards.proof import proved
 
 
 def lines(entries: Iterable[Line]) -> bytes:
-    """ledger.jsonl: sorted, one JSON object a line, no line twice."""
-    return b"".join(
-        msgspec.json.encode(line) + b"\n" for line in sorted(set(entries), key=msgspec.json.encode)
-    )
+    """ledger.jsonl: sorted, one JSON object with its proof a line, no line twice."""
+    encoded = sorted(map(msgspec.json.encode, set(entries)))
+    return b"".join(map(proved, encoded))
 
 
 def counts(entries: Iterable[Line]) -> dict[str, dict[str, int]]:

@@ -1,14 +1,16 @@
 """What the tables of a shard state about a pair of patches."""
 
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import cv2
 import numpy as np
 
-from isptools import sound
+from isptools.build.light import quality_of_picture
 from isptools.build.rows import OF_INPUT, UNSET, columns
 from isptools.build.task import File
+from isptools.build.work import expect_sound
 from isptools.develop.noise import Noise
 from isptools.frame import Array, Capture
 from isptools.measure.shift import shift
@@ -17,11 +19,13 @@ from isptools.shards import write
 from isptools.shards.quality import correlation, luminance
 from isptools.shards.read import normalized
 from isptools.shards.schema import (
+    KINDS,
     InputRow,
     PairRow,
     Spec,
     TruthRow,
     wrong_input,
+    wrong_pair,
     wrong_truth,
 )
 
@@ -51,10 +55,10 @@ def picture_facts(pixels: Array) -> Capture:
 
 
 def stored(shard: write.Writer, scene: str, patch: Patch) -> None:
-    """Store a pair: its input, its truth and how they fit. UnsoundError, and nothing is stored."""
+    """Store a pair: its input, its truth and how they fit. Refusal of facts that make no sense."""
     own, its, pair = _rows(patch, scene, len(shard.truths), shard.spec)
-    sound.expect(wrong_input(own, patch.facts.kind))
-    sound.expect(wrong_truth(its))
+    wrong = (wrong_input(own, KINDS[shard.spec.positions]), wrong_truth(its), wrong_pair(pair))
+    expect_sound(chain(*wrong, write.wrong_facts(patch.facts)))
     number = shard.truth(its, {"enhancement": patch.truth}, patch.facts, ())
     pixels = _fitted(patch.pixels, shard)
     shard.input(replace(own, enhancement=number), pixels, patch.facts, ())
@@ -86,7 +90,10 @@ def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, 
         "make": "",
         "model": "",
     }
+    white = float(np.iinfo(patch.truth.dtype).max)
+    quality = quality_of_picture(patch.truth, white)
     its = TruthRow(
+        quality_db=quality.db, quality_origin=quality.origin,
         key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=stated.flip,
         source=dslr.source.path, source_sha256=patch.sha256[1], **unknown, **UNSET,
     )  # fmt: skip

@@ -15,7 +15,6 @@ from isptools.decode.refusal import Refusal, foreseen, judged
 from isptools.frame import Array, Capture
 from isptools.recipe import Released
 from isptools.shards import write
-from isptools.sound import UnsoundError
 
 
 def make(unit: Unit, work: Work, truth: Released) -> Made:
@@ -28,10 +27,6 @@ def make(unit: Unit, work: Work, truth: Released) -> Made:
                 with foreseen(task.inputs[0].source.path):
                     patch, flat = _patch(task, unit, work, truth)
                 stored(shard, task.scene, patch)
-            except UnsoundError as error:
-                refusal = Refusal("facts", str(error))
-                lines.append(refused(task.inputs[0], task, unit, refusal))
-                continue
             except Refusal as refusal:
                 lines.append(refused(task.inputs[0], task, unit, refusal))
                 continue

@@ -39,7 +39,8 @@ def columns(capture: Capture, names: tuple[str, ...]) -> dict[str, Any]:
 def input_row(
     read: ReadFrame, scene: str, noise: Noise, truth: ReadFrame, law: Law, limit: float
 ) -> InputRow:
-    """The facts of an input; its row numbers of the truths are still to be set."""
+    """The facts of an input; its row numbers of the truths and the measured ratio are still to be
+    set."""
     exposure_ratio, origin = _ratio(read, truth, law, limit)
     return InputRow(
         key=read.file.key,

@@ -1,6 +1,7 @@
 """What an output folder already holds, and what of it is still good."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from isptools.build import journal
@@ -11,7 +12,7 @@ from isptools.build.work import Work, facts
 from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Split
 from isptools.recipe import Recipe
-from isptools.shards import read
+from isptools.shards import disk, read
 
 
 def claim(out: Path, recipe: Recipe) -> None:
@@ -39,11 +40,21 @@ def _foreign(out: Path, name: str, found: str, recipe: Recipe) -> str:
     )
 
 
-def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is still to be made."""
+
+    units: list[Unit]
+    mended: tuple[str, ...]  # a line for each thing that was damaged
+
+
+def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = False) -> Rest:
     """The units that are not finished, after what is no longer part of the plan was removed.
 
-    BuildError if a split that is not built now was made with other versions of the libraries.
+    With `verify` the shards of those that are must have the hashes they had. BuildError if a split
+    that is not built now was made with other versions of the libraries.
     """
+    dropped = [f"{name} was damaged, or of an older version" for name in journal.mend(work.out)]
     made = journal.made(work.out)
     names = {unit.name for unit in todo.units}
     for entry in made.values():
@@ -58,9 +69,23 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split]) -> list[Unit]:
     for path in work.out.glob("*.h5"):
         if path.name not in made and path.name not in names:
             path.unlink()  # finished by a build that was killed before it could note it
-    return [
-        unit for unit in todo.units if not unit.waits and not _good(made.get(unit.name), unit, work)
-    ]
+    open_ = [unit for unit in todo.units if not unit.waits]  # others can't be looked at now
+    rest = [unit for unit in open_ if not _good(made.get(unit.name), unit, work)]
+    kept = [made[unit.name] for unit in open_ if unit not in rest] if verify else []
+    rotten = {entry.name for entry in kept if not _as_written(work.out, entry)}
+    told = [f"{name} was not what had been built" for name in sorted(rotten)]
+    units = [unit for unit in open_ if unit in rest or unit.name in rotten]
+    return Rest(units, (*dropped, *told))
+
+
+def _as_written(out: Path, entry: Made) -> bool:
+    """Whether a shard has the hash that it had when it was finished."""
+    if entry.shard is None:
+        return True
+    try:
+        return disk.sha256(out / entry.name) == entry.shard.sha256
+    except OSError:  # a broken disk; what is written in its place lies elsewhere
+        return False
 
 
 def _good(entry: Made | None, unit: Unit, work: Work) -> bool:

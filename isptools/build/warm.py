@@ -23,7 +23,7 @@ def compile_kernels(recipe: Recipe, units: Iterable[Unit]) -> None:
     truth = recipe.truth
     if isinstance(truth, Develop) and any(unit.kind == "bayer" for unit in units):
         try:
-            develop(_frame(), (*truth.prepare, *truth.steps))
+            develop(_frame(), (*truth.repairs, *truth.steps))
             if truth.fuse:
                 fuse([_frame(), _frame()], Options(method=truth.fuse))
         except UnsupportedError:

@@ -1,6 +1,7 @@
 """What every maker shares: what a build knows, what ends one file, and the entry of a unit."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,12 @@ class Work:
     def told(self, file: File) -> Told:
         """What a decoder needs to know of a file."""
         return Told(file.source.path, file.named, self.card, file.source.size)
+
+
+def expect_sound(wrong: Iterable[str]) -> None:
+    """Refusal of a file whose facts make no sense: readers of its shard would refuse that."""
+    for text in wrong:
+        raise Refusal("facts", text)
 
 
 def refused(file: File, task: Task, unit: Unit, why: Refusal, kind: LineKind = "refused") -> Line:

@@ -28,8 +28,8 @@ CLEAR = 0.8  # what no other scene shares
 BETTER = 0.25  # part of what chance leaves unexplained that a frame explains, below that
 DIM = 0.1  # share of tiles that must be below white for the others to be left out
 MOST = 4096  # tiles of a level that are looked at
-# of a gray cell's noise at the pyramid's levels: white noise, and a tenth of it in common by row
-LEFT = (0.149, 0.055, 0.0163, 0.0047, 0.0015)
+# of a gray cell's noise at the pyramid's levels: white, and 15 % of the deviation common to a row
+LEFT = (0.158, 0.061, 0.0193, 0.0063, 0.0023)
 F64 = NDArray[np.float64]
 
 

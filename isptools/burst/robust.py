@@ -4,6 +4,8 @@ A weighted mean with Tukey's biweight: per cell the squared difference to the re
 noise, averaged over the four planes and the 3 x 3 cells around, decides how much of the frame
 counts. Where the reference is finely textured more may differ, since sampling between pixels errs
 there (the tolerance of Wronski et al. 2019 grows with the local deviation as well).
+A tile whose mean differs by more than noise, as behind a shadow that moved, counts less as a whole:
+no pixel shows what their sum does.
 Other than `merge` nothing is shared out by frequency, so every pixel has one weight per
 frame: it is stored, and a trainer can mask by it.
 """
@@ -18,6 +20,7 @@ from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
 
+EVEN = np.float32(8.0)  # power of a tile's mean over its noise at which the tile counts by half
 CUT = 3.0  # power over noise, averaged over 36 samples (1 +- 0.24 for noise), that counts no more
 LENIENT = np.float32(0.5)  # so much higher is the cut for each unit of detail ...
 MOST = np.float32(2.0)  # ... up to so many: what errs by more than noise is worth nothing
@@ -57,15 +60,15 @@ def _robust(
                 _power(d[p], np.float32(0.25) / variance[p, i, j], power)
                 _clipped(d[p], reference[p], y, x, white[p], power)
             _around(power, smooth)
-            for r in range(SIDE):
-                for c in range(SIDE):
-                    kept[r * SIDE + c] = tolerance[y + r, x + c]
-            share = np.float32(0)
+            share, squared = _biweight(tolerance, smooth, y, x, kept)
+            shift = np.float32(0)
+            for p in range(4):
+                shift += _shift(d[p], kept) / variance[p, i, j]
+            even = np.float32(0.25) * shift / max(squared, np.float32(1e-9))
+            whole = EVEN * EVEN / (even * even + EVEN * EVEN)
+            share *= whole
             for k in range(AREA):
-                kept[k] *= smooth[k]
-                part = min(kept[k] * kept[k], np.float32(1))
-                kept[k] = (1 - part) * (1 - part)
-                share += kept[k]
+                kept[k] *= whole
             for p in range(4):
                 for k in range(AREA):
                     d[p, k] *= kept[k]
@@ -77,6 +80,31 @@ def _robust(
             if i < bottom and j:
                 taken += float(share / np.float32(AREA))
     return taken
+
+
+@kernel
+def _biweight(tolerance, smooth, y, x, kept):
+    """Tukey's weights of a tile into `kept`; their sum and that of their squares."""
+    for r in range(SIDE):
+        for c in range(SIDE):
+            kept[r * SIDE + c] = tolerance[y + r, x + c]
+    share, squared = np.float32(0), np.float32(0)
+    for k in range(AREA):
+        kept[k] *= smooth[k]
+        part = min(kept[k] * kept[k], np.float32(1))
+        kept[k] = (1 - part) * (1 - part)
+        share += kept[k]
+        squared += kept[k] * kept[k]
+    return share, squared
+
+
+@kernel
+def _shift(d, kept):
+    """The square of the weighted sum of a tile's differences."""
+    total = np.float32(0)
+    for k in range(AREA):
+        total += kept[k] * d[k]
+    return total * total
 
 
 @kernel

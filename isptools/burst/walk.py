@@ -21,7 +21,7 @@ from isptools.develop.noise import Noise, noise_of
 from isptools.develop.steps import behind_first_list
 from isptools.frame import Frame, Space, empty
 
-LEAST_SHARE = 0.15  # a frame of which less was taken is refused: it shows something else
+LEAST_SHARE = 0.01  # a frame of which less fits is refused, though it shows the same scene
 TOLD = 0.01  # logarithm of a brightness other than promised from which it is told
 CLIPPED = 0.99  # share of pixels at white from which a reference shows nothing
 FEWEST = 2  # frames from which another reference is tried where none fits the first
@@ -49,6 +49,7 @@ class _State:
 
     onto: Ground
     total: F32
+    seen: dict[bytes, int]  # frames by the signature of their pixels
     weight: float = 1.0  # of all frames that were taken, the reference's is 1
     taken: dict[int, tuple[NDArray[np.float64], float, Laid]] = field(default_factory=dict)
     # gain, weight
@@ -87,7 +88,7 @@ def _walk(
         raise BurstError(f"frame {number}, the reference: {reference.detail}")
     noise = options.noise or noise_of(reference)
     walked = Walked(number, count, {}, {number: 1.0}, refused, {number: (1.0, 1.0, 1.0)}, {})
-    state = _begin(_usable(reference, number), noise, options.method)
+    state = _begin(_usable(reference, number), number, noise, options.method)
     for done, index in enumerate(i for i in range(count) if i != number):
         options.progress(done, count - 1)
         if index not in refused:
@@ -178,11 +179,11 @@ def _usable(frame: Frame, number: int) -> Frame:
     return frame
 
 
-def _begin(frame: Frame, noise: Noise, method: str) -> _State:
+def _begin(frame: Frame, number: int, noise: Noise, method: str) -> _State:
     onto = ground(frame, noise, method == "truth")
     total = empty((PLANES, *onto.planes.shape[1:]), np.float32)
     total[...] = 0
-    return _State(onto, total)
+    return _State(onto, total, {choice.signature(frame): number})
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +204,16 @@ def _add(state: _State, frames: Sequence[Frame], index: int, method: str) -> _Ta
     reason, detail = choice.difference(frame, state.onto.frame)
     if reason:
         return Refused(index, reason, detail, 0.0)
+    twin = state.seen.setdefault(choice.signature(frame), index)
+    if twin != index:
+        detail = f"its pixels are those of frame {twin}: one file twice counts once"
+        return Refused(index, "same-file", detail, float(twin))
     found = fitted(state.onto, frame, index)
     if isinstance(found, Refused):
         return found
     share = _merged(state, found, index, method)
     if share < LEAST_SHARE:
-        detail = f"shows something else: {share:.1%} of it fits the reference"
+        detail = f"only {share:.1%} of it fits the reference: its light differs, or what it shows"
         return Refused(index, "unlike", detail, share)
     lacks = choice.lacking(frame, state.onto.frame)
     return _Taken(found.flow, share, found.brightness, lacks)

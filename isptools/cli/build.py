@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--enhanced", type=PATH, help="Folder of your own enhanced pictures, by scene.")
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=SECONDS,
               show_default=True, help="Seconds that one file may take to be decoded.")  # fmt: skip
+@click.option("--verify", is_flag=True,
+              help="Hash the shards that are there, and build anew what differs.")  # fmt: skip
 def command(
     recipe: str,
     source: Path | None,
@@ -44,6 +47,7 @@ def command(
     limit: int | None,
     enhanced: Path | None,
     time_limit: float,
+    verify: bool,
 ) -> None:
     """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
 
@@ -57,10 +61,11 @@ def command(
     from isptools.build import BuildError, Options, WaitError, build
     from isptools.cli.progress import shown, stoppable
 
+    options = partial(Options, jobs, splits, enhanced, data_set, verify, seconds=time_limit)
+
     try:
         with stoppable(), _files(data_set, source, sample) as place, shown() as show:
-            how = Options(jobs, splits, enhanced, data_set, show, time_limit)
-            summary = build(chosen, place, out, how)
+            summary = build(chosen, place, out, options(progress=show))
     except WaitError as error:
         click.echo(escaped(f"Error: {error}"), err=True)
         raise click.exceptions.Exit(WAITS) from None
@@ -151,6 +156,8 @@ def _tell(summary: "Summary") -> None:
         if of_split:
             scenes, inputs = (sum(getattr(s, k) for s in of_split) for k in ("scenes", "rows"))
             click.echo(f"  {name:5}  {len(of_split):6}  {scenes:6}  {inputs:6}")
+    for line in summary.mended:
+        click.echo(f"  mended: {line}")
     for kind, reasons in summary.refusals.items():
         counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
         click.echo(f"  {kind}: {counted} (see {summary.out / 'ledger.jsonl'})")

@@ -8,6 +8,9 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from isptools.shards.check import Checked
+    from isptools.shards.seen import Number, Seen
+
 
 PASSING_ON = {
     "allowed": "",
@@ -18,33 +21,93 @@ PASSING_ON = {
 
 @click.command(name="check")
 @click.argument("folder", type=click.Path(path_type=Path))
-def command(folder: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Every problem and number as JSON.")
+def command(folder: Path, as_json: bool) -> None:
     """Verify the shards in FOLDER: hashes, tables, splits, and that each pair is one.
 
+    Each input is compared with its truths in level, color, CFA phase, place, noise and clipping.
     Lists every problem and exits with 1, or prints what is there, its licence and whether it may be
     passed on, and exits with 0.
     """
     from isptools.cli.progress import shown
-    from isptools.shards.check import check
+    from isptools.shards.check import examined
 
     try:
         with shown() as show:
-            problems = check(folder, lambda done, total: show("shards", done, total))
+            found = examined(folder, lambda done, total: show("shards", done, total))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    problems = found.problems
+    if as_json:
+        click.echo(_json(found))
+        raise click.exceptions.Exit(any(problem.sure for problem in problems))
     wrong = [problem for problem in problems if problem.sure]
     unsure = [problem for problem in problems if not problem.sure]
     for problem in (*wrong, *unsure):
         click.echo(("problem: " if problem.sure else "not sure: ") + str(problem))
+    for text in _worst(found):
+        click.echo(text)
     if wrong:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(1)
     try:
-        told = (_summary(folder, len(unsure)), *_terms(folder), *_quality(folder))
+        told = (_summary(folder, len(unsure)), *_terms(folder), *_truths(folder), *_quality(folder))
     except ValueError as error:  # the build made no shard
         raise click.ClickException(str(error)) from None
     for text in told:
         click.echo(text)
+
+
+def _worst(found: "Checked") -> "Iterator[str]":
+    """For each thing that was measured the pair that is nearest to its limit, worst first."""
+    worst: dict[str, tuple[Number, Seen]] = {}
+    for pair in found.seen:
+        for number in pair.numbers:
+            before = worst.get(number.kind)
+            if before is None or number.share > before[0].share:
+                worst[number.kind] = number, pair
+    if not worst:
+        return
+    yield "pairs as seen, the worst of each kind:"
+    yield "  what          of limit     value     limit  pair"
+    for number, pair in sorted(worst.values(), key=lambda each: -each[0].share):
+        yield (
+            f"  {number.kind:12} {number.share:9.0%} {number.value:9.3g} {number.limit:9.3g}  "
+            f"{pair.key}, {pair.name}"
+        )
+
+
+def _json(found: "Checked") -> str:
+    """The same for the same shards."""
+    import msgspec
+
+    of_truth = ("key", "quality_db", "quality_origin")
+    told = {
+        "problems": found.problems,
+        "pairs": found.seen,
+        "truths": [{name: getattr(truth, name) for name in of_truth} for truth in found.truths],
+    }
+    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
+
+
+def _truths(folder: Path) -> "Iterator[str]":
+    """How good the truths are."""
+    from isptools import shards
+
+    with shards.open(folder) as opened:
+        truths = [truth for table in opened.tables for truth in table.truths]
+    known = [truth for truth in truths if truth.quality_db is not None]
+    if not known:
+        yield "truth quality: not stored (shards of an earlier version, or nothing is known)"
+        return
+    values = sorted(truth.quality_db or 0.0 for truth in known)
+    least = min(known, key=lambda truth: truth.quality_db or 0.0)
+    origins = ", ".join(sorted({truth.quality_origin for truth in known}))
+    yield (
+        f"truth quality: good to {values[len(values) // 2]:.1f} dB in the median, from "
+        f"{values[0]:.1f} dB ({least.key}) to {values[-1]:.1f} dB; known of {len(known)} of "
+        f"{len(truths)} truths, by {origins}"
+    )
 
 
 def _terms(folder: Path) -> "Iterator[str]":

@@ -84,6 +84,7 @@ def _mosaic(frame: "Frame", gain: float, raw: Path, undone: bool) -> "Mosaic":
     from isptools.build.sides import Sides, on_its_side
     from isptools.develop.noise import noise_of
     from isptools.develop.steps import behind_first_list
+    from isptools.train.data import mean_matrix
     from isptools.train.infer import Mosaic
 
     capture = frame.capture
@@ -98,6 +99,7 @@ def _mosaic(frame: "Frame", gain: float, raw: Path, undone: bool) -> "Mosaic":
     return Mosaic(
         pixels, capture.cfa, capture.black, capture.white, noise.shot, noise.read, gain,
         capture.xyz_to_camera, fields.gains(gains, window, capture.cfa) if gains else None,
+        mean_matrix(capture),
     )  # fmt: skip
 
 

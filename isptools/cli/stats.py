@@ -56,6 +56,7 @@ def lines(found: "Stats") -> Iterator[str]:
         ("noise comes from", found.noise_origins),
     ):  # fmt: skip
         yield from _histogram(title, histogram)
+    yield from _qualities(found)
     yield from _inputs(found)
     for name in range(len(found.truths)):
         yield from _station(found, name)
@@ -84,6 +85,18 @@ def _histogram(title: str, histogram: "Sequence[Bin]") -> Iterator[str]:
     for one in histogram:
         bar = "#" * -(-one.count * BAR // most)
         yield f"  {one.label:>{width}} {one.count:8}  {bar}".rstrip()
+
+
+def _qualities(found: "Stats") -> Iterator[str]:
+    yield ""
+    yield "truth quality: 10 log10(1 / variance of the noise left), white is 1"
+    for one in found.quality:
+        yield (
+            f"  {one.what} {one.mean:.1f} in the mean, from {one.lowest:.1f} to {one.highest:.1f} "
+            f"({one.count} truths)"
+        )
+    for origin in found.quality_origins:
+        yield f"  {origin.label:12} {origin.count:8}"
 
 
 def _inputs(found: "Stats") -> Iterator[str]:

@@ -28,7 +28,7 @@ def fingerprint(path: Path) -> int | None:
     """
     try:
         if path.suffix[1:].lower() in RAW:
-            return bits_of(listed.read(path).pixels)
+            return bits_of(listed.read(path, larger=True).pixels)
         return bits_of(picture.of_bytes(sources.read(path), path.name))
     except (UnsupportedError, ValueError):
         return None  # the build itself says why

@@ -16,6 +16,7 @@ from isptools.datasets.listing import BuildError, Line, Listing, missing, root_w
 from isptools.datasets.scene import Exposures, Named, Scene, Sidecar
 from isptools.datasets.small import of_code
 from isptools.datasets.splits import LISTED, by_hash, listed_splits
+from isptools.develop.steps import as_bayer
 from isptools.frame import UnsupportedError
 from isptools.raw import SUFFIXES as RAW
 from isptools.raw import listed
@@ -77,7 +78,7 @@ def sharpest(paths: Sequence[Path]) -> int:
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):
         try:
-            frame = apart(listed.read, path)
+            frame = as_bayer(apart(listed.read, path, True))
         except (raw.RawError, UnsupportedError, ContentError):
             continue
         if frame.capture.kind == "bayer":

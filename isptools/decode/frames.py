@@ -9,7 +9,7 @@ from isptools.datasets import Card, Room
 from isptools.datasets.card import Sensor
 from isptools.datasets.scene import Named
 from isptools.develop import binning
-from isptools.develop.steps import Bin
+from isptools.develop.steps import as_bayer
 from isptools.frame import Capture, Frame, Space
 from isptools.raw import listed, mosaic
 from isptools.raw.error import RawError
@@ -75,8 +75,7 @@ def frame(
     if own is not None:
         return Frame(own, Space.SENSOR, capture_of(named, sensor or card.sensor or Sensor()))
     if sensor is None:
-        read = raw.read_bytes(data, name, larger=bins)
-        return Bin()(read) if read.capture.kind in binning.SIDES else read
+        return as_bayer(raw.read_bytes(data, name, larger=bins))
     stated = capture_of(named, sensor)
     if _is_bare(named, sensor):
         shape = sensor.shape or (0, 0)

@@ -8,7 +8,6 @@ from typing import Any
 from isptools import raw
 from isptools.datasets.listing import BuildError, StatedError
 from isptools.frame import UnsupportedError
-from isptools.sound import UnsoundError
 from isptools.sources import ContentError, FaultError, fault, is_fault
 
 
@@ -58,8 +57,6 @@ def foreseen(name: str) -> Iterator[None]:
         yield
     except (Refusal, BuildError, OSError, MemoryError):
         raise
-    except UnsoundError as error:
-        raise Refusal("facts", f"{name}: {one_line(error)}") from None
     except Exception as error:
         raise unexpected(error, name) from error
 

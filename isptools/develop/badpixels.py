@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from isptools.develop.rows import kernel, over_rows
 
 U16 = NDArray[np.uint16]
+F32 = NDArray[np.float32]
+SPREAD = np.float32(0.08)  # share of an outlier that sites beside it show at most
+SURE = np.float32(8)  # deviations of the noise by which a defect lies outside its neighbours
 MOST = np.float32(8)  # ratio of two colors above which the other one tells nothing of a sample
 LEVEL = np.float32(0.05)  # share of its light by which neighbours may differ in any picture
 FARTHEST = 8  # pixels from which a bad sample without a pair of neighbours takes its value
@@ -27,6 +30,69 @@ def candidates(sensor: U16) -> Sites:
         distance = np.abs(plane.astype(np.int32) - _median(plane))
         mark[...] = distance > threshold
     return np.argwhere(found)
+
+
+def outliers(light: F32, noise: NDArray[np.float32], colors: NDArray[np.uint8]) -> Sites:
+    """Sites of one picture that no light can have made: none near them shows any of it.
+
+    `light` is (H, W), black 0 and white 1; `noise` (2, side, side) holds shot and read variance per
+    position, `colors` color indices of one period. A site counts where it lies outside of all
+    eight nearest of its own color by 8 deviations of the noise, and by half of what it differs from
+    the value its neighbours of all colors give it, and the four sites beside it, of other colors,
+    show next to nothing of it: a lens spreads even a star over more sites.
+    """
+    found = np.zeros(light.shape, np.bool_)
+    over_rows(_outliers, len(light), light, noise, colors, np.zeros_like(found), found)
+    return np.argwhere(found)
+
+
+@kernel
+def _outliers(light, noise, colors, none, found, top, bottom):
+    side = colors.shape[0]
+    for y in range(top, bottom):
+        for x in range(light.shape[1]):
+            own = light[y, x]
+            low, high = _range(light, y, x, side)
+            outside = max(own - high, low - own)
+            if outside <= 0:
+                continue
+            level = max(high if own > high else low, np.float32(0))
+            shot, read = noise[0, y % side, x % side], noise[1, y % side, x % side]
+            if outside <= SURE * np.sqrt(shot * level + read):
+                continue
+            expected = _replaced(light, none, colors, y, x)
+            alone = _beside(light, y, x, own > high) < SPREAD * outside
+            found[y, x] = alone and outside > np.float32(0.5) * abs(own - expected)
+
+
+@kernel
+def _beside(light, y, x, bright):
+    """By how much the four sites beside stand out in the same direction, in the mean."""
+    height, width = light.shape
+    total, count = np.float32(0), 0
+    for k in range(4):
+        dy, dx = (0, 0, 1, -1)[k], (1, -1, 0, 0)[k]
+        v, h = y + 3 * dy, x + 3 * dx
+        if 0 <= v < height and 0 <= h < width:
+            step = light[y + dy, x + dx] - light[v, h]
+            total += max(step if bright else -step, np.float32(0))
+            count += 1
+    return total / np.float32(max(count, 1))
+
+
+@kernel
+def _range(light, y, x, side):
+    """Least and largest of the eight neighbours a period away; no further where x lies between."""
+    height, width = light.shape
+    own, low, high = light[y, x], np.float32(np.inf), np.float32(-np.inf)
+    for k in range(8):
+        v = y + side * (0, 0, -1, 1, -1, -1, 1, 1)[k]
+        h = x + side * (-1, 1, 0, 0, -1, 1, -1, 1)[k]
+        if 0 <= v < height and 0 <= h < width:
+            low, high = min(low, light[v, h]), max(high, light[v, h])
+            if low <= own <= high:
+                return low, high
+    return low, high
 
 
 def confirm(found: Sequence[Sites], ratio: float = 0.9) -> Sites:

@@ -5,9 +5,9 @@ call. `Step` is the whole list: what is not in it can't be in a recipe. With `sc
 write over the pixels of the frame it is given, or give their memory back.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -25,16 +25,21 @@ from isptools.develop import (
     shading,
     tone,
 )
+from isptools.develop.base import Base
+from isptools.develop.base import floats as _floats
+from isptools.develop.base import integers as _integers
+from isptools.develop.base import only as _only
+from isptools.develop.base import with_square_sites as _with_square_sites
+from isptools.develop.defects import FINDERS
 from isptools.develop.demosaic import libraw
 from isptools.develop.demosaic.ahd import ahd
 from isptools.develop.demosaic.half import half
 from isptools.develop.demosaic.linear import linear
 from isptools.develop.demosaic.ppg import ppg
-from isptools.frame import Frame, Pixels, Space, Taken, UnsupportedError
+from isptools.frame import Frame, Space, UnsupportedError
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
-Found = Mapping[str, tuple[float, ...]]
 
 LINEAR = {
     "raw": Space.CAMERA_LINEAR,
@@ -55,26 +60,6 @@ ENCODED = {
     Space.REC2020_LINEAR: Space.REC2020,
 }
 PICTURES = frozenset({Space.CAMERA, Space.XYZ, *ENCODED, *ENCODED.values()})
-
-
-class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="step"):
-    """What every step has: the stations it takes, where it leads, and one call."""
-
-    takes: ClassVar[frozenset[Space]]
-
-    def gives(self, space: Space) -> Space:
-        """The station it leads to from one of those it takes."""
-        raise NotImplementedError
-
-    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        """The frame behind this step; ValueError where the frame's facts don't allow it."""
-        raise NotImplementedError
-
-    def done(self, frame: Frame, pixels: Pixels, found: Found | None = None) -> Frame:
-        """The frame with new pixels, at the station this step leads to, and the step noted."""
-        taken = Taken(self, tuple((found or {}).items()))
-        space = self.gives(frame.space)
-        return replace(frame, pixels=pixels, space=space, history=(*frame.history, taken))
 
 
 class Opcodes(Base, frozen=True, tag="opcodes"):
@@ -106,12 +91,13 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
     """Replace bad sites by the median of their CFA plane (rawpy.enhance.repair_bad_pixels).
 
     With `sites` (rows of y, x in the visible area) a confirmed map; without, what one picture
-    shows, fine texture included.
+    shows: as rawpy finds it, fine texture included, or "outliers", which no light can have made.
     """
 
     takes = frozenset({Space.SENSOR})
     camera: str = ""  # "Make Model" that `sites` holds for; other cameras' frames pass untouched
     sites: tuple[tuple[int, int], ...] | None = None
+    find: Literal["rawpy", "outliers"] = "rawpy"
 
     def gives(self, space: Space) -> Space:
         return Space.SENSOR
@@ -121,7 +107,7 @@ class BadPixels(Base, frozen=True, tag="bad-pixels"):
         frame = behind_first_list(frame)
         name = f"{frame.capture.make} {frame.capture.model}".strip()
         if self.sites is None:
-            sites = badpixels.candidates(_integers(frame))
+            sites = FINDERS[self.find](frame)
         else:
             here = not self.camera or self.camera == name
             sites = np.array(self.sites if here else (), np.int64).reshape(-1, 2)
@@ -149,6 +135,11 @@ class Bin(Base, frozen=True, tag="bin"):
         pixels = _integers(frame)
         made = self.done(frame, binning.binned(pixels, facts.cfa, side), {"cells": (side,)})
         return replace(made, capture=binning.binned_facts(facts, pixels.shape, side))
+
+
+def as_bayer(frame: Frame) -> Frame:
+    """A Quad or Nona Bayer frame binned, any other as it is."""
+    return Bin()(frame) if frame.capture.kind in binning.SIDES else frame
 
 
 class Levels(Base, frozen=True, tag="levels"):
@@ -394,34 +385,3 @@ Step = (
     Opcodes | BadPixels | Bin | Levels | Balance | Shading | Vignetting | Demosaic | Blend | ToXYZ
     | ToSpace | Encode | EncodeSrgb | AutoTone | Orient
 )  # fmt: skip
-
-
-def _integers(frame: Frame) -> Any:
-    """Pixels of a station that is defined as uint16."""
-    if frame.pixels.dtype != np.uint16:
-        raise UnsupportedError(f"{frame.space} takes uint16 pixels, got {frame.pixels.dtype}")
-    return frame.pixels
-
-
-def _floats(frame: Frame) -> Any:
-    if frame.pixels.dtype != np.float32:
-        raise UnsupportedError(f"{frame.space} takes float32 pixels, got {frame.pixels.dtype}")
-    return frame.pixels
-
-
-def _only(frame: Frame, kind: str, step: str) -> None:
-    if frame.capture.kind != kind:
-        raise UnsupportedError(f"{step} is for {kind} mosaics, this frame is {frame.capture.kind}")
-
-
-def _with_square_sites(frame: Frame, step: str) -> None:
-    if frame.capture.kind in binning.SIDES:
-        kind = frame.capture.kind
-        raise UnsupportedError(f"{step} needs Bayer or X-Trans, this frame is {kind}: `bin` first")
-    aspect = frame.capture.pixel_aspect
-    if abs(aspect - 1) > 0.001:
-        raise UnsupportedError(f"{step}: the sensor's pixels are not square (aspect {aspect:.3f})")
-    if not frame.capture.cfa:
-        raise UnsupportedError(
-            f"{step} needs a color filter array, this frame is {frame.capture.kind}"
-        )

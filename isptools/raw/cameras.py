@@ -53,3 +53,16 @@ def fill_in(capture: Capture) -> Capture:
         return capture
     origins = (*capture.origins, ("black", f"cameras.toml: {known.source}"))
     return replace(capture, black=(known.black,) * len(capture.black), origins=origins)
+
+
+def compared(capture: Capture) -> Capture:
+    """Note where the table's black is 1 DN or more off LibRaw's, which stands before it."""
+    known = levels(capture.make, capture.model)
+    if known is None or known.black is None or not any(capture.black):
+        return capture
+    if any(fact == "black" for fact, _ in capture.origins):
+        return capture
+    if max(abs(level - known.black) for level in capture.black) < 1:
+        return capture
+    told = ("black", f"LibRaw; cameras.toml has {known.black:g} ({known.source})")
+    return replace(capture, origins=(*capture.origins, told))

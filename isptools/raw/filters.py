@@ -58,12 +58,16 @@ def stated(tags: Tags, corner: tuple[int, int]) -> Filters | None:
 
 
 def _planes(tags: Tags, codes: set[int]) -> str:
-    """Letters of the planes; FilterError where they are no R, G and B."""
+    """Letters of the planes; FilterError where they, or the filters, are no R, G and B."""
     planes = tuple(tags.find(PLANE_COLORS) or (0, 1, 2))
-    used = {*planes, *codes}
-    colors = ", ".join(LETTERS[code] if code < len(LETTERS) else "?" for code in sorted(used))
-    if sorted(planes) != [0, 1, 2] or codes != {0, 1, 2}:
-        raise FilterError(f"its color filters are {colors}; R, G and B can be treated")
+    for what, used in (("color filters", codes), ("planes", set(planes))):
+        if used != {0, 1, 2}:
+            colors = ", ".join(
+                LETTERS[code] if code < len(LETTERS) else "?" for code in sorted(used)
+            )
+            raise FilterError(f"its {what} are {colors}; R, G and B can be treated")
+    if len(planes) != 3:
+        raise FilterError(f"its CFAPlaneColor names {len(planes)} planes; expected R, G and B once")
     return "".join(LETTERS[code] for code in planes)
 
 
@@ -97,9 +101,8 @@ def _named(grid: Grid, planes: str) -> Filters:
 
 
 def _is_xtrans(grid: Grid) -> bool:
-    """Fujifilm's: all three colors in every row and column, 20 greens of 36."""
-    lines = [set(line.tolist()) for line in (*grid, *grid.T)]
-    return all(len(line) == 3 for line in lines) and int((grid == 1).sum()) == 20
+    """Fujifilm's: 20 greens, 8 reds and 8 blues; a Nona array has 18 greens."""
+    return bool((np.bincount(grid.ravel(), minlength=3) == [8, 20, 8]).all())
 
 
 def cells_corner(grid: NDArray[np.generic], side: int) -> tuple[int, int] | None:

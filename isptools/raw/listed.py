@@ -8,9 +8,9 @@ from isptools.raw import reading
 from isptools.raw.error import RawError
 
 
-def read(path: Path) -> Frame:
+def read(path: Path, larger: bool = False) -> Frame:
     """As `raw.read`. RawError, FaultError."""
-    return reading.read_bytes(content(path), str(path))
+    return reading.read_bytes(content(path), str(path), larger=larger)
 
 
 def header(path: Path) -> reading.Header:

@@ -83,8 +83,9 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
     )
     if damage:
         raise RawError(name, damage, BROKEN)
+    known = cameras.compared(cameras.fill_in(frame.capture))
     with _named(name):
-        return trimmed(replace(frame, capture=_with_matrix(cameras.fill_in(frame.capture))))
+        return trimmed(replace(frame, capture=_with_matrix(known)))
 
 
 def _array(tags: Tags | None, info: capi.Info, name: str) -> filters.Filters | None:

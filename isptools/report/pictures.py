@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.autotone import encode_srgb
-from isptools.develop.binning import SIDES
 from isptools.develop.chain import develop
 from isptools.develop.orient import upright
-from isptools.develop.steps import Balance, Bin, Demosaic, Encode, Levels, ToSpace
+from isptools.develop.steps import Balance, Demosaic, Encode, Levels, ToSpace, as_bayer
 from isptools.frame import Array, Frame, Matrix, Space
 from isptools.shards.read import Sample, Shards
 
@@ -25,8 +24,7 @@ def of_raw(frame: Frame) -> Bytes:
 
     A Bayer file with square pixels goes through the chain; others show their plain numbers.
     """
-    if frame.capture.kind in SIDES:
-        frame = Bin()(frame)
+    frame = as_bayer(frame)
     facts = frame.capture
     if facts.kind == "bayer" and facts.pixel_aspect == 1:
         steps = (Levels(), Balance(), Demosaic("half"), ToSpace(), Encode("srgb"))

@@ -8,14 +8,22 @@ from pathlib import Path
 
 import msgspec
 
-from isptools.shards import disk, pairing, quality, structure
+from isptools.shards import disk, pairing, proof, quality, structure
 from isptools.shards.opened import looked_at
 from isptools.shards.read import load
 from isptools.shards.schema import InputRow, TruthRow
+from isptools.shards.seen import Seen, seen
 from isptools.shards.table import Table
 from isptools.shown import shown
 
-INDEX, LEDGER = "index.json", "ledger.jsonl"
+INDEX, LEDGER, JOURNAL = "index.json", "ledger.jsonl", ".journal"
+AGAIN = "run the same build command again, which writes it anew"
+GEOMETRY = {"turned", "place", "phase"}  # they make a true pair look like a wrong one
+UNFIT = {"pointer", "facts", "unreadable", "schema"}  # such shards' pixels can't be compared
+# the words of index and journal before they proved themselves
+WORDS = ("format", "data_set", "recipe", "sample", "versions", "shards", "counts", "ledger",
+         "refusals")  # fmt: skip
+ENTRY = ("name", "split", "recipe", "versions", "facts", "sources", "shard", "ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +82,26 @@ class Told(msgspec.Struct, frozen=True):
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found in a folder of shards."""
+
+    problems: list[Problem]  # empty if all is well
+    seen: list[Seen]  # what was measured of each pair
+    truths: list[TruthRow]  # of every shard that could be read
+
+
 def check(
     folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> list[Problem]:
-    """Every problem of a folder of shards; empty if all is well.
+    """Every problem of a folder of shards; empty if all is well. As `examined`."""
+    return examined(folder, progress).problems
+
+
+def examined(
+    folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Checked:
+    """Every problem of a folder of shards, and every number that was measured of its pairs.
 
     A problem with `sure=False` is a pair too dark or too small to be told from a wrong one.
     `progress` is called with the shards done and all. ValueError if the folder is not there.
@@ -90,22 +114,46 @@ def check(
     found = {path.name: path for path in sorted(place.glob("*.h5"))}
     problems += _files(listed, found) if index else []
     tables: list[Table] = []
-    pairs = pairing.Pairs()
+    pairs, measured = pairing.Pairs(), list[Seen]()
     looked_at(list(found.values()))
     for done, (name, path) in enumerate(found.items()):
         progress(done, len(found))
         try:
+            before, said = len(tables), set[str]()
             for problem in _shard(path, listed.get(name), index, pairs, tables):
                 problems.append(problem)
+                said.add(problem.what)
+            if not said & UNFIT:
+                measured += [each for table in tables[before:] for each in seen(table)]
         except Exception as error:  # a damaged file may break anything; what broke is told
             detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
             problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
     problems += _vanished(index, place / LEDGER, tables) if index else []
-    return problems + [
-        Problem(told.where, "pairing", told.detail, told.sure) for told in pairs.verdicts(tables)
-    ]
+    problems += _pictures(pairs.verdicts(tables), measured)
+    return Checked(problems, measured, [truth for table in tables for truth in table.truths])
+
+
+def _pictures(verdicts: list[pairing.Told], measured: list[Seen]) -> Iterator[Problem]:
+    """What the pictures show: which pairs are none, and what is wrong with those that are.
+
+    A truth that was turned or moved is no other scene's, and of a wrong pair nothing else is told.
+    """
+    told = {(each.where, each.key, each.name): each for each in verdicts}
+    for pair in measured:
+        verdict = told.get((pair.where, pair.key, pair.name))
+        wrong = pair.wrong
+        elsewhere = bool(wrong) and wrong[0].kind in GEOMETRY
+        if verdict and (verdict.better or (verdict.sure and not elsewhere)):
+            continue
+        if verdict and (elsewhere or wrong):
+            told.pop((pair.where, pair.key, pair.name))
+        for number in wrong:
+            detail = f"{pair.key}, {pair.name}: {number.told} ({number.amount})"
+            yield Problem(pair.where, number.kind, detail)
+    for each in told.values():
+        yield Problem(each.where, "pairing", each.detail, each.sure)
 
 
 def _index(place: Path) -> tuple[Index | None, list[Problem]]:
@@ -114,18 +162,32 @@ def _index(place: Path) -> tuple[Index | None, list[Problem]]:
         detail = "there is none: the build did not finish; run the same build command again"
         return None, [Problem(INDEX, "missing", detail)]
     try:
-        index = msgspec.json.decode(path.read_bytes(), type=Index)
-    except msgspec.DecodeError as error:
-        return None, [Problem(INDEX, "unreadable", str(error))]
-    problems = []
+        index = msgspec.convert(proof.proven(path.read_bytes(), WORDS), Index)
+    except (OSError, ValueError) as error:  # also msgspec's
+        said = " ".join(str(error).split())
+        return None, [Problem(INDEX, "unreadable", f"{said}; {AGAIN}")]
+    problems = _journal(place)
     if sha256(index.recipe.json.encode()).hexdigest() != index.recipe.sha256:
         problems.append(Problem(INDEX, "recipe", "its sha256 is not that of the recipe's JSON"))
     ledger = place / LEDGER
     if not ledger.is_file():
         problems.append(Problem(LEDGER, "missing", "the index names it"))
     elif disk.sha256(ledger) != index.ledger.sha256:
-        problems.append(Problem(LEDGER, "sha256", "it is not the ledger that the index names"))
+        detail = f"it is not the ledger that the index names; {AGAIN}"
+        problems.append(Problem(LEDGER, "sha256", detail))
     return index, problems + _counts(index)
+
+
+def _journal(place: Path) -> list[Problem]:
+    """Entries of the journal that are damaged; a folder that was copied may have none."""
+    problems = []
+    for path in sorted((place / JOURNAL).glob("*.json")):
+        try:
+            proof.proven(path.read_bytes(), ENTRY)
+        except (OSError, ValueError) as error:
+            said = " ".join(str(error).split())
+            problems.append(Problem(f"{JOURNAL}/{path.name}", "unreadable", f"{said}; {AGAIN}"))
+    return problems
 
 
 def _counts(index: Index) -> list[Problem]:

@@ -25,6 +25,9 @@ class Told:
     where: str
     detail: str
     sure: bool
+    key: str = ""  # of the input
+    name: str = ""  # "restoration" or "enhancement"
+    better: bool = False  # another truth fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Pairs:
     ) -> None:
         blocks = agree.of_input(cells, row, truth)
         if not blocks:
-            self.unsure.append(Told(table.path.name, _too_dark(row, name), False))
+            told = _too_dark(row, name)
+            self.unsure.append(Told(table.path.name, told, False, row.key, name))
             return
         found = agree.agreement(blocks, truth)
         if found < CLEAR:
@@ -116,11 +120,12 @@ def _verdict(doubt: Doubt, other: float, key: str) -> Told | None:
     own = f"{doubt.row.key} agrees with its {doubt.name} by {doubt.agreement:.2f}"
     where = doubt.table.path.name
     if other > max(agree.WRONG, doubt.agreement + BETTER):
-        return Told(where, f"{own}, with that of {key} by {other:.2f}: a wrong pair", True)
+        told = f"{own}, with that of {key} by {other:.2f}: a wrong pair"
+        return Told(where, told, True, doubt.row.key, doubt.name, better=True)
     if doubt.agreement < agree.WRONG and not _shaken(doubt.table):
         retouched = doubt.table.pictures[doubt.name].source == "files"
-        return Told(where, f"{own}; a true pair has 1, a wrong one less than {agree.WRONG}",
-                    not retouched)  # fmt: skip
+        told = f"{own}; a true pair has 1, a wrong one less than {agree.WRONG}"
+        return Told(where, told, not retouched, doubt.row.key, doubt.name)
     return None
 
 

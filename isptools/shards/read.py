@@ -152,7 +152,7 @@ class Shards:
         return table.rows[row]
 
     def truth_facts(self, i: int) -> TruthRow:
-        """The facts of the truth of input i."""
+        """The facts of the truth of input i, how good it is (`quality_db`) among them."""
         table, row = self._place(i)
         return table.truths[table.rows[row].truth]
 

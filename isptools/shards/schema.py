@@ -46,9 +46,9 @@ def _column(code: str, *shape: int) -> Any:
     return field(metadata={"code": code, "shape": shape})
 
 
-def _later(code: str, default: Any) -> Any:
-    """A column that shards of earlier versions lack; it reads as `default` there."""
-    return field(default=default, metadata={"code": code, "shape": ()})
+def _later(code: str, absent: Any) -> Any:
+    """A column that format 2 got later: shards without it are read as if it said `absent`."""
+    return field(default=absent, metadata={"code": code, "shape": (), "later": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,7 @@ class InputRow:
     model: str = _column("S")
     source: str = _column("S")  # file, below the data set's root
     source_sha256: str = _column("S")
+    ratio_measured: float | None = _later("f8", None)  # robust slope of the truth on the input
 
     @property
     def truth(self) -> int:
@@ -124,6 +125,9 @@ class TruthRow:
     # whose white balance `gains` are: "as_shot", "as_shot_xy" (AsShotWhiteXY), "daylight",
     # "gray_world", "recipe" (its own gains), "" where none was applied
     balance_origin: str = _later("S", "")
+    quality_db: float | None = _later("f8", None)  # 10 log10(1 / mean variance of what noise is
+    # left in the truth), white is 1
+    quality_origin: str = _later("S", "")  # "profile", "frames", "exposure", "measured" or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,8 +259,9 @@ def facts(kind: type[R], record: Any) -> R:
     Columns that this version does not know, from a later one, are passed over; those that an
     earlier one did not have are at their default.
     """
-    there = record.dtype.names
-    return kind(**{one.name: _plain(record[one.name]) for one in fields(kind) if one.name in there})
+    here = record.dtype.names
+    known = (one.name for one in fields(kind) if one.name in here or "later" not in one.metadata)
+    return kind(**{name: _plain(record[name]) for name in known})
 
 
 def _plain(value: Any) -> Any:
@@ -302,7 +307,8 @@ def wrong_input(row: InputRow, kind: str) -> Iterator[str]:
 
 def wrong_truth(row: TruthRow) -> Iterator[str]:
     """The same of a truth."""
-    yield from sound.within("white", row.white, sound.DN)
+    if row.white is None or not 0 <= row.white <= sound.DN:  # 0 where it was not developed
+        yield f"white {row.white} is not from 0 to {sound.DN}"
     if row.gains is not None:
         yield from sound.gains("applied", row.gains)
     yield from sound.exposure(row.exposure_s, row.iso, row.aperture)

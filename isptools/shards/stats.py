@@ -11,7 +11,7 @@ from isptools.shards.balance import Compared, balance
 from isptools.shards.histogram import Bin, bins
 from isptools.shards.made import made_by
 from isptools.shards.read import Shards, normalized
-from isptools.shards.schema import InputRow
+from isptools.shards.schema import InputRow, TruthRow
 from isptools.shards.spread import Spread, spread
 from isptools.shards.table import Table
 
@@ -95,6 +95,8 @@ class Stats:
     ratio: tuple[Bin, ...]
     noise: tuple[Bin, ...]  # standard deviation at 18 % of white
     noise_origins: tuple[Bin, ...]
+    quality: tuple[Color, ...]  # of truths: noise that is left in them, dB
+    quality_origins: tuple[Bin, ...]
     inputs: tuple[Signal, ...]
     truths: tuple[Station, ...]
     colors: tuple[Color, ...]
@@ -205,10 +207,20 @@ def _told(shards: Shards, walk: _Walk) -> Stats:
         ratio=bins([row.ratio for row in rows]),
         noise=bins([_noise(row) for row in rows], 1, most=0),
         noise_origins=_named(Counter(row.noise_origin or "not stated" for row in rows)),
+        quality=tuple(_color("truths are good to, dB", _qualities(shards))),
+        quality_origins=_named(Counter(t.quality_origin or "not stored" for t in _truths(shards))),
         inputs=tuple(_signals(walk)), truths=tuple(_stations(shards, walk)),
         colors=tuple(_colors(rows, shards, walk)),
         balance=balance(_scenes(shards, walk), _order(shards)),
     )  # fmt: skip
+
+
+def _truths(shards: Shards) -> list[TruthRow]:
+    return [truth for table in shards.tables for truth in table.truths]
+
+
+def _qualities(shards: Shards) -> list[float]:
+    return [truth.quality_db for truth in _truths(shards) if truth.quality_db is not None]
 
 
 def _frame(table: Table) -> str:

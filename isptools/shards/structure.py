@@ -1,7 +1,6 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
 from collections.abc import Iterator
-from dataclasses import MISSING
 from dataclasses import fields as columns_of
 from hashlib import sha256
 from pathlib import Path
@@ -72,6 +71,11 @@ def layout(file: Opened) -> Iterator[str]:
         if type(value) is not kind:
             yield f"its {name} is {str(value)[:40]!r}, not of type {kind.__name__}"
             return
+    try:
+        made_by(file.attrs)
+    except ValueError as error:
+        yield str(error)
+        return
     for name, kind in JSON.items():
         try:
             msgspec.json.decode(file.attrs[name], type=kind)
@@ -167,13 +171,11 @@ def _is_input(pixels: Any, picture: bool) -> bool:
 
 def _columns(name: str, dtype: np.dtype[Any], row: type, positions: int) -> Iterator[str]:
     here = dtype.names or ()
-    wanted = {
-        column.name: column.metadata
-        for column in columns_of(row)
-        if column.default is MISSING or column.name in here  # earlier versions lack the others
-    }
-    if here[: len(wanted)] != tuple(wanted):  # behind them may stand what a later version adds
-        lacks = ", ".join(sorted(set(wanted) - set(here))) or "none"
+    wanted = {column.name: column.metadata for column in columns_of(row)
+              if column.name in here or "later" not in column.metadata}  # fmt: skip
+    first = [name for name, metadata in wanted.items() if "later" not in metadata]
+    if list(here[: len(first)]) != first:  # behind them may stand what a later version adds
+        lacks = ", ".join(sorted(set(first) - set(here))) or "none"
         yield f"{name}: columns differ or are in another order (it lacks {lacks})"
         return
     for column, metadata in wanted.items():
@@ -253,21 +255,17 @@ def _pointers(table: Table) -> Iterator[Wrong]:
 
 
 def pixels(table: Table) -> Iterator[Wrong]:
-    """Whether every stored float is a finite number, and weights are what their table says."""
+    """Whether every tile can be read, every stored float is a finite number, and weights are what
+    their table says."""
     with opened(table.path) as file:
         for number, fusion in enumerate(table.fusions):
             trusted = float((file["weight"][number] > 0).mean())
             if trusted != fusion.trusted:
                 detail = f"{trusted:.4%} of its weights are above 0, its row says "
                 yield "weight", f"{fusion.key}: {detail}{fusion.trusted:.4%}"
+        for number in range(len(table.rows)):
+            file["input"][number]
         for name in table.pictures:
-            if file[name].dtype.kind != "f":
-                continue
             for number, truth in enumerate(table.truths):
-                for channel in range(3):
-                    if not np.isfinite(file[name][number, channel]).all():
-                        yield (
-                            "not-finite",
-                            f"{name} of {truth.key} holds values that are no numbers",
-                        )
-                        break
+                if not all(np.isfinite(file[name][number, channel]).all() for channel in range(3)):
+                    yield "not-finite", f"{name} of {truth.key} holds values that are no numbers"

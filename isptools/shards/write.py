@@ -1,7 +1,7 @@
 """Write one shard, row by row: whole under its name, or not at all."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import hdf5plugin
 import msgspec
 import numpy as np
 
-from isptools import fields, sound
+from isptools import fields
 from isptools.frame import Array, Capture, Taken
 from isptools.shards import disk
 from isptools.shards.encoded import encode
@@ -29,7 +29,9 @@ from isptools.shards.schema import (
     TruthRow,
     table,
     trust,
+    wrong_fusion,
     wrong_input,
+    wrong_pair,
     wrong_truth,
 )
 from isptools.shards.sums import seal
@@ -126,9 +128,9 @@ class Writer:
     ) -> int:
         """Store (H, W, 3) pictures as the next truth; the clipped counts of `row` are set here.
 
-        Returns its row number. UnsoundError, and nothing is stored, where `check` would refuse it.
+        Returns its row number. ValueError, and nothing is stored, where `check` would refuse it.
         """
-        sound.expect(wrong_truth(row))
+        _expect_none(row.key, (*wrong_truth(row), *wrong_facts(capture)))
         number = len(self.truths)
         counts: dict[str, int] = {}
         for name, picture in self.spec.pictures.items():
@@ -152,9 +154,11 @@ class Writer:
     ) -> None:
         """Store sensor integers, (H, W), or a finished picture, (H, W, 3), as the next input.
 
-        By `gains` it is to be multiplied to stand where its truth does.
+        By `gains` it is to be multiplied to stand where its truth does. Here and in `truth`, `pair`
+        and `fusion`: ValueError for facts that make no sense, which readers would refuse.
         """
-        sound.expect(wrong_input(row, KINDS[self.spec.positions]))
+        kind = KINDS[self.spec.positions]
+        _expect_none(row.key, (*wrong_input(row, kind), *wrong_facts(capture)))
         number = len(self.inputs)
         self._store("input", pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1), number)
         self.inputs.append(row)
@@ -163,6 +167,7 @@ class Writer:
 
     def pair(self, row: PairRow) -> None:
         """Store how well the last input lies on its truth; for every input or for none."""
+        _expect_none(row.key, wrong_pair(row))
         self.pairs.append(row)
 
     def fusion(self, row: FusionRow, weight: Array) -> None:
@@ -170,6 +175,7 @@ class Writer:
 
         What of `row` is counted in them is set here.
         """
+        _expect_none(row.key, wrong_fusion(row))
         stored = trust(weight)
         self._store("weight", stored, len(self.truths) - 1)
         self.fusions.append(replace(row, trusted=float((stored > 0).mean())))
@@ -265,6 +271,21 @@ def _published(temp: Path, folder: Path, writer: Writer) -> Written:
     disk.publish(temp, folder / name)
     scenes = len({truth.scene for truth in writer.truths})
     return Written(name, digest, size, len(writer.inputs), len(writer.truths), scenes)
+
+
+def wrong_facts(capture: Capture) -> Iterator[str]:
+    """Whether what a file states comes back from JSON, which knows finite numbers alone."""
+    try:
+        same = msgspec.json.decode(msgspec.json.encode(capture), type=Capture) == capture
+    except msgspec.MsgspecError:
+        same = False
+    if not same:
+        yield "it states numbers that are not finite"
+
+
+def _expect_none(key: str, wrong: Iterable[str]) -> None:
+    for text in wrong:
+        raise ValueError(f"{key}: {text}")
 
 
 def canonical(value: Any) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isptools import shards
+from isptools.frame import Capture, Matrix
 from isptools.train.intake import Batch, Intake
 
 Array = NDArray[Any]
@@ -97,6 +98,7 @@ class Cuts:
         self.allowed = AUGMENTS[augment]
         margin = math.isqrt(len(source.facts(0).cfa)) - 1
         self.size, self.seed, self.truths = size, seed, tuple(truths)
+        self.means: dict[int, Matrix | None] = {}
         self.source, self.crops = source, source.crops(size + margin, seed)
         self.masked = any(table.fusions for table in source.tables)
         self.shaded = undone and any(table.shaded for table in source.tables)
@@ -113,6 +115,11 @@ class Cuts:
         rooms |= {"shading": (side, np.dtype(np.float32))} if self.shaded else {}
         return rooms | ({"mask": (side, np.dtype(np.uint8))} if self.masked else {})
 
+    def _mean(self, i: int) -> Matrix | None:
+        if i not in self.means:
+            self.means[i] = mean_matrix(self.source.capture(i))
+        return self.means[i]
+
     def fill(self, n: int, rooms: dict[str, Array]) -> tuple[dict[str, Array], Turn]:
         """Read item n into `rooms`; what a device must know beside, and how it is to be turned.
 
@@ -123,8 +130,8 @@ class Cuts:
         choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
         top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
-        known = levels(facts, positions)
         try:
+            known = levels(facts, positions, self._mean(i))
             self.source.raw(i, window, rooms["raw"])
             for name in self.truths:
                 _, scale = self.source.stored(i, name, window, rooms[name])
@@ -139,16 +146,29 @@ class Cuts:
         return known, (symmetry, top, left)
 
 
-def levels(facts: Any, positions: Sequence[int]) -> dict[str, Array]:
+def mean_matrix(capture: Capture) -> Matrix | None:
+    """3x3 XYZ to camera as CameraNet v1 (III.B) takes it: the mean of ColorMatrix1 and 2.
+
+    Of the one that is stated where only one is; LibRaw's where none is; None where it has none.
+    """
+    stated = [m for m in (capture.color_matrix_1, capture.color_matrix_2) if m is not None]
+    if not stated:
+        return capture.xyz_to_camera
+    mean = np.mean(stated, axis=0).tolist()
+    return tuple(map(tuple, mean))
+
+
+def levels(facts: Any, positions: Sequence[int], mean: Matrix | None = None) -> dict[str, Array]:
     """What the device needs to know of a mosaic beside its pixels, positions in their new order.
 
-    `facts` is a row of a shard, or what has its names.
+    `facts` is a row of a shard, or what has its names; `mean` is of `mean_matrix`.
     """
 
     def at(values: Sequence[float]) -> Array:
         return np.array([values[i] for i in positions], np.float32)
 
-    matrix = np.eye(3) if facts.xyz_to_camera is None else np.linalg.inv(facts.xyz_to_camera)
+    stated = mean or facts.xyz_to_camera
+    matrix = np.eye(3) if stated is None else np.linalg.inv(stated)
     return {
         "black": at(facts.black),
         "white": np.array(facts.white, np.float32),

@@ -62,7 +62,9 @@ def scores(
     measured = of(source).values
     for i in range(len(source)):
         facts = source.facts(i)
-        mosaic = Mosaic.of_row(source.raw(i), facts, source.shading(i) if undone else None)
+        shading = source.shading(i) if undone else None
+        mean = data.mean_matrix(source.capture(i))
+        mosaic = Mosaic.of_row(source.raw(i), facts, shading, mean)
         name = "enhancement" if camera.enhanced >= 0 else "restoration"
         height, width = source.shape(i)
         stored, scale = source.stored(i, name, (0, 0, height, width))

@@ -35,6 +35,7 @@ class Mosaic:
     gain: float = 1.0
     xyz_to_camera: tuple[tuple[float, ...], ...] | None = None
     shading: NDArray[np.float32] | None = None  # (H, W): gains that undo it
+    mean_matrix: tuple[tuple[float, ...], ...] | None = None  # of `data.mean_matrix`
 
     @classmethod
     def of_row(
@@ -42,11 +43,12 @@ class Mosaic:
         pixels: NDArray[np.uint16],
         row: InputRow,
         shading: NDArray[np.float32] | None = None,
+        mean_matrix: tuple[tuple[float, ...], ...] | None = None,
     ) -> "Mosaic":
         """As a shard holds it."""
         return cls(
             pixels, row.cfa, row.black, row.white, row.shot, row.read, row.ratio or 1.0,
-            row.xyz_to_camera, shading,
+            row.xyz_to_camera, shading, mean_matrix,
         )  # fmt: skip
 
 
@@ -110,7 +112,7 @@ def _padded(camera: Camera, mosaic: Mosaic) -> tuple[Tensor, int, int]:
     if mosaic.shading is not None:
         field = np.ascontiguousarray(mosaic.shading[np.ix_(rows, columns)])
         batch["shading"] = torch.from_numpy(field)[None]
-    facts = data.levels(mosaic_row(mosaic), shift[2])
+    facts = data.levels(mosaic_row(mosaic), shift[2], mosaic.mean_matrix)
     batch |= {name: torch.from_numpy(value[None]) for name, value in facts.items()}
     return camera.intake.prepared(batch), top, left
 

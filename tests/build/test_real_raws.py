@@ -1,6 +1,7 @@
-"""Real raws under SID's names: they build, check and read back, and the truths are rawpy's."""
+"""Real raws by the recipes of SID: they build, check and read back, and the truths are rawpy's."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,23 +23,50 @@ SCENES = {
 REFUSED = {"10011"}
 
 
+DATA_SET = """
+name = "reals"
+title = "Real raws"
+licence = "not stated"
+redistribution = "unknown"
+home = "https://example.org/reals"
+downloads = []
+size = "7 files"
+place = "any"
+roots = ["."]
+"""
+
+
 @pytest.fixture(scope="module")
 def source(shared_data, tmp_path_factory):
-    """Each raw as the long and as a short exposure of one scene."""
-    root = tmp_path_factory.mktemp("sid") / "dataset"
+    """Each raw as input and truth of a scene of its own: SID's names would state two exposures."""
+    root = tmp_path_factory.mktemp("reals")
+    (root / "manifest").mkdir()
+    (root / "manifest/dataset.toml").write_text(DATA_SET)
+    lines = ["split\tscene\trole\tpath"]
     for scene, name in SCENES.items():
-        for place in (f"Sony/short/{scene}_00_0.1s.ARW", f"Sony/long/{scene}_00_10s.ARW"):
-            (root / place).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(shared_data / "raw" / name, root / place)
+        file = f"{scene}.{name.rsplit('.', 1)[1]}"
+        shutil.copy(shared_data / "raw" / name, root / file)
+        lines += [f"train\t{scene}\t{role}\t{file}" for role in ("truth", "input")]
+    (root / "manifest/files.tsv").write_text("\n".join(lines) + "\n")
+    for recipe in ("sid", "sid-paper2018"):
+        text = (Path(__file__).parents[2] / f"recipes/{recipe}.toml").read_text()
+        text = text.replace('data_set = "sid"', 'data_set = "manifest"')
+        (root / f"{recipe}.toml").write_text(text.replace('exclude = ["misaligned"]\n', ""))
     return root
 
 
 def built(recipe, source, out):
-    done = CliRunner().invoke(main, ["build", recipe, "--source", str(source), "--out", str(out)])
+    words = ["build", str(source / f"{recipe}.toml"), "--source", str(source), "--out", str(out)]
+    done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     checked = CliRunner().invoke(main, ["check", str(out)])
     assert checked.exit_code == 0, checked.output
     return shards.open(out)
+
+
+def raw_of(source, scene):
+    (path,) = source.glob(f"{scene}.*")
+    return path
 
 
 def rendered(path, **parameters):
@@ -49,11 +77,11 @@ def rendered(path, **parameters):
 
 
 def test_restoration_truths_are_rawpys_xyz(source, tmp_path):
-    data = built("sid", source.parent, tmp_path / "out")  # found below `dataset/`
+    data = built("sid", source, tmp_path / "out")
     assert {data[i].facts.scene for i in range(len(data))} == set(SCENES) - REFUSED
     for i in range(len(data)):
         sample = data[i]
-        path = source / f"Sony/long/{sample.facts.scene}_00_10s.ARW"
+        path = raw_of(source, sample.facts.scene)
         theirs = rendered(
             path, output_color=rawpy.ColorSpace.XYZ, gamma=(1, 1), adjust_maximum_thr=0.0
         )
@@ -70,7 +98,7 @@ def test_paper2018_truths_are_rawpys_integers(source, tmp_path):
     data = built("sid-paper2018", source, tmp_path / "out")
     for i in range(len(data)):
         sample = data[i]
-        theirs = rendered(source / f"Sony/long/{sample.facts.scene}_00_10s.ARW")
+        theirs = rendered(raw_of(source, sample.facts.scene))
         ours = np.rint(sample.enhancement.transpose(1, 2, 0).astype(np.float64) * 65535)
         np.testing.assert_array_equal(ours, theirs)
 

@@ -125,7 +125,7 @@ def make(folder: Path) -> Tiny:
         write(tiny, f"long/{scene}_long.dng", frame(number))
         lines.append(f"{split}\t{scene}\ttruth\tlong/{scene}_long.dng\t10\t200")
         for k in range(2):
-            short = frame(number, 0.02, exposure_s=0.1)
+            short = frame(number, 0.01, exposure_s=0.1)
             noisy = short.pixels + np.random.default_rng([number, k]).integers(0, 9, SHAPE)
             write(tiny, f"short/{scene}_{k}.dng", replace(short, pixels=noisy.astype(np.uint16)))
             lines.append(f"{split}\t{scene}\tinput\tshort/{scene}_{k}.dng\t0.1\t200")

@@ -68,7 +68,9 @@ def biweight(burst, under, tile, d, loose, variance):
         power[np.maximum(under[place], under[place] + each) >= 0.99 * burst.white] = np.inf
     around = np.pad(power, 1, "edge")
     mean = sum(around[r : r + 16, c : c + 16] for r in range(3) for c in range(3)) / 9
-    return (1 - np.minimum(mean / loose[y : y + 16, x : x + 16], 1) ** 2) ** 2
+    kept = (1 - np.minimum(mean / loose[y : y + 16, x : x + 16], 1) ** 2) ** 2
+    shift = [(kept * each).sum() ** 2 / ((kept**2).sum() * variance + 1e-9) for each in d]
+    return kept / (1 + (np.mean(shift) / 8) ** 2)
 
 
 class Burst:

@@ -291,6 +291,7 @@ class Many:
             raise RawError("five.dng", "it is cut off", "copy it again")
         frame = self.frames[index % len(self.frames)]
         pixels = frame.pixels.copy()
+        pixels[index] ^= 1  # no two are the same file
         self.given = [each for each in self.given if each() is not None] + [weakref.ref(pixels)]
         self.most = max(self.most, len(self.given))
         return replace(frame, pixels=pixels)

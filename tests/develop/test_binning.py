@@ -78,6 +78,18 @@ def test_noise_is_that_of_the_means(side):
         assert stated.shot[i] == pytest.approx(SHOT / side**2)
 
 
+def test_rounding_a_mean_adds_its_own_noise():
+    """Read noise of little more than 1 DN: what rounding adds is a fifth of what is left."""
+    letters = array("RGGB", 2)
+    facts = replace(capture(letters, 2), noise_profile=((0.0, 1.4 / (WHITE - BLACK) ** 2),))
+    rng = np.random.default_rng(3)
+    light = BLACK + 100 + rng.uniform(0, 1, (400, 400))
+    drawn = np.kron(light, np.ones((2, 2))) + np.sqrt(1.4) * rng.standard_normal((800, 800))
+    frame = Bin()(Frame(np.rint(drawn).astype(np.uint16), Space.SENSOR, facts))
+    stated = noise_of(frame).read[0] * (WHITE - BLACK) ** 2
+    assert (frame.pixels - light).var() == pytest.approx(stated + 1 / 12 / 4, rel=0.03)
+
+
 def test_means_are_rounded_without_a_bias():
     pixels = np.random.default_rng(2).integers(100, 900, (800, 800)).astype(np.uint16)
     letters = array("RGGB", 2)

@@ -53,3 +53,13 @@ def test_a_black_of_zero_that_the_file_states_is_kept() -> None:
     made = capture(make="Sony", model="ILCE-7SM2", black=(0.0,) * 4)
     made = replace(made, origins=(("black", "tag BlackLevel"),))
     assert cameras.fill_in(made) is made
+
+
+@pytest.mark.parametrize(("black", "noted"), [(510.0, True), (512.5, False), (0.0, False)])
+def test_a_table_that_says_otherwise_is_noted(black: float, noted: bool) -> None:
+    made = capture(make="Sony", model="ILCE-7SM2", black=(black,) * 4)
+    told = cameras.compared(made)
+    assert told.black == made.black
+    assert bool(told.origins) == noted
+    if noted:
+        assert "cameras.toml has 512" in told.origins[0][1]

@@ -82,6 +82,17 @@ def test_other_arrays_are_refused_by_name(name, tmp_path):
             raw.header(path)
 
 
+@pytest.mark.parametrize("corner", [(1, 0), (0, 1), (3, 5)])
+@pytest.mark.parametrize("side", [2, 3])
+def test_larger_arrays_keep_their_phase(side, corner):
+    letters = cells("GBRG", side)
+    frame = raw.read_bytes(file(letters, corner=corner), "x.dng", larger=True)
+    period = 2 * side
+    for i, letter in enumerate(frame.capture.cfa):
+        seen = frame.pixels[i // period :: period, i % period :: period]
+        assert set(np.unique(seen)) == {LIGHT[letter]}
+
+
 @pytest.mark.parametrize("side", [2, 3])
 def test_larger_arrays_are_read_where_they_are_asked_for(side):
     letters = cells("GBRG", side)

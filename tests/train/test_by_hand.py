@@ -234,7 +234,7 @@ def test_what_is_developed_is_the_picture_of_the_mosaic(cfa, tile):
     np.testing.assert_allclose(found[:, 4:-4, 4:-4], scene[:, 4:-4, 4:-4], atol=3e-4)
 
 
-def test_scores_are_of_the_networks_own_picture(shards_folder, tmp_path):
+def test_scores_are_of_the_networks_own_picture(shards_folder):
     """Every row of the CSV against scikit-image, and their mean in its last lines."""
     camera = identity()
     with evaluate.opened(shards_folder, "test", camera) as source:

@@ -145,6 +145,16 @@ def test_lab_objective_takes_alpha_and_divisor():
     assert objectives.Difference(kind)(both).item() == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", [objectives.L1Log, objectives.Lab])
+def test_nothing_is_added_that_nobody_asked_for(kind):
+    """The papers' losses: lambda of a half where none is said, and no further terms."""
+    chosen = kind()
+    assert (chosen.perceptual, chosen.color, chosen.variation) == (0, 0, 0)
+    assert (chosen.share, chosen.joint, chosen.eps, chosen.logs) == (0.5, "paper", 1e-3, "paper")
+    with pytest.raises(ValueError, match="vgg"):
+        kind(perceptual=0.1)
+
+
 def vgg(tmp_path):
     """Known weights of all sixteen convolutions, in torchvision's names, and their file."""
     rng = torch.Generator().manual_seed(4)

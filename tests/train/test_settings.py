@@ -32,7 +32,7 @@ FLAT = {
 
 def test_settings_hold_no_networks_knobs():
     fields = Settings.__struct_fields__
-    assert len(fields) == 16
+    assert len(fields) == 18
     for name in networks.NAMES:
         own = networks.opened(name).options
         assert own.__struct_config__.forbid_unknown_fields
@@ -97,7 +97,7 @@ def test_settings_of_the_earlier_notation_mean_the_same():
     flat = FLAT | {"network": "deepisp-low", "loss": "lab", "alpha": 0.25, "layers": 3}
     other = Settings.of(earlier.converted(flat))
     assert other.network == {"name": "deepisp-low", "layers": 3}
-    assert other.objective == Lab(alpha=0.25)
+    assert other.objective == Lab(alpha=0.25, divisor=100.0), "Lab was always divided"
     assert not earlier.converted(FLAT | {"noise": False})["network"]["noise"]
     whole = earlier.converted(FLAT | {"network": "deepisp"})
     assert whole["network"] == {"name": "deepisp"}, "0 layers meant the paper's number"

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from torch import nn  # noqa: E402 - behind the skip
 
-from isptools.train import networks, start  # noqa: E402 - behind the skip
+from isptools.train import networks  # noqa: E402 - behind the skip
 
 GLOROT = [name for name in networks.NAMES if name not in {"deepisp", "deepisp-low", "srcnn"}]
 
@@ -61,12 +61,21 @@ def test_can_begins_as_the_identity():
     assert can.head.weight.std() > 0.1
 
 
-def test_a_gaussian_start():
-    module = nn.Sequential(nn.Conv2d(3, 64, 9), nn.ReLU(), nn.Conv2d(64, 32, 5))
-    start.gaussian(module, 1e-3)
+def test_srcnn_begins_by_a_gaussian_of_a_thousandth():
+    """Dong et al.: "a Gaussian distribution with zero mean and standard deviation 0.001"."""
+    module = made("srcnn").nets[0]
     assert module[2].weight.std().item() == pytest.approx(1e-3, rel=0.02)
     assert module[2].weight.mean().item() == pytest.approx(0, abs=2e-5)
-    assert not module[2].bias.any()
+    assert all(not layer.bias.any() for layer in module if isinstance(layer, nn.Conv2d))
+
+
+def test_deepisps_high_level_begins_by_glorot():
+    """Lasagne's way; W's weights are made a hundredth where a training begins."""
+    net = made("deepisp").nets[0]
+    for module in (*net.high, net.matrix):
+        both = sum(fans(module))
+        assert module.weight.var().item() * both / 2 == pytest.approx(1, abs=0.06)
+        assert not module.bias.any()
 
 
 def test_deepisps_low_level_keeps_the_size_of_features():

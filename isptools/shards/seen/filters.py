@@ -75,8 +75,8 @@ def turned(own: F64, truth: F64) -> list[Number]:
     """Whether a truth's luminance by blocks (R, C) lies another way round than its input's."""
     if min(own.shape) < 8:
         return []
-    straight = _like(own, truth)
-    ways = {name: _like(*_comparable(own, turn(truth))) for name, turn in WAYS.items()}
+    straight = like(own, truth)
+    ways = {name: like(*_comparable(own, turn(truth))) for name, turn in WAYS.items()}
     best = max(ways, key=lambda name: ways[name])
     lean = max(ways[best] - straight, 0.0) if ways[best] > LIKE else 0.0
     told = (
@@ -97,15 +97,15 @@ def _comparable(one: F64, other: F64) -> tuple[F64, F64]:
     return middle(one), middle(other)
 
 
-def _like(one: F64, other: F64) -> float:
+def like(one: F64, other: F64) -> float:
     """Correlation of what blocks show beside their neighbourhood, in logarithms."""
-    a, b = (_detail(plane) for plane in (one, other))
+    a, b = (detail(plane) for plane in (one, other))
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 0 else 0.0
 
 
-def _detail(plane: F64) -> F64:
+def detail(plane: F64) -> F64:
     top = max(float(np.quantile(plane, 0.99)), 1e-9)
     shown = np.sqrt(np.clip(plane / top, 0, 1))
     fine: F64 = shown - uniform_filter(shown, 7, mode="reflect")
-    return fine - fine.mean()
+    return np.asarray(fine - fine.mean())

@@ -1,6 +1,7 @@
 """Place, sharpness, noise and single pixels of a pair, from windows at full resolution."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ SOFT = 0.25  # of detail: demosaicking's own softness at green pixels, of which 
 BLOCK = 8  # pixels of one CFA plane
 NOISE = 0.75  # logarithm of the variance: stated profiles and real sensors differ by half
 QUIET = 1.6  # the same downwards: raws that the camera has cleaned
-SHARED = 0.15  # of the noise is left where a truth has its input's noise
+SHARED = 0.75  # correlation of the noise of two exposures, which share texture at most
 FLAT = 0.5  # of the noise: texture that a block may have
 BLOCKS = 40
 HOT = 1e-4  # share of the truth's pixels
@@ -28,25 +29,52 @@ BRIGHT = 0.5  # of white: a bright one, which the input must be able to show
 
 
 def place(windows: Sequence[Window]) -> list[Number]:
-    """How far the input lies from its truth, in pixels, by cross-correlation of fine detail."""
+    """How far the input lies from its truth, in pixels, by cross-correlation of fine detail.
+
+    Parts of the windows are looked at one by one, so that a truth which is zoomed or turned a
+    little is found too.
+    """
     pairs = [_details(window) for window in windows]
-    whole = peak(sum(correlation(*pair) for pair in pairs))
-    if whole is None:
+    whole = peak(np.sum([correlation(*pair) for pair in pairs], axis=0))
+    found = []
+    for window, pair in zip(windows, pairs, strict=True):
+        for middle, *part in _parts(*pair):
+            spot = peak(correlation(*part))
+            if spot is not None:
+                found.append((*spot, *(np.array(window.corner) + middle)))
+    if len(found) < 4:
         return []
-    quarters = [quarter for pair in pairs for quarter in _quarters(*pair)]
-    each = [found for pair in quarters if (found := peak(correlation(*pair))) is not None]
-    if len(each) < 4:
-        return []
-    spots = np.array(each)
-    near = np.hypot(*(spots - np.median(spots, 0)).T)
+    spots = np.array(found)
+    away = np.median(spots[:, :2], 0)
+    near = np.hypot(*(spots[:, :2] - away).T)
     error = 1.4826 * float(np.median(near)) / len(spots) ** 0.5
+    drift = _drift(spots)
+    if drift is not None and drift > 1 and len(spots) >= 6:
+        told = f"its truth is zoomed or turned a little: places differ by {drift:.1f} px"
+        return [Number("place", drift, 2 * PLACE, told, "px")]
     if error > 0.5:
         return []
-    down, right = whole
+    down, right = away if whole is None else whole
     told = f"its truth lies {way(down, 'down', 'up')} and {way(right, 'right', 'left')} of it"
     if abs(abs(down) - 1) < 0.3 and abs(right) < 0.3:
         told += ": off by one row"
     return [Number("place", float(np.hypot(down, right)), limit(PLACE, error), told, "px")]
+
+
+def _drift(spots: F64) -> float | None:
+    """How far places differ between the ends of what was looked at, by a zoom or a turn.
+
+    `spots` (N, 4): down, right, and where. None where no such motion explains them.
+    """
+    design = np.stack([spots[:, 2], spots[:, 3], np.ones(len(spots))], 1)
+    if len(spots) < 6 or np.linalg.matrix_rank(design) < 3:
+        return None
+    parts = np.linalg.lstsq(design, spots[:, :2], rcond=None)[0]
+    left = spots[:, :2] - design @ parts
+    moved = design @ parts
+    before = np.sqrt(np.mean((spots[:, :2] - spots[:, :2].mean(0)) ** 2))
+    rest = np.sqrt(np.mean(left**2))
+    return float(np.hypot(*np.ptp(moved, 0))) if rest < 0.5 and rest < before / 3 else None
 
 
 def way(pixels: float, onward: str, back: str) -> str:
@@ -64,21 +92,25 @@ def _details(window: Window) -> tuple[F32, F32]:
 
 def correlation(one: F32, other: F32) -> F64:
     """Circular cross-correlation (H, W) of two of one shape; normalized by their energies."""
-    norm = float(np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum()))
+    norm = float(
+        np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum())
+    )
     spectrum = np.conj(np.fft.rfft2(one)) * np.fft.rfft2(other)
     found = np.fft.irfft2(spectrum, one.shape)
     cut = np.roll(found, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
     return np.asarray(cut / norm if norm > 0 else cut, np.float64)
 
 
-def _quarters(one: F32, other: F32) -> Iterable[tuple[F32, F32]]:
-    height, width = (side // 2 for side in one.shape)
+def _parts(one: F32, other: F32) -> Iterable[tuple[F64, F32, F32]]:
+    """The middle of each ninth (quarter, of a small window), and both pictures there."""
+    number = 3 if min(one.shape) > 6 * REACH + 3 else 2
+    height, width = (side // number for side in one.shape)
     if min(height, width) <= 2 * REACH:
         return
-    for top in (0, height):
-        for left in (0, width):
+    for top in range(0, number * height, height):
+        for left in range(0, number * width, width):
             part = slice(top, top + height), slice(left, left + width)
-            yield one[part], other[part]
+            yield np.array((top + height / 2, left + width / 2)), one[part], other[part]
 
 
 def peak(correlation: F64) -> tuple[float, float] | None:
@@ -119,77 +151,103 @@ def sharpness(windows: Sequence[Window], slope: float) -> list[Number]:
     return [Number("sharpness", max(more, 0.0), limit(SOFT, error), told)]
 
 
-def noise(windows: Sequence[Window], slope: float, own_truth: bool) -> list[Number]:
-    """Variance against the stated profile, and whether the truth shares the input's noise.
+def noise(windows: Sequence[Window], slope: float) -> list[Number]:
+    """Variance against the stated profile.
 
     By second differences along rows and columns of each CFA plane; blocks where the truth shows
-    texture are left out. `own_truth`: the input is its truth's own file.
+    texture are left out where the noise may be too strong, and count where it may be too weak.
     """
     found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
-    flat = found[found[:, 1] < FLAT]
-    told: list[Number] = []
+    found = found[found[:, 3] == 0]
     if len(found) < BLOCKS:
-        return told
+        return []
+    told = []
+    flat = found[found[:, 1] < FLAT]
     if len(flat) >= BLOCKS:
-        more = float(np.median(flat[:, 0] - flat[:, 1]))
-        error = 1.25 * float(np.std(flat[:, 0] - flat[:, 1])) / len(flat) ** 0.5
-        told.append(_louder(more, error))
-        if not own_truth and more > 0.5:
-            told.append(_shared(float(np.median(flat[:, 2])) / max(float(np.median(flat[:, 0])), 1e-9)))
+        more = flat[:, 0] - flat[:, 1]
+        times = max(float(np.median(more)), 1e-9)
+        error = 1.25 * float(np.std(more)) / len(more) ** 0.5
+        told.append(_noisy(times, max(float(np.log(times)), 0.0), limit(NOISE, error / times)))
     quiet = float(np.median(np.sort(found[:, 0])[: max(len(found) // 4, BLOCKS)]))
     off = max(-float(np.log(max(quiet, 1e-9))), 0.0)
-    text = f"its noise has {quiet:.2f} times the stated variance"
-    return [*told, Number("noise", off, limit(QUIET, 0.05), text)]
+    return [*told, _noisy(quiet, off, limit(QUIET, 0.05))]
 
 
-def _louder(times: float, error: float) -> Number:
-    off = float(np.log(max(times, 1e-9)))
-    told = f"its noise has {times:.2f} times the stated variance"
-    return Number("noise", max(off, 0.0), limit(NOISE, error / max(times, 1e-9)), told)
+def _noisy(times: float, value: float, most: float) -> Number:
+    return Number("noise", value, most, f"its noise has {times:.2f} times the stated variance")
 
 
-def _shared(left: float) -> Number:
+def truth_noise(windows: Sequence[Window], slope: float) -> float:
+    """A truth's noise over its input's (variances) where the input shows hardly anything else; 0
+    where it shows nothing but texture."""
+    plain = _plain(windows, slope)
+    return float(np.median(plain[:, 1])) if len(plain) >= BLOCKS else 0.0
+
+
+def _plain(windows: Sequence[Window], slope: float) -> F64:
+    """Blocks with noise and hardly anything else."""
+    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
+    return np.asarray(found[(found[:, 0] > 0.4) & (found[:, 0] < 1.4)])
+
+
+def shared(windows: Sequence[Window], slope: float) -> list[Number]:
+    """Whether a truth goes along with its input's noise: one exposure as input and truth.
+
+    In blocks that show noise and hardly anything else, second differences of two exposures go
+    along only as far as the texture does.
+    """
+    plain = _plain(windows, slope)
+    if len(plain) < BLOCKS:
+        return []
+    alike = max(float(np.median(plain[:, 2])), 0.0)
     told = (
-        f"its truth has its own noise ({left:.0%} of it is left between the two): the same "
-        "exposure as input and truth"
+        f"its truth has its own noise (they go along by {alike:.2f}): the same exposure as input "
+        "and truth"
     )
-    return Number("same", max(1 - left, 0.0), 1 - SHARED, told)
+    return [Number("same", alike, SHARED, told)]
 
 
 def _blocks(window: Window, slope: float) -> F64:
-    """(N, 4): over the stated variance, second differences of input, of truth, of what is left
-    between them; mean signal."""
-    every = patches.period(window.cfa)
-    step = 2 if every == 2 else 6
-    rest = window.own - np.float32(slope) * window.expected
+    """(N, 4): second differences of the input and of the truth over the stated variance, their
+    correlation, and the share of pixels that the truth has lost."""
+    step = 2 if patches.period(window.cfa) == 2 else 6
     made = []
     for y in range(step):
         for x in range(step):
-            planes = [each[y::step, x::step] for each in
-                      (window.own, window.expected * np.float32(slope), rest)]  # fmt: skip
-            stated, ok = window.variance[y::step, x::step], ~window.clipped[y::step, x::step]
-            made.append(_plane(planes, stated, ok))
+            cut = (slice(y, None, step), slice(x, None, step))
+            expected = window.expected[cut] * np.float32(slope)
+            made.append(_plane(window.own[cut], expected, window.variance[cut],
+                               (window.bright[cut], window.clipped[cut])))  # fmt: skip
     return np.concatenate(made)
 
 
-def _plane(planes: list[F32], stated: F32, ok: NDArray[np.bool_]) -> F64:
-    side = BLOCK if min(stated.shape) >= 8 * BLOCK else BLOCK // 2
-    rows, columns = (length // side for length in stated.shape)
+def _plane(
+    own: F32, expected: F32, stated: F32, lost: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+) -> F64:
+    side = BLOCK if min(own.shape) >= 8 * BLOCK else BLOCK // 2
+    rows, columns = (length // side for length in own.shape)
 
-    def cut(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    def cut(plane: NDArray[Any]) -> NDArray[Any]:
         part = plane[: rows * side, : columns * side].reshape(rows, side, columns, side)
-        return part.swapaxes(1, 2).reshape(-1, side, side)
+        return part.swapaxes(1, 2).reshape(-1, side, side).astype(np.float64)
 
-    level = np.asarray(cut(stated), np.float64).mean((1, 2))
-    rough = [_rough(np.asarray(cut(plane), np.float64)) / np.maximum(level, 1e-20) for plane in planes]
-    whole = np.asarray(cut(ok), bool).all((1, 2)) & (level > 0)
-    return np.stack([*rough, level], 1)[whole]
+    level = cut(stated).mean((1, 2))
+    ours, theirs = (_differences(cut(plane)) for plane in (own, expected))
+    both = [
+        (one * other).mean(1) for one, other in ((ours, ours), (theirs, theirs), (ours, theirs))
+    ]
+    like = both[2] / np.sqrt(np.maximum(both[0] * both[1], 1e-30))
+    keep = (cut(lost[0]).max((1, 2)) == 0) & (level > 0)
+    scale = 6 * np.maximum(level, 1e-20)
+    ends = cut(lost[1]).mean((1, 2))
+    return np.asarray(np.stack([both[0] / scale, both[1] / scale, like, ends], 1)[keep])
 
 
-def _rough(blocks: F64) -> F64:
-    """Variance from second differences: 6 times that of white noise, so divided by 6."""
+def _differences(blocks: F64) -> F64:
+    """(N, M) second differences along rows and columns: 6 times the variance of white noise."""
     across, along = np.diff(blocks, 2, axis=2), np.diff(blocks, 2, axis=1)
-    return np.asarray(((across**2).mean((1, 2)) + (along**2).mean((1, 2))) / 12)
+    count = len(blocks)
+    return np.concatenate([across.reshape(count, -1), along.reshape(count, -1)], 1)
 
 
 def hot(windows: Sequence[Window], slope: float) -> list[Number]:
@@ -224,4 +282,5 @@ def _ring(plane: F32) -> F32:
     """The largest value two pixels away."""
     ring = np.ones((5, 5), bool)
     ring[1:4, 1:4] = False
-    return np.asarray(maximum_filter(plane, footprint=ring))
+    most: F32 = maximum_filter(plane, footprint=ring)
+    return most

@@ -15,6 +15,8 @@ BLACK_DN = 2.5  # what black levels drift by between exposures
 FLARE = 0.01  # of the median signal: stray light lifts black in bright scenes
 COLOR = 0.06  # of a plane against green: another exposure's dark current, clipped noise of truths
 MIXED = 0.10  # of a plane's light that may come from the others
+CLEARER = 0.5  # of what its own color leaves may be left with the others
+SWAPPED = 0.7  # of red's light goes with blue
 BEND = 0.22  # logarithm of the exponent: sensors are straight, lights that warm up nearly so
 SHOT_WHITE = 0.5  # logarithm: cameras balance each exposure anew
 BINS = 24
@@ -120,31 +122,44 @@ def _mixed(planes: list[Plane]) -> Number | None:
         rest = plane.own - plane.line.slope * plane.expected - plane.line.offset
         weight = np.clip(1 - rest**2 / (25 * plane.line.scatter**2 * plane.variance), 0, None)
         parts = _regressed(design, plane.own, weight / plane.variance)
-        if parts is None:
+        if parts is None or not _clearer(weight, rest, parts[2], plane.variance):
             continue
         whole = float(np.median(plane.own))
+        if whole <= 0:
+            continue
         for other in {0, 1, 2} - {plane.color}:
-            per = float(np.median(every[other])) / whole if whole > 0 else np.inf
+            per = float(np.median(every[other])) / whole
             share, error = abs(parts[0][other]) * per, parts[1][other] * per
             told = (
                 f"a wrong matrix: {share:.0%} of the light of {plane.name} goes with "
                 f"{'RGB'[other]} of its truth"
             )
+            if share > SWAPPED and plane.color != 1 and other != 1:
+                told += ": red and blue look swapped"
             found.append(Number("matrix", share, limit(MIXED, error), told))
     return max(found, key=lambda one: one.share) if found else None
 
 
-def _regressed(design: F64, y: F64, weight: F64) -> tuple[F64, F64] | None:
-    """Coefficients and their errors, from what the points scatter."""
+def _clearer(weight: F64, rest: F64, left: F64, variance: F64) -> bool:
+    """Whether the other colors explain half of what a plane's own color leaves beyond noise.
+
+    A truth that is noisy lets colors stand in for each other, to little effect.
+    """
+    before, after = (float(weight @ (each**2 / variance) / weight.sum()) for each in (rest, left))
+    return after - 1 < CLEARER * max(before - 1, 0.0) or after < CLEARER * before
+
+
+def _regressed(design: F64, y: F64, weight: F64) -> tuple[F64, F64, F64] | None:
+    """Coefficients, their errors from what the points scatter, and what is left of y."""
     scaled = design * np.sqrt(weight)[:, None]
     try:
         inverse = np.linalg.inv(scaled.T @ scaled)
     except np.linalg.LinAlgError:
         return None
     found = inverse @ (scaled.T @ (y * np.sqrt(weight)))
-    left = (y - design @ found) * np.sqrt(weight)
-    scatter = max(float(left @ left) / max(len(y) - 4, 1), 1.0)
-    return found, np.sqrt(np.maximum(np.diag(inverse) * scatter, 0))
+    left = y - design @ found
+    scatter = max(float(weight @ left**2) / max(len(y) - 4, 1), 1.0)
+    return found, np.sqrt(np.maximum(np.diag(inverse) * scatter, 0)), left
 
 
 def bend(planes: list[Plane]) -> list[Number]:

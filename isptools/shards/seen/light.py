@@ -76,7 +76,8 @@ def _curve(
         return None, True
     if meaning.source != "develop" or meaning.space != "srgb" or not steps:
         return None, False
-    last = next((step for step in reversed(steps) if step["step"] != "orient"), {})
+    nothing: Mapping[str, Any] = {}
+    last = next((step for step in reversed(steps) if step["step"] != "orient"), nothing)
     if last.get("step") == "encode-srgb":
         return _gamma(*CURVES["srgb"]), True
     if last.get("step") == "encode" and not last.get("auto_bright") and last.get("bright", 1) == 1:
@@ -114,7 +115,8 @@ def _gamma(power: float, toe: float) -> Curve:
 def _to_camera(space: str, row: InputRow) -> F64 | None:
     if space in {"camera", "camera_linear"}:
         return np.eye(3)
-    to_srgb = {"xyz": np.linalg.inv(XYZ_FROM_SRGB), "srgb": np.eye(3)}.get(space.split("_", maxsplit=1)[0])
+    known = {"xyz": np.linalg.inv(XYZ_FROM_SRGB), "srgb": np.eye(3)}
+    to_srgb = known.get(space.partition("_")[0])
     if to_srgb is None:
         return None
     if row.camera_to_srgb is None:  # such a camera keeps its own RGB, as LibRaw has it

@@ -24,6 +24,12 @@ class Number:
     def wrong(self) -> bool:
         return self.value > self.limit
 
+    @property
+    def amount(self) -> str:
+        """For people."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.value:.3g}{unit}, at most {self.limit:.3g} is allowed"
+
 
 def limit(systematic: float, error: float) -> float:
     """What optics, cameras and rounding do to honest pairs, and what chance does."""

@@ -22,11 +22,14 @@ from isptools.shards.table import Table
 F32 = NDArray[np.float32]
 # a kind that is wrong makes those of later ranks wrong too, which then say nothing
 RANKS = (
-    {"turned"}, {"phase"}, {"place"}, {"curve", "clipping", "white level"}, {"matrix"},
-    {"white", "plane", "level", "black", "light"}, {"sharpness", "noise", "same", "hot pixels"},
+    {"turned"}, {"pairing"}, {"phase"}, {"place"}, {"same"}, {"curve", "clipping", "white level"},
+    {"matrix", "light"}, {"white", "plane", "level", "black"}, {"sharpness", "noise"},
+    {"hot pixels"},
 )  # fmt: skip
 SHADED = {"level", "black", "white", "plane", "matrix", "light", "hot pixels"}  # as gain maps do
-ALONE = {"noise", "same", "hot pixels", "white level", "clipping"}  # no consequence of the others
+LOUD, DROWNED = 0.5, {"matrix", "hot pixels"}  # what a truth as noisy as its input brings about
+ALONE = {"noise", "white level", "clipping"}  # no consequence of the others
+ONE = {"matrix", "light"}  # of which one brings the other about: the worse one is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,11 @@ class Seen:
         off = [number for number in self.numbers if number.wrong]
         ranks = [rank for rank, kinds in enumerate(RANKS) for n in off if n.kind in kinds]
         first = min(ranks, default=0)
-        told = [n for n in off if n.kind in RANKS[first] or (first > 2 and n.kind in ALONE)]
-        return sorted(told, key=lambda number: -number.share)
+        alone = ALONE if RANKS[first] & (ALONE | ONE | {"level"}) else set()
+        told = [number for number in off if number.kind in RANKS[first] | alone]
+        told = sorted(told, key=lambda number: -number.share)
+        worst = next((number for number in told if number.kind in ONE), None)
+        return [number for number in told if number.kind not in ONE or number is worst]
 
 
 def seen(table: Table) -> Iterator[Seen]:
@@ -88,13 +94,19 @@ class _Pair:
             found, ratio = self._whole(blocks, planes, stated)
             numbers += found
         windows = windows_of(own, row, lambda rows: truth[:, rows], how)
-        numbers += [] if stated.shaken else fine.place(windows)
         slope = slope_of(planes, 1)
+        noise = [] if slope is None else fine.noise(windows, slope[0])
+        cleaned = bool(noise) and noise[-1].wrong  # and has lost the detail that tells the place
+        if not stated.shaken and not cleaned:
+            numbers += fine.place(windows)
         if slope is not None and not any(n.wrong for n in numbers if n.kind in {"turned", "place"}):
             numbers += fine.sharpness(windows, slope[0])
-            numbers += fine.noise(windows, slope[0], self._own_truth() or stated.fused)
+            numbers += noise
+            numbers += [] if self._own_truth() or stated.fused else fine.shared(windows, slope[0])
             numbers += fine.hot(windows, slope[0])
-        if '"shading"' in table.attrs["steps"]:  # undone in the truth, still in the input
+            if fine.truth_noise(windows, slope[0]) > LOUD:
+                numbers = [number for number in numbers if number.kind not in DROWNED]
+        if table.shaded or '"shading"' in table.attrs["steps"]:  # undone in the truth alone
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
         return numbers, ratio
 
@@ -106,7 +118,8 @@ class _Pair:
         found, ratio = level.level(planes, row, told)
         numbers = [*filters.phase(blocks, row), *level.bend(planes), *found]
         numbers += [*level.color(planes), *level.black(planes, row), *level.shot_white(row, truth)]
-        return numbers + scene.light(blocks, planes), ratio
+        stops = row.aperture != truth.aperture
+        return numbers + scene.light(blocks, planes, stops), ratio
 
     def _ends(self, own: Any) -> list[Number]:
         """Where the numbers of both sides end."""
@@ -132,5 +145,3 @@ def _luminance(blocks: Blocks, row: InputRow) -> Any:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-

@@ -11,7 +11,8 @@ from isptools.shards.seen.number import SIGMAS, Number, limit
 F64 = NDArray[np.float64]
 GRID = (6, 8)  # parts of the frame
 FEW = 4  # blocks a part
-LEAN = 0.2  # logarithm of the light from one border to the other: vignetting of another aperture
+LEAN = 0.2  # logarithm of the light from one border to the other: flicker, a cloud
+CORNERS = {False: 0.2, True: 0.7}  # logarithm, from the middle: up to a stop
 OFF = 0.25  # logarithm by which a part's light is off
 PARTS = 0.15  # share of the parts
 PILED = 2e-3  # share of the pixels that lie at the top of the range
@@ -20,8 +21,11 @@ LOW_WHITE = 0.25  # of the range: LibRaw's white is up to so much above what som
 LOW_TOP = 0.05  # a truth saturates at white; below it is cut off
 
 
-def light(blocks: Blocks, planes: list[Plane]) -> list[Number]:
-    """Whether the ratio of input and truth is the same all over the frame."""
+def light(blocks: Blocks, planes: list[Plane], other_aperture: bool) -> list[Number]:
+    """Whether the ratio of input and truth is the same all over the frame.
+
+    Lenses darken the corners less when they are stopped down (`other_aperture`).
+    """
     sure = [plane for plane in planes if plane.sure]
     if not sure:
         return []
@@ -39,7 +43,7 @@ def light(blocks: Blocks, planes: list[Plane]) -> list[Number]:
     parts = _parts(ratio, error)
     if len(parts) < 12:
         return []
-    return [_tilt(parts), _moved(parts)]
+    return [*_tilt(parts, CORNERS[other_aperture]), _moved(parts)]
 
 
 def _parts(ratio: F64, error: F64) -> F64:
@@ -61,22 +65,25 @@ def _parts(ratio: F64, error: F64) -> F64:
     return np.array(found).reshape(-1, 4)
 
 
-def _tilt(parts: F64) -> Number:
-    design = np.stack([parts[:, 0], parts[:, 1], np.ones(len(parts))], 1)
-    spread = 1.4826 * float(np.median(np.abs(parts[:, 2] - np.median(parts[:, 2]))))
+def _tilt(parts: F64, corners: float) -> list[Number]:
+    """A slope of the logarithm from border to border, and its rise from the middle to the corners;
+    of the latter `corners` are allowed."""
+    far = 2 * (parts[:, 0] ** 2 + parts[:, 1] ** 2)  # 1 in the corners
+    design = np.stack([parts[:, 0], parts[:, 1], far, np.ones(len(parts))], 1)
     weight = 1 / (parts[:, 3] ** 2 + 0.02**2)
     inverse = np.linalg.pinv(design.T @ (design * weight[:, None]))
     slopes = inverse @ (design.T @ (weight * parts[:, 2]))
     left = parts[:, 2] - design @ slopes
     scatter = max(float(np.sqrt(np.mean(left**2 * weight))), 1.0)
-    down, across = float(slopes[0]), float(slopes[1])
-    lean = float(np.hypot(down, across))
-    error = scatter * float(np.sqrt(max(inverse[0, 0], inverse[1, 1])))
-    told = (
-        f"its light is distributed otherwise than its truth's: {np.exp(lean):.2f} times from one "
-        "border to the other (a moved light?)"
-    )
-    return Number("light", lean if spread > 0.005 else 0.0, limit(LEAN, error), told)
+    errors = scatter * np.sqrt(np.maximum(np.diag(inverse), 0))
+    lean, rise = float(np.hypot(slopes[0], slopes[1])), abs(float(slopes[2]))
+    other = "its light is distributed otherwise than its truth's"
+    tilted = f"{other}: {np.exp(lean):.2f} times from one border to the other (a moved light?)"
+    rising = f"{other}: {np.exp(rise):.2f} times from the middle to the corners (lens shading?)"
+    return [
+        Number("light", lean, limit(LEAN, float(max(errors[:2]))), tilted),
+        Number("light", rise, limit(corners, float(errors[2])), rising),
+    ]
 
 
 def _moved(parts: F64) -> Number:
@@ -102,7 +109,8 @@ def white_level(counts: NDArray[np.int64], row: InputRow) -> list[Number]:
     if above > PILED:
         told = f"a wrong white level: {above:.1%} of its pixels lie above {row.white:g} DN"
         return [Number("white level", above, PILED, told)]
-    deviation = span * float(np.sqrt(max(np.mean(row.shot) * top + np.mean(row.read), 0)))
+    variance = float(np.mean(row.shot)) * top + float(np.mean(row.read))
+    deviation = span * max(variance, 0.0) ** 0.5
     piled = 0.0
     if deviation >= 1:
         piled = int(counts[last - int(deviation / 4) :].sum()) / total

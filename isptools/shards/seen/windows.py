@@ -27,9 +27,11 @@ class Window:
     expected: F32  # (H, W) what the truth expects of each of its pixels, ratio 1
     green: F32  # (H, W) what it expects of green everywhere
     greens: NDArray[np.bool_]  # (H, W) pixels under green filters
-    clipped: NDArray[np.bool_]  # (H, W)
+    clipped: NDArray[np.bool_]  # (H, W) in either, at black or white
+    bright: NDArray[np.bool_]  # (H, W) in either, at white
     variance: F32  # (H, W) stated, at the input's own smoothed signal
     cfa: str
+    corner: tuple[int, int]  # row, column in the frame
 
 
 def windows_of(
@@ -45,7 +47,9 @@ def windows_of(
         for left in _starts(own.shape[1], row.cfa):
             columns = slice(left, min(left + SIDE, own.shape[1]))
             lost = ends[:, columns] | (light[:, columns] >= WHITE)
-            made.append(_window(light[:, columns], picture[:, :, columns], lost, row, how))
+            made.append(
+                _window(light[:, columns], picture[:, :, columns], lost, row, how, (top, left))
+            )
     return made
 
 
@@ -59,8 +63,9 @@ def _starts(length: int, cfa: str) -> list[int]:
 
 
 def _window(
-    light: F32, balanced: F32, lost: NDArray[np.bool_], row: InputRow, how: Backwards
-) -> Window:
+    light: F32, balanced: F32, lost: NDArray[np.bool_], row: InputRow, how: Backwards,
+    corner: tuple[int, int],
+) -> Window:  # fmt: skip
     every = patches.period(row.cfa)
     repeat = tuple(-(-side // every) for side in light.shape)
 
@@ -78,8 +83,10 @@ def _window(
         green=signal[1],
         greens=letters == 1,
         clipped=lost | (balanced.max(0) >= WHITE),
+        bright=(light >= WHITE) | (balanced.max(0) >= WHITE),
         variance=mosaic(list(row.shot)) * smooth + mosaic(list(row.read)),
         cfa=row.cfa,
+        corner=corner,
     )
 
 

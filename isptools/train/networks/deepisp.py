@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from isptools.train import start
 from isptools.train.camera import Camera, Examples, Net
 from isptools.train.edges import Reflected, maxima
 from isptools.train.intake import BILINEAR
@@ -83,6 +84,8 @@ class DeepISP(nn.Module):
         ins = (maps - 3, *[maps] * (high - 1))
         self.high = nn.ModuleList(Reflected(i, maps, stride=2) for i in ins)
         self.matrix = nn.Linear(maps, 30)
+        for module in (self.high, self.matrix):
+            start.glorot(module)  # as Lasagne does, which its authors took
 
     def begin(self, examples: Examples) -> None:
         """W begins as what suits the training pictures best."""

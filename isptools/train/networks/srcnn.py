@@ -9,16 +9,19 @@ from typing import Literal
 import msgspec
 from torch import nn
 
+from isptools.train import start
 from isptools.train.camera import Camera, Net
 from isptools.train.intake import BILINEAR
 
 WIDTHS = (64, 32)
+DEVIATION = 1e-3  # of the weights at the start, as both papers have it
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the papers vary."""
 
     middle: Literal[1, 3, 5] = 5  # side of the middle convolution
+    start: Literal["gaussian", "glorot"] = "gaussian"  # the papers', or one that learns sooner
 
 
 def network(options: Options) -> Camera:
@@ -28,6 +31,10 @@ def network(options: Options) -> Camera:
     for at, side in enumerate(sides):
         layers += [nn.Conv2d(channels[at], channels[at + 1], side, padding=side // 2), nn.ReLU()]
     module = nn.Sequential(*layers[:-1])
+    if options.start == "glorot":
+        start.glorot(module)
+    else:
+        start.gaussian(module, DEVIATION)
     return Camera(
         [Net(module=module, reach=sum(side // 2 for side in sides))], BILINEAR, enhanced=0
     )

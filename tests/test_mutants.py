@@ -1,0 +1,72 @@
+"""The driver of `make mutants`: which faults it plants, and that it tells dead from live."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+if not hasattr(os, "fork"):
+    pytest.skip("mutants need fork", allow_module_level=True)
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import mutants  # noqa: E402 - behind the path
+
+SOURCE = '''
+"""A text is no fault."""
+LIMIT: int = 3
+
+def f(a: int, b: float = 0.5) -> bool:
+    """Nor is this one."""
+    if not a < b:
+        raise ValueError(f"{a} + 1")
+    print(a)
+    return min(a, b) == -a or a + b * 2.0 > LIMIT
+'''
+PLANTED = {
+    "LIMIT: int = 4", "b: float=0.75", "a <= b", "if a < b", "if not not a < b", "pass",
+    "max(a, b)", "min(a, b) != -a", "== a or", "-a and a", "a - b", "b / 2.0", "b * 3.0",
+    ">= LIMIT",
+}  # fmt: skip
+
+
+def test_each_kind_of_fault_is_planted_once():
+    """One difference a mutant: worked out by hand for a small function."""
+    found = mutants.mutants("f.py", SOURCE)
+    whole = [ast.unparse(mutants.planted(SOURCE, one.at)) for one in found]
+    for text in PLANTED:
+        assert any(text in one for one in whole), text
+    assert len(whole) == len(set(whole)) == len(PLANTED)
+    plain = ast.unparse(ast.parse(SOURCE))
+    assert plain not in whole
+    assert {one.function for one in found} == {"f", mutants.MODULE}
+
+
+def test_texts_types_and_errors_stay():
+    whole = [ast.unparse(mutants.planted(SOURCE, one.at)) for one in mutants.mutants("f", SOURCE)]
+    assert all("raise ValueError(f'{a} + 1')" in one and "-> bool" in one for one in whole)
+
+
+def test_the_same_seed_takes_the_same_sample():
+    one, two, other = (mutants.sample(50, seed, "") for seed in (0, 0, 1))
+    assert one == two
+    assert one != other
+    assert {mutant.file.split("/")[1] for mutant in mutants.sample(10_000, 0, "")} == {
+        "train", "measure",
+    }  # fmt: skip
+    assert len(mutants.sample(10_000, 0, "")) > 1000
+
+
+def test_faults_in_a_measure_are_noticed():
+    """Three mutants of the ratio of exposures, one of them the code as it is, against its tests."""
+    words = ["--count", "3", "--only", "measure/exposure", "--tests",
+             "tests/measure/test_exposure.py", "--jobs", "1"]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "benchmarks/mutants.py", *words], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "2 of 2 mutants noticed, 100.0%; seed 0", done.stdout
