@@ -4,6 +4,8 @@
 #   make test   linters, types and all tests
 #   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
 #               without one the tiny form, into gpu/
+#   make faults everything that was tried to break it, again (20 minutes): docs/reliability.md
+#   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
@@ -15,7 +17,7 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test gpu mutants fingerprint clean
+.PHONY: demo train test gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -46,6 +48,13 @@ mutants: $(VENV)/.installed-dev
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py
 	$(BIN)/python benchmarks/fingerprint_train.py
+
+faults: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/faults.py --minutes 20 --page docs/reliability.md
+
+FUZZ ?= 20000
+fuzz: $(VENV)/.installed-dev
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest -q tests/test_fuzz.py tests/test_facts.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'

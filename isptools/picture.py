@@ -8,7 +8,7 @@ Depth stays: 8 bits are uint8, 16 bits are uint16.
 import io
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import cv2
 import imageio.v3 as imageio
@@ -52,23 +52,23 @@ def of_bytes(data: bytes, name: str, colors: Colors = "srgb", only_rgb: bool = F
     return _upright(_in_srgb(pixels, opened, name, colors), turn)
 
 
-def size(path: Path) -> tuple[int, int]:
+def size(file: BinaryIO, name: str) -> tuple[int, int]:
     """Height and width as it stands upright, from its head alone.
 
-    UnsupportedError in one line for a file that is no picture. OSError if it can't be read at all.
+    UnsupportedError in one line for a file that is no picture.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with Image.open(path) as opened:
+            with Image.open(file) as opened:
                 turn = opened.getexif().get(ExifTags.Base.Orientation, 1)
                 width, height = opened.size
     except UnidentifiedImageError:
-        raise UnsupportedError(f"{path}: {NONE}") from None
+        raise UnsupportedError(f"{name}: {NONE}") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise UnsupportedError(f"{path}: {LARGE}") from None
-    except (SyntaxError, ValueError, EOFError, Warning) as error:
-        raise UnsupportedError(f"{path}: the picture is damaged ({error})") from None
+        raise UnsupportedError(f"{name}: {LARGE}") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Warning) as error:
+        raise UnsupportedError(f"{name}: the picture is damaged ({error})") from None
     return (width, height) if FLIPS.get(turn, (0, 0))[0] else (height, width)
 
 
@@ -80,15 +80,15 @@ def linear(data: bytes, name: str) -> Array:
     return np.ascontiguousarray(pixels)
 
 
-def numbers(path: Path) -> Array:
+def numbers(data: bytes, name: str) -> Array:
     """The numbers of a gray PNG as they are, (H, W) uint16: 8-bit files are not rescaled.
 
     Released raw patches hold 10-bit numbers in PNGs of 16 bits, or of 8 where all fit.
     """
-    data = path.read_bytes()
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    encoded = np.frombuffer(data, np.uint8)
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-        raise UnsupportedError(f"{path}: no gray PNG of 8 or 16 bits, or it is damaged")
+        raise UnsupportedError(f"{name}: no gray PNG of 8 or 16 bits, or it is damaged")
     return pixels.astype(np.uint16)
 
 

@@ -289,8 +289,10 @@ class Recipe(Strict, frozen=True):
         data = path.read_bytes()
         try:
             return msgspec.toml.decode(data, type=cls)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ValueError(f"{path}: {error}{_hint(path, data)}") from None
+        except RecursionError:
+            raise ValueError(f"{path}: it is nested too deep") from None
 
     def small(self, limit: int) -> Self:
         """The same recipe over a few scenes a split, for a first run; it has another hash."""
@@ -323,7 +325,7 @@ def _hint(path: Path, data: bytes) -> str:
     """What to do about a recipe in the words of format 1."""
     try:
         words = msgspec.toml.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
     if not any(word in words for word in OLD):
         return ""

@@ -18,7 +18,16 @@ RATIO = 1e9
 FACTOR = 1e6  # gains, elements of color matrices, physical values at full scale
 FLAT = 1e-9  # determinant of a matrix that can't be inverted, beside the product of its rows
 
+
 Rows = Sequence[Sequence[float]]
+
+
+def text(name: str, value: str) -> Iterator[str]:
+    """That it can be stored, and read as it was: UTF-8 without NUL."""
+    if "\0" in value:
+        yield f"{name} holds a NUL"
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        yield f"{name} is not Unicode"
 
 
 def within(name: str, value: float | None, most: float, least: float = 0.0) -> Iterator[str]:

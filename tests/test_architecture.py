@@ -12,27 +12,34 @@ ROOT = Path(__file__).resolve().parents[1] / "isptools"
 GROUND: dict[str, set[str]] = {
     "frame": set(),
     "shipped": set(),
-    "children": set(),
+    "serving": set(),  # what children run
+    "children": {"serving"},
+    "sources": set(),
+    "scratch": set(),
+    "shown": set(),  # what strangers wrote, for people
+    "apart": {"children", "sources"},
     "convert": set(),
     "patches": {"frame"},
     "fields": {"frame", "patches"},
     "sound": set(),
     "measure": {"frame"},
-    "raw": {"frame"},
+    "raw": {"frame", "sources"},
     "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "measure", "patches", "fields", "sound"},
+    "shards": {"frame", "measure", "patches", "fields", "sound", "shown"},
     "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
+        "apart", "sources", "shown",
     },
+    "decode": {"frame", "develop", "sound", "sources", "raw", "picture", "datasets"},
 }  # fmt: skip
 MAY_SEE = GROUND | {
     "build": set(GROUND),
-    "propose": {"datasets", "raw", "picture", "children"},
+    "propose": {"datasets", "raw", "picture", "apart", "sources", "shown"},
     "get": {"datasets"},
     "report": {"shards", "frame", "patches", "develop", "datasets"},
     "train": {"shards", "measure", "frame", "children", "datasets"},

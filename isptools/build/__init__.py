@@ -1,28 +1,40 @@
 """Recipe and data set to shards: the only loop over files."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
 from isptools import datasets, raw
+from isptools.apart import SECONDS, time_limit
 from isptools.build import folder, index, journal, ledger, state
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan
 from isptools.build.run import run_units
+from isptools.build.task import Undone, Wait
 from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
+from isptools.children import StartError
 from isptools.datasets import BuildError, Listing, Opened
-from isptools.datasets.scene import SPLITS, Split
+from isptools.datasets.listing import Line
+from isptools.datasets.scene import SPLITS, Couple, Scene, Split
+from isptools.datasets.tables import TableError
 from isptools.recipe import Develop, Own, Recipe
 from isptools.shards import write
 from isptools.shipped import DISTRIBUTION
+from isptools.shown import storable
+from isptools.sources import ContentError
 
-__all__ = ["BuildError", "Options", "Summary", "build"]
+__all__ = ["BuildError", "Options", "Summary", "Wait", "WaitError", "build"]
 
+GO_ON = "nothing is lost: run the same command again when it can be read"
 OWN = "the user's own pictures, matched by scene"
+
+
+class WaitError(BuildError):
+    """The data set can't be read just now: a fault of the machine, that may pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ class Options:
     verify: bool = False  # hash what was finished before, and build anew what differs
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     # called with "headers", "kernels" or "inputs", how many are done, and how many there are
+    seconds: float = SECONDS  # that one file may take to be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class Summary:
     kept: int  # units that were finished before
     refusals: dict[str, dict[str, int]]  # kind -> reason -> files
     mended: tuple[str, ...] = ()  # a line for each thing that was damaged; it is whole again
+    waits: tuple[Wait, ...] = ()  # scenes left undone since the machine failed: build again
 
 
 def build(recipe: Recipe, source: Path, out: Path, options: Options | None = None) -> Summary:
@@ -63,13 +77,18 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     data_set = options.data_set or _opened(recipe)
     recipe = _settled(recipe, data_set, options.enhanced)
     splits = tuple(options.splits or SPLITS)
-    state.claim(out, recipe)
-    todo = _planned(recipe, data_set, source, options, splits)
+    try:
+        state.claim(out, recipe)
+    except OSError as error:
+        raise folder.refused_by_system(out, error) from error
+    with time_limit(options.seconds):
+        todo = _planned(recipe, data_set, source, options, splits)
     card = msgspec.structs.replace(data_set.card, scenes=(), files=None)  # it travels to workers
     try:
         with folder.locked(out) as token:
             found = versions(data_set)
-            work = Work(recipe, card, found, todo.root, out, options.enhanced, token)
+            place, seconds = todo.root, options.seconds
+            work = Work(recipe, card, found, place, out, options.enhanced, token, seconds)
             return _run(todo, work, options, splits)
     except OSError as error:
         raise folder.refused_by_system(out, error) from error
@@ -89,7 +108,8 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     if rest:
         (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
     for split, lines in todo.ledger.items():
-        journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines))))
+        scenes = todo.scenes.get(split, {})
+        journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines)), scenes))
     if rest:
         options.progress("kernels", 0, 1)
         compile_kernels(work.recipe, rest)
@@ -97,19 +117,27 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     rows = {unit.name: unit.rows for unit in todo.units}
     done = sum(rows.values()) - sum(unit.rows for unit in rest)
     options.progress("inputs", done, sum(rows.values()))
+    waits, undone = list(todo.waits), 0
     for made in run_units(rest, work, options.jobs):
+        if isinstance(made, Undone):
+            waits += made.waits
+            undone += 1
         done += rows[made.name]
         options.progress("inputs", done, sum(rows.values()))
-    index.write(work.out, work.recipe, work.card, work.versions)
+    if waits:
+        (work.out / index.INDEX).unlink(missing_ok=True)
+    else:
+        index.write(work.out, work.recipe, work.card, work.versions)
     made_all = journal.made(work.out).values()
     return Summary(
         work.out,
         work.recipe,
         tuple(entry.shard for entry in made_all if entry.shard),
-        len(rest),
-        len(todo.units) - len(rest),
+        len(rest) - undone,
+        len(todo.units) - len(rest) - sum(bool(unit.waits) for unit in todo.units),
         ledger.counts(index.entries(work.out)),
         found.mended,
+        tuple(waits),
     )
 
 
@@ -122,23 +150,50 @@ def _planned(
     try:
         listing = listed(data_set, source)
         return plan(recipe, data_set, listing, Choice(splits, options.enhanced, progress))
+    except StartError as error:
+        raise BuildError(f"no decoder: {error}") from error
     except OSError as error:
         place = error.filename or source
-        raise BuildError(f"cannot read {place}: {error.strerror or error}") from error
+        raise WaitError(f"cannot read {place}: {error.strerror or error}; {GO_ON}") from error
 
 
 def listed(data_set: Opened, source: Path) -> Listing:
     """The scenes that the room finds. BuildError in one line also where a stranger's room fails."""
     try:
-        return data_set.room.find(data_set.card, data_set.select, source)
+        return named(data_set.room.find(data_set.card, data_set.select, source))
     except (BuildError, OSError):
         raise
+    except (TableError, ContentError) as error:
+        raise BuildError(str(error)) from None
     except Exception as error:
         if not data_set.room.sha256:
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())
         where = f"{data_set.card.folder}: room {data_set.card.room!r}"
         raise BuildError(f"{where} can't list {source}: {said}") from error
+
+
+def named(listing: Listing) -> Listing:
+    """Without scenes of files whose names are not UTF-8: no ledger and no table can hold them."""
+    odd = [scene for scene in listing.scenes if not all(map(storable, names_of(scene)))]
+    detail = "its name is not UTF-8: rename it"
+    lines = [
+        Line(scene.split or "", scene.name, name, "refused", "name", detail)
+        for scene in odd
+        for name in names_of(scene)
+        if not storable(name)
+    ]
+    kept = tuple(scene for scene in listing.scenes if scene not in odd) if odd else listing.scenes
+    return replace(listing, scenes=kept, lines=(*listing.lines, *lines))
+
+
+def names_of(scene: Scene) -> list[str]:
+    """Every path of a scene, and its own name."""
+    shot = scene.shot
+    if isinstance(shot, Couple):
+        return [scene.name, shot.phone.path, shot.dslr.path]
+    files = (shot.truth, *shot.inputs, *shot.frames, shot.final)
+    return [scene.name, *(one.path for one in files if one)]
 
 
 def _settled(recipe: Recipe, data_set: Opened, pictures: Path | None) -> Recipe:

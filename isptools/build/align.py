@@ -1,20 +1,21 @@
 """Make one shard of pairs: photographs of two cameras, aligned and cut into patches."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from isptools import patches, raw
+from isptools import patches
+from isptools.apart import apart
 from isptools.build import folder, pictures
 from isptools.build.journal import Made
-from isptools.build.lookup import one_line
 from isptools.build.patch_rows import Patch, picture_facts, stored
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Work, noted, refused, spec_of
 from isptools.datasets.listing import Line, LineKind
 from isptools.datasets.scene import Couple
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, foreseen, judged, one_line
 from isptools.develop import listed
 from isptools.develop.noise import noise_of
 from isptools.develop.orient import onto_sensor, upright
@@ -27,7 +28,6 @@ from isptools.pair.light import gray
 from isptools.pair.local import Mapping
 from isptools.pair.plane import Points
 from isptools.pair.warp import Canvas, Choice, Float
-from isptools.picture import read
 from isptools.recipe import Align
 from isptools.shards import write
 
@@ -62,9 +62,10 @@ def make(unit: Unit, work: Work, truth: Align) -> Made:
     with write.shard(work.out, replace(spec_of(unit, work), dtype=dtype)) as shard:
         for task in unit.tasks:
             try:
-                aligned = _aligned(task, work, truth)
+                with foreseen(task.inputs[0].source.path):
+                    aligned = _aligned(task, work, truth)
                 lines += [_told(task, unit, verdict, truth) for verdict in aligned.verdicts]
-                for patch in _patches(aligned, truth):
+                for patch in _cut(aligned, truth, task.inputs[0].source.path):
                     stored(shard, task.scene, patch)
             except Refusal as refusal:
                 lines.append(refused(task.inputs[0], task, unit, refusal))
@@ -96,6 +97,16 @@ def _aligned(task: Task, work: Work, how: Align) -> Aligned:
     moves = _moves(on, how)
     verdicts = tuple(_verdicts(both, moves, how))
     return Aligned(phone, dslr, found.mapping, on, both, moves, verdicts)
+
+
+def _cut(aligned: Aligned, how: Align, name: str) -> Iterator[Patch]:
+    kept = _patches(aligned, how)
+    while True:
+        with foreseen(name):
+            patch = next(kept, None)
+        if patch is None:
+            return
+        yield patch
 
 
 def _patches(aligned: Aligned, how: Align) -> Iterator[Patch]:
@@ -193,16 +204,12 @@ class _Cutter:
 
 
 def _side(file: File, work: Work) -> Side:
-    path = work.root / file.source.path
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if pictures.is_raw(path):
-            frame = raw.read(path)
-            return Side(file, digest, pictures.developed(frame), frame)
-        return Side(file, digest, read(path))
-    except (raw.RawError, UnsupportedError, OSError, ValueError) as error:
-        detail = one_line(error).replace(str(path), file.source.path)
-        raise Refusal("unreadable", f"{file.source.path}: {detail}", file.source.size) from None
+    path, name = work.root.absolute() / file.source.path, file.source.path
+    with judged(path, name, file.source.size):
+        digest, seen = apart(decode.side, path, name)
+        if isinstance(seen, Frame):
+            return Side(file, digest, pictures.developed(seen), seen)
+        return Side(file, digest, seen)
 
 
 def _told(task: Task, unit: Unit, verdict: Verdict, how: Align) -> Line:

@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from isptools.apart import apart
 from isptools.build.lookup import Order, file_of
-from isptools.datasets.alike import fingerprint, grouped, joined
+from isptools.datasets.alike import grouped, joined
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import SPLITS, Couple, Exposures, Scene, Split
 from isptools.datasets.splits import hashed
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal
 from isptools.recipe import Align, Released
+from isptools.sources import ContentError
 
 Groups = dict[str, str]  # a scene's name to that of the group whose split it shares
 
@@ -59,7 +63,7 @@ def _groups(scenes: Sequence[Scene], order: Order, choice: Choice) -> tuple[Grou
         choice.progress(done, len(scenes))
         dslr = file_of(scene.shot.dslr, order).source if isinstance(scene.shot, Couple) else None
         where.setdefault(scene.name, dslr.path if dslr else "")
-        seen = fingerprint(order.folder.root / dslr.path) if dslr else None
+        seen = _print(order.folder.root.absolute() / dslr.path, dslr.path) if dslr else None
         prints.append((scene.name, seen))
     choice.progress(len(scenes), len(scenes))
     alike = grouped(prints, order.truth.alike)
@@ -77,6 +81,13 @@ def _groups(scenes: Sequence[Scene], order: Order, choice: Choice) -> tuple[Grou
             file = where[scene.name]
             lines.append(Line(split, scene.name, file, "noted", "near-duplicate", detail))
     return groups, lines
+
+
+def _print(path: Path, name: str) -> int | None:
+    try:
+        return apart(decode.print_of, path, name)
+    except (Refusal, ContentError):
+        return None  # the build itself says why
 
 
 def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:

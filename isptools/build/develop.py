@@ -1,30 +1,32 @@
 """Make one shard of developed truths: read its files one at a time, render each truth once."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from errno import ESTALE
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from isptools import raw
-from isptools.build import enhanced, folder, frames, lineup
+from isptools import sources
+from isptools.apart import apart
+from isptools.build import enhanced, folder, lineup
 from isptools.build.doubts import Doubts, contradiction
 from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
 from isptools.build.light import expect_ratio, light_ratio, quality_of
-from isptools.build.lookup import one_line
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, expect_sound, noted, refused, spec_of
+from isptools.build.work import Work, expect_sound, noted, refused, spec_of
 from isptools.burst import BurstError
-from isptools.datasets import room_of
-from isptools.datasets.listing import BuildError, Line, StatedError
+from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Exposures
+from isptools.decode import files as decode
+from isptools.decode import frames
+from isptools.decode.refusal import Refusal, foreseen, judged, one_line
 from isptools.develop.chain import develop, walk
-from isptools.develop.noise import noise_of
+from isptools.develop.noise import Noise, noise_of
 from isptools.develop.orient import onto_sensor
 from isptools.develop.steps import Balance, Orient, behind_first_list
 from isptools.fields import Field
@@ -32,7 +34,8 @@ from isptools.frame import Array, Frame, Space, UnsupportedError
 from isptools.measure import phase
 from isptools.recipe import AsItComes, Develop, Kept, Published
 from isptools.shards import write
-from isptools.shards.schema import TruthRow, wrong_input, wrong_truth
+from isptools.shards.schema import InputRow, TruthRow, wrong_input, wrong_truth
+from isptools.sources import FaultError
 
 
 def make(unit: Unit, work: Work, truth: Develop) -> Made:
@@ -57,7 +60,8 @@ def _scene(
 ) -> Iterator[Line]:
     """Store a scene; yields what was refused. A truth without inputs is not stored."""
     try:
-        own, lines = _truth_frame(task, unit, work, truth)
+        with foreseen(task.truth.source.path):
+            own, lines = _truth_frame(task, unit, work, truth)
         yield from (*lines, *_departures(own, task, unit))
     except Refusal as refusal:
         yield refused(task.truth, task, unit, refusal)
@@ -70,14 +74,16 @@ def _scene(
         yield refused(task.truth, task, unit, Refusal("contradiction", against), "noted")
     for file in task.inputs:
         try:
-            read, gains = _input_frame(file, task, own, unit, work, truth)
-            for odd in doubts.of_input(read):
-                yield refused(file, task, unit, Refusal(*odd), "noted")
-            noise = noise_of(read.frame)
-            row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
-            expect_sound((*wrong_input(row, unit.kind), *write.wrong_facts(read.frame.capture)))
-            found = light_ratio(read.frame, own.frame, noise)
-            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
+            with foreseen(file.source.path):
+                read, gains = _input_frame(file, task, own, unit, work, truth)
+                odd = doubts.of_input(read)
+            for each in odd:
+                yield refused(file, task, unit, Refusal(*each), "noted")
+            with foreseen(file.source.path):
+                noise = noise_of(read.frame)
+                row = _row(read, noise, task, own, work)
+                found = light_ratio(read.frame, own.frame, noise)
+                expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
@@ -119,6 +125,15 @@ def _white(own: ReadFrame, row: TruthRow, task: Task, unit: Unit, truth: Develop
         taken = row.balance_origin.replace("_", " ")
         detail = f"it states no white balance (its gains read {gains}); {taken} was taken"
         yield refused(own.file, task, unit, Refusal("no-white", detail), "noted")
+
+
+def _row(read: ReadFrame, noise: Noise, task: Task, own: ReadFrame, work: Work) -> InputRow:
+    """The facts of an input. Refusal where a shard can't hold them."""
+    most = work.recipe.truth.max_ratio if isinstance(work.recipe.truth, Develop) else 0.0
+    row = input_row(read, task.scene, noise, own, work.card.ratio, most)
+    kind = read.frame.capture.kind
+    expect_sound((*wrong_input(row, kind), *write.wrong_facts(read.frame.capture)))
+    return row
 
 
 def _dropped(task: Task, unit: Unit, why: Refusal) -> Iterator[Line]:
@@ -200,53 +215,53 @@ def _read(
 
     With `same` its shape and kind must be those of the shard; `linear` is a truth as it comes.
     """
-    path, name = work.root / file.source.path, file.source.path
-    try:
-        data = path.read_bytes()
-        sensor = file.named.sensor or work.card.sensor
-        if linear and sensor:
-            frame = frames.linear(data, file.named, name, sensor)
-        else:
-            frame = frames.frame(data, file.named, name, work.card, room_of(work.card), truth.bins)
-    except (raw.RawError, UnsupportedError, OSError) as error:
-        detail = one_line(error).replace(str(path), name)  # no place in the ledger
-        raise Refusal("unreadable", detail, file.source.size) from None
-    digest = hashlib.sha256(data).hexdigest()
+    path = work.root.absolute() / file.source.path
+    with judged(path, file.source.path, file.source.size):
+        digest, frame = apart(decode.frame, path, work.told(file), linear, truth.bins)
     if file.named.sha256 not in {"", digest}:
         raise Refusal("wrong-hash", f"sha256 {digest}, the manifest says {file.named.sha256}")
     if frame.capture.pixel_aspect != 1:
         aspect = frame.capture.pixel_aspect
         raise Refusal("non-square-pixels", f"pixels are {aspect:g} times as high as wide", aspect)
     if same and (frame.pixels.shape[:2], frame.capture.kind) != (unit.shape, unit.kind):
-        raise Refusal("changed", "the file changed while the build ran; run the build again")
-    return ReadFrame(file, digest, _with_black(frame, truth.black))
+        raise _contradiction(path, file, frame, unit)
+    made = _with_black(frame, truth.black)
+    return ReadFrame(file, digest, made)
 
 
 def _completed(read: ReadFrame, work: Work) -> ReadFrame:
     """With what stands beside the file."""
-    beside: Mapping[str, Path] = {
-        kind: work.root / source.path for kind, source in read.file.beside
-    }
-    try:
-        frame = frames.completed(read.frame, room_of(work.card), beside, read.file.source.path)
-    except StatedError as error:
-        raise Refusal("beside", one_line(error), error.number) from None
-    except raw.RawError as error:
-        raise Refusal("unreadable", one_line(error)) from None
-    return replace(read, frame=frame)
+    file, capture = read.file, read.frame.capture
+    path, root = work.root / file.source.path, work.root.absolute()
+    with judged(path, file.source.path):
+        if file.beside:
+            beside = {kind: root / source.path for kind, source in file.beside}
+            height, width = read.frame.pixels.shape[:2]
+            capture = apart(decode.stated, path, work.told(file), capture, beside, (height, width))
+        return replace(read, frame=frames.completed(read.frame, capture, file.source.path))
+
+
+def _contradiction(path: Path, file: File, frame: Frame, unit: Unit) -> Exception:
+    """Of a file whose pixels are not what its header said when the build was planned."""
+    found = sources.status(path)
+    if (found.st_size, found.st_mtime_ns) != (file.source.size, file.source.mtime_ns):
+        return FaultError(ESTALE, "it changed while the build ran", str(path))
+    shape, kind = frame.pixels.shape[:2], frame.capture.kind
+    detail = f"its pixels are {kind} {shape}, its header says {unit.kind} {unit.shape}"
+    return Refusal("changed", detail)
 
 
 def _with_black(frame: Frame, black: float | None) -> Frame:
     """The frame with the recipe's black level, where it has one, for that of the file."""
-    facts = frame.capture
+    stated = frame.capture
     if black is None:
         return frame
-    if black >= facts.white:
-        detail = f"the recipe's black level {black:g} is not below the white level {facts.white}"
+    if black >= stated.white:
+        detail = f"the recipe's black level {black:g} is not below the white level {stated.white}"
         raise Refusal("black-level", detail, black)
-    levels, integers = (black,) * len(facts.black), (int(black),) * len(facts.black)
-    origins = (*facts.origins, ("black", "recipe"))
-    capture = replace(facts, black=levels, black_libraw=integers, origins=origins)
+    levels, integers = (black,) * len(stated.black), (int(black),) * len(stated.black)
+    origins = (*stated.origins, ("black", "recipe"))
+    capture = replace(stated, black=levels, black_libraw=integers, origins=origins)
     return replace(frame, capture=capture)
 
 
@@ -269,6 +284,25 @@ def _stored(
 
     `pair`: what the truth is developed from, and the scene's first input.
     """
+    own = pair[0]
+    with foreseen(task.truth.source.path):
+        row, kept, last = _truth(pair, task, work, truth)
+    for name, pixels in kept.items():
+        if pixels.shape != (*own.frame.pixels.shape[:2], 3):
+            raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
+        if not np.isfinite(pixels).all():
+            wrong = int(pixels.size - np.isfinite(pixels).sum())
+            raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
+    number = shard.truth(row, kept, own.frame.capture, last.history)
+    if own.fused:
+        shard.fusion(fusion_row(row.key, own.fused), own.fused.weight)
+    return number
+
+
+def _truth(
+    pair: tuple[ReadFrame, ReadFrame], task: Task, work: Work, truth: Develop
+) -> tuple[TruthRow, dict[str, Array], Frame]:
+    """A truth's row, its pictures, and the last frame of its walk."""
     own, first = pair
     try:
         last, kept = _rendered(own.frame, truth)
@@ -285,16 +319,7 @@ def _stored(
         raise Refusal(error.reason, one_line(error), error.number) from None
     except UnsupportedError as error:
         raise Refusal("unsupported", one_line(error)) from None
-    for name, pixels in kept.items():
-        if pixels.shape != (*own.frame.pixels.shape[:2], 3):
-            raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
-        if not np.isfinite(pixels).all():
-            wrong = int(pixels.size - np.isfinite(pixels).sum())
-            raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
-    number = shard.truth(row, kept, own.frame.capture, last.history)
-    if own.fused:
-        shard.fusion(fusion_row(row.key, own.fused), own.fused.weight)
-    return number
+    return row, kept, last
 
 
 def _picture(

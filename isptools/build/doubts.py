@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from isptools.build.rows import ReadFrame
-from isptools.build.work import Refusal
+from isptools.decode.refusal import Refusal
 from isptools.measure.exposure import Law, Shot, ratio
 
 ALIKE = 1.15  # nominal times and speeds differ from exact ones by less: 0.3 s for 1/3 s, 30 for 32

@@ -1,6 +1,5 @@
 """The user's own retouched pictures as enhancement truths, laid onto the sensor."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools import picture
+from isptools.apart import apart
 from isptools.datasets.files import Found, source_of
 from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Source
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, UnsupportedError
+from isptools.sources import ContentError
 
 BLOCKS = 16  # pictures are compared in so many blocks a side where their size does not decide
 
@@ -56,13 +59,15 @@ def match(files: Sequence[Source], scene: str, truth: str) -> Found:
     return Found(found[0])
 
 
-def file_and_picture(path: Path, colors: picture.Colors = "srgb") -> tuple[bytes, Array]:
-    """A file's bytes, and its pixels as sRGB. UnsupportedError with the reason if it is none."""
+def hash_and_picture(path: Path, colors: picture.Colors = "srgb") -> tuple[str, Array]:
+    """A file's sha256, and its pixels as sRGB. UnsupportedError with the reason if it is none;
+    FaultError."""
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UnsupportedError(f"{path.name} can't be read: {error.strerror or error}") from None
-    return data, picture.of_bytes(data, path.name, colors, only_rgb=True)
+        return apart(decode.shown, path, path.name, colors, True)
+    except Refusal as refusal:
+        raise UnsupportedError(refusal.detail) from None
+    except ContentError as error:
+        raise UnsupportedError(f"{path.name}: {error}") from None
 
 
 def _begins(stem: str, scene: str) -> bool:
@@ -77,7 +82,7 @@ def own_picture(path: Path, developed: Array, flip: int) -> Enhanced:
     code of what turns it upright. A picture of a size that fits both ways lies as it agrees better
     with `developed`. UnsupportedError with the reason if it is no such picture.
     """
-    data, pixels = file_and_picture(path)
+    digest, pixels = hash_and_picture(path)
     ways = {turned: onto_sensor(pixels, flip if turned else 0) for turned in (False, True)}
     fitting = {turned: way for turned, way in ways.items() if way.shape == developed.shape}
     if not fitting:
@@ -86,7 +91,7 @@ def own_picture(path: Path, developed: Array, flip: int) -> Enhanced:
             f"truth {developed.shape[0]} x {developed.shape[1]}"
         )
     turned = max(fitting, key=lambda way: (_likeness(fitting[way], developed), way))
-    return Enhanced(fitting[turned], hashlib.sha256(data).hexdigest(), turned and flip != 0)
+    return Enhanced(fitting[turned], digest, turned and flip != 0)
 
 
 def _likeness(one: Array, other: Array) -> float:

@@ -1,11 +1,13 @@
 """The output folder: one build at a time, whole files, and a line that says what is wrong."""
 
 import errno
+import os
 import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from isptools.datasets.listing import BuildError
 from isptools.shards import disk
@@ -39,7 +41,9 @@ def locked(out: Path) -> Iterator[str]:
     another build holds the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("a+") as file:
+    if (out / ".journal").is_symlink():
+        raise BuildError(f"{out / '.journal'} is a link; remove it, or choose another --out")
+    with _lock_file(out / ".lock") as file:
         if not _lock(file.fileno()):
             raise BuildError(f"{out}: another build is writing there; wait for it or stop it")
         token = uuid.uuid4().hex
@@ -51,6 +55,17 @@ def locked(out: Path) -> Iterator[str]:
         finally:
             sweep(out)
             file.truncate(0)  # the file stays: removing it could let two builds in
+
+
+def _lock_file(path: Path) -> TextIO:
+    """Never what a link of that name points at: it would be emptied."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "a+", encoding="ascii")
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise BuildError(f"{path} is a link; remove it, or choose another --out") from None
 
 
 def holds(out: Path, token: str) -> None:
@@ -67,7 +82,8 @@ def sweep(out: Path) -> None:
     """Remove temporary files that a killed build left behind."""
     for place in (out, out / ".journal"):
         for temp in disk.stale(place):
-            temp.unlink(missing_ok=True)
+            if not temp.is_dir():
+                temp.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int) -> bool:

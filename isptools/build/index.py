@@ -35,6 +35,7 @@ def write(out: Path, recipe: Recipe, card: Card, versions: dict[str, str]) -> No
         "versions": versions,
         "shards": [entry.shard for entry in made if entry.shard],
         "counts": _counts(made),
+        "planned": planned(out),
         "ledger": {"sha256": hashlib.sha256(text).hexdigest(), "lines": text.count(b"\n")},
         "refusals": ledger.counts(lines),
     }
@@ -50,6 +51,12 @@ def entries(out: Path) -> list[Line]:
         for entry in noted.values()
         for line in entry.ledger
     ]
+
+
+def planned(out: Path) -> dict[str, dict[str, int]]:
+    """By split, every scene that was listed, and how many inputs it has: `check` looks for each."""
+    entries = journal.planned(out)
+    return {split: entry.scenes for split, entry in sorted(entries.items()) if entry.scenes}
 
 
 def _about(card: Card) -> dict[str, Any]:

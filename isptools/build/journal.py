@@ -50,6 +50,7 @@ class Planned(msgspec.Struct, frozen=True):
     split: str  # "" for files that belong to none
     recipe: str
     ledger: tuple[Line, ...]
+    scenes: dict[str, int] = {}  # as the listing has them: how many inputs each
 
 
 def save(out: Path, entry: Made | Planned) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from isptools.build.rows import ReadFrame
-from isptools.build.work import Refusal
+from isptools.decode.refusal import Refusal
 from isptools.develop.noise import Noise, estimate, noise_of
 from isptools.frame import Array, Frame, Space
 from isptools.measure.residual import noise_variance

@@ -6,7 +6,6 @@ picture is turned onto the sensor and put where the crop says; then tiles of it 
 the developed truth by phase correlation (Kuglin and Hines 1975), which tone curves hardly touch.
 """
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.build.enhanced import Enhanced, file_and_picture
+from isptools.build.enhanced import Enhanced, hash_and_picture
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, Capture
 from isptools.measure.shift import shift
@@ -59,7 +58,7 @@ def laid_picture(
     quarter is off by `fit.within` pixels.
     """
     fit = fit or Fit()
-    data, pixels = file_and_picture(path, fit.colors)
+    digest, pixels = hash_and_picture(path, fit.colors)
     place = _place(capture, (developed.shape[0], developed.shape[1]))
     misfits = []
     for flip in dict.fromkeys((capture.flip, 0, 3, 5, 6)):
@@ -68,7 +67,7 @@ def laid_picture(
         except MisfitError as error:
             misfits.append(error)
             continue
-        return Enhanced(laid, hashlib.sha256(data).hexdigest(), flip != 0)
+        return Enhanced(laid, digest, flip != 0)
     stated, *others = misfits
     fitting = [misfit for misfit in others if misfit.reason != "wrong-size"]
     if stated.reason == "wrong-size" and fitting:

@@ -4,15 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from isptools import picture, raw
-from isptools.build import enhanced, frames
-from isptools.build.task import File, Task
-from isptools.datasets import Card, Room
+from isptools import raw
+from isptools.apart import apart
+from isptools.build import enhanced
+from isptools.build.task import File, Task, Wait
+from isptools.datasets import Card
 from isptools.datasets.files import Folder, Found
-from isptools.datasets.listing import BuildError, Line, LineKind, StatedError
+from isptools.datasets.listing import BuildError, Line, LineKind
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, judged
 from isptools.develop.binning import SIDES
-from isptools.frame import Kind, UnsupportedError
+from isptools.frame import Kind
 from isptools.recipe import Align, Develop, Maker, Published, Unprocess
 
 MOSAICS = ("bayer", "xtrans")
@@ -22,8 +25,7 @@ MOSAICS = ("bayer", "xtrans")
 class Order:
     """Where files are looked for, and what the recipe wants of them."""
 
-    card: Card
-    room: Room
+    card: Card  # without its tables: it travels to decoders
     folder: Folder
     pictures: Sequence[Source] | None  # the user's own enhancement truths
     truth: Maker
@@ -53,6 +55,7 @@ class PlannedScene:
     task: Task | None = None
     kind: Kind = "bayer"
     shape: tuple[int, int] = (0, 0)
+    wait: Wait | None = None  # where the machine failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +157,14 @@ def _with_sidecars(file: File, order: Order) -> tuple[File, tuple[str, str] | No
 
 
 def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, tuple[Line, ...]]:
-    path, name = order.folder.root / file.source.path, file.source.path
-    beside = {kind: order.folder.root / source.path for kind, source in file.beside}
+    name, root = file.source.path, order.folder.root.absolute()
+    beside = {kind: root / source.path for kind, source in file.beside}
+    told = decode.Told(name, file.named, order.card, file.source.size)
     try:
-        header = frames.header(path, file.named, order.card, order.room, beside)
-        if header.kind in SIDES and order.walk.bins:
-            header = frames.binned(header)
-    except StatedError as error:
-        return None, (_line(scene, name, "refused", "beside", one_line(error), error.number),)
-    except (raw.RawError, OSError) as error:
-        detail = one_line(error).replace(str(path), name)  # no place in the ledger
-        return None, (_line(scene, name, "refused", "unreadable", detail, file.source.size),)
+        with judged(root / name, name, file.source.size):
+            header = apart(decode.header, root / name, told, beside, order.walk.bins)
+    except Refusal as why:
+        return None, (_line(scene, name, "refused", why.reason, why.detail, why.number),)
     lines = []
     camera = f"{header.make} {header.model}".strip()
     if order.card.cameras and camera not in order.card.cameras:
@@ -258,11 +258,12 @@ def planned_picture(scene: Scene, shot: Exposures[Named], order: Order) -> Plann
         lines = (_line(scene, named.path, "missing", found.reason, found.detail),)
         return PlannedScene(scene, lines)
     name = found.source.path
+    path = order.folder.root.absolute() / name
     try:
-        height, width = picture.size(order.folder.root / name)
-    except (UnsupportedError, OSError) as error:
-        detail = one_line(error).replace(str(order.folder.root / name), name)
-        line = _line(scene, name, "refused", "unreadable", detail, found.source.size)
+        with judged(path, name, found.source.size):
+            height, width = apart(decode.size, path, name)
+    except Refusal as why:
+        line = _line(scene, name, "refused", why.reason, why.detail, why.number)
         return PlannedScene(scene, (line,))
     if min(height, width) < order.unmaking.least:
         detail = (
@@ -306,10 +307,6 @@ def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
 
 def stem_of(named: Named) -> str:
     return PurePosixPath(named.path).stem
-
-
-def one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _line(

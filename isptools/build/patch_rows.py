@@ -76,11 +76,11 @@ def _fitted(pixels: Array, shard: write.Writer) -> Array:
 
 def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, TruthRow, PairRow]:
     """The rows of an input, of its truth with this number, and of how they fit."""
-    facts, none = patch.facts, (0.0,) * len(patch.facts.cfa)
+    stated, none = patch.facts, (0.0,) * len(patch.facts.cfa)
     phone, dslr = patch.files
     noise = patch.noise or Noise(none, none, "")  # type: ignore[arg-type]  # nobody measured any
     key = f"{phone.key}{patch.at}"
-    of_input = columns(facts, OF_INPUT) | {"white": _white(patch, spec)}
+    of_input = columns(stated, OF_INPUT) | {"white": _white(patch, spec)}
     own = InputRow(
         key=key, scene=scene, restoration=-1, enhancement=number, shot=noise.shot, read=noise.read,
         noise_origin=noise.origin, ratio=None, ratio_origin="", source=phone.source.path,
@@ -94,7 +94,7 @@ def _rows(patch: Patch, scene: str, number: int, spec: Spec) -> tuple[InputRow, 
     quality = quality_of_picture(patch.truth, white)
     its = TruthRow(
         quality_db=quality.db, quality_origin=quality.origin,
-        key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=facts.flip,
+        key=f"{key}:dslr", scene=scene, gains=None, white=1.0, orientation=1, flip=stated.flip,
         source=dslr.source.path, source_sha256=patch.sha256[1], **unknown, **UNSET,
     )  # fmt: skip
     return own, its, _pair_row(patch, own)

@@ -1,18 +1,18 @@
 """Make one shard of patches of two cameras that were published as such: nothing is moved."""
 
-import hashlib
 from dataclasses import replace
 
-from isptools import picture
+from isptools.apart import apart
 from isptools.build import folder
 from isptools.build.journal import Made
-from isptools.build.lookup import one_line
 from isptools.build.patch_rows import Patch, picture_facts, stored
 from isptools.build.task import File, Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Work, noted, refused, spec_of
 from isptools.datasets.listing import Line
 from isptools.datasets.scene import Couple
-from isptools.frame import Array, Capture, UnsupportedError
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, foreseen, judged
+from isptools.frame import Array, Capture
 from isptools.recipe import Released
 from isptools.shards import write
 
@@ -24,7 +24,8 @@ def make(unit: Unit, work: Work, truth: Released) -> Made:
     with write.shard(work.out, replace(spec_of(unit, work), dtype=dtype)) as shard:
         for task in unit.tasks:
             try:
-                patch, flat = _patch(task, unit, work, truth)
+                with foreseen(task.inputs[0].source.path):
+                    patch, flat = _patch(task, unit, work, truth)
                 stored(shard, task.scene, patch)
             except Refusal as refusal:
                 lines.append(refused(task.inputs[0], task, unit, refusal))
@@ -65,10 +66,10 @@ def _mosaic_facts(pixels: Array, how: Released) -> Capture:
 
 
 def _read(file: File, work: Work, mosaic: bool) -> tuple[Array, str]:
-    path = work.root / file.source.path
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return (picture.numbers(path) if mosaic else picture.read(path)), digest
-    except (UnsupportedError, OSError) as error:
-        detail = one_line(error).replace(str(path), file.source.path)
-        raise Refusal("unreadable", detail, file.source.size) from None
+    path, name = work.root.absolute() / file.source.path, file.source.path
+    with judged(path, name, file.source.size):
+        if mosaic:
+            digest, pixels = apart(decode.numbers, path, name)
+        else:
+            digest, pixels = apart(decode.shown, path, name, "srgb", False)
+        return pixels, digest

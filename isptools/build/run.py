@@ -1,42 +1,54 @@
-"""Run units: in this process, in spawned workers, or where joblib was told to."""
+"""Run units: in this process, in children, or where joblib was told to."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
+from isptools.apart import time_limit
 from isptools.build import align, develop, released, unprocess
 from isptools.build.journal import Made
-from isptools.build.task import Unit
+from isptools.build.plan import told_fault
+from isptools.build.task import Undone, Unit, Wait
 from isptools.build.work import Work
-from isptools.children import safe_path
+from isptools.children import DiedError, StartError, each, safe_path
 from isptools.datasets.listing import BuildError
 from isptools.recipe import Align, Develop, Unprocess
+from isptools.sources import FaultError
 
 
-def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made]:
-    """Make every unit and yield it when it is finished, in no fixed order.
+def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | Undone]:
+    """Make every unit and yield it when it is finished, or left undone, in no fixed order.
 
-    `jobs` counts loky's spawned workers (a forked one would deadlock in LibRaw), each with one
-    OpenMP and one numba thread; 1 works in this process. A backend that the caller chose with
-    `joblib.parallel_config` (Dask, say) is used instead.
+    `jobs` counts children, each with one OpenMP and one numba thread; 1 works in this process, -1
+    takes every core. A backend that the caller chose with `joblib.parallel_config` (Dask, say) is
+    used instead. Wherever it is, files are decoded in another process. A unit is left undone where
+    the machine fails: a source that can't be read, a child that is killed.
     """
     if _chosen_by_caller():
-        yield from _parallel(units, work, Parallel(return_as="generator_unordered", batch_size=1))
+        yield from _parallel(units, work)
     elif jobs == 1 or len(units) < 2:
-        yield from (_made(unit, work) for unit in units)
+        yield from (made(unit, work) for unit in units)
     else:
-        workers = Parallel(
-            n_jobs=jobs,
-            backend="loky",
-            inner_max_num_threads=1,
-            return_as="generator_unordered",
-            batch_size=1,
-        )
-        yield from _parallel(units, work, workers)
+        yield from _children(units, work, jobs if jobs > 0 else os.cpu_count() or 1)
+
+
+def made(unit: Unit, work: Work) -> Made | Undone:
+    """One unit, here."""
+    try:
+        with time_limit(work.seconds):
+            return _made(unit, work)
+    except FaultError as error:
+        return undone(unit, told_fault(error, work.root))
+    except StartError as error:
+        return undone(unit, str(error))
+    except MemoryError:
+        return undone(unit, "memory ran out")
 
 
 def _made(unit: Unit, work: Work) -> Made:
@@ -50,22 +62,42 @@ def _made(unit: Unit, work: Work) -> Made:
     return released.make(unit, work, truth)
 
 
-def _parallel(units: Sequence[Unit], work: Work, workers: Parallel) -> Iterator[Made]:
+def undone(unit: Unit, why: str) -> Undone:
+    return Undone(unit.name, tuple(Wait(task.scene, why) for task in unit.tasks))
+
+
+def _children(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | Undone]:
+    try:
+        for unit, answer in each(partial(_made_of, _anywhere(work)), units, jobs):
+            if isinstance(answer, DiedError):
+                yield undone(unit, f"{unit.name}: {answer}")
+            else:
+                yield answer
+    except StartError as error:
+        raise BuildError(str(error)) from None
+
+
+def _made_of(work: Work, unit: Unit) -> Made | Undone:
+    return made(unit, work)
+
+
+def _parallel(units: Sequence[Unit], work: Work) -> Iterator[Made | Undone]:
+    workers = Parallel(return_as="generator_unordered", batch_size=1)
     work = _anywhere(work)
     try:
         with safe_path():
-            yield from workers(delayed(_made)(unit, work) for unit in units)
+            yield from workers(delayed(made)(unit, work) for unit in units)
     except TerminatedWorkerError:
         raise BuildError(
             "a worker process was killed, most likely because memory ran out; run the same "
-            "command with fewer --jobs, what is finished is kept"
+            "command with fewer workers, what is finished is kept"
         ) from None
 
 
 def _anywhere(work: Work) -> Work:
     """The same with absolute paths: a worker stays in the folder where it was started.
 
-    loky keeps workers for the next call, and this process may have changed its folder meanwhile.
+    joblib keeps workers for the next call, and this process may have changed its folder meanwhile.
     """
     pictures = work.pictures.absolute() if work.pictures else None
     card = msgspec.structs.replace(work.card, folder=work.card.folder.absolute())

@@ -58,7 +58,8 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = Fa
     made = journal.made(work.out)
     names = {unit.name for unit in todo.units}
     for entry in made.values():
-        if entry.split in splits and entry.name not in names:
+        # where scenes wait, nobody knows what is no longer part of the plan
+        if entry.split in splits and entry.name not in names and not todo.waits:
             journal.forget(work.out, entry.name)
         if entry.split not in splits and entry.versions != work.versions:
             raise BuildError(_versions(work, entry))
@@ -68,11 +69,12 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = Fa
     for path in work.out.glob("*.h5"):
         if path.name not in made and path.name not in names:
             path.unlink()  # finished by a build that was killed before it could note it
-    rest = [unit for unit in todo.units if not _good(made.get(unit.name), unit, work)]
-    kept = [made[unit.name] for unit in todo.units if unit not in rest] if verify else []
+    open_ = [unit for unit in todo.units if not unit.waits]  # others can't be looked at now
+    rest = [unit for unit in open_ if not _good(made.get(unit.name), unit, work)]
+    kept = [made[unit.name] for unit in open_ if unit not in rest] if verify else []
     rotten = {entry.name for entry in kept if not _as_written(work.out, entry)}
     told = [f"{name} was not what had been built" for name in sorted(rotten)]
-    units = [unit for unit in todo.units if unit in rest or unit.name in rotten]
+    units = [unit for unit in open_ if unit in rest or unit.name in rotten]
     return Rest(units, (*dropped, *told))
 
 

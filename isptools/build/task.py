@@ -51,6 +51,22 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A scene that is left undone, since the machine failed; nothing is known of its files."""
+
+    scene: str
+    why: str  # for people: which file, and what the system said
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A unit that is not finished: the same build, run again, makes it."""
+
+    name: str
+    waits: tuple[Wait, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """One shard to make; it needs nothing of the others."""
 
@@ -59,6 +75,7 @@ class Unit:
     shape: tuple[int, int]
     kind: Kind  # of the inputs
     tasks: tuple[Task, ...]
+    waits: tuple["Wait", ...] = ()  # scenes of it that could not be looked at: it can't be made
 
     @property
     def rows(self) -> int:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
-from isptools import picture
+from isptools.apart import apart
 from isptools.build import folder
 from isptools.build.journal import Made
-from isptools.build.lookup import one_line
 from isptools.build.rows import OF_INPUT, OF_TRUTH, UNSET, columns
 from isptools.build.task import Task, Unit
-from isptools.build.work import Refusal, Work, noted, refused, spec_of
+from isptools.build.work import Work, noted, refused, spec_of
 from isptools.datasets.listing import Line
-from isptools.frame import Array, Capture, UnsupportedError, empty
+from isptools.decode import files as decode
+from isptools.decode.refusal import Refusal, foreseen, judged
+from isptools.frame import Array, Capture, empty
 from isptools.raw.color import XYZ_FROM_SRGB, camera_to_srgb_of
 from isptools.recipe import Unprocess
 from isptools.shards import write
@@ -50,11 +51,12 @@ def _scene(
     shard: write.Writer, task: Task, unit: Unit, work: Work, truth: Unprocess
 ) -> Iterator[Line]:
     try:
-        pixels, digest = _read(task, unit, work)
+        with foreseen(task.truth.source.path):
+            pixels, digest = _read(task, unit, work)
+            unmade = of_picture(pixels, truth, task.scene)
     except Refusal as refusal:
         yield refused(task.truth, task, unit, refusal)
         return
-    unmade = of_picture(pixels, truth, task.scene)
     facts = _facts(unmade.taken, truth)
     number = shard.truth(
         _truth_row(task, facts, digest, truth),
@@ -68,15 +70,12 @@ def _scene(
 def _read(task: Task, unit: Unit, work: Work) -> tuple[Array, str]:
     """The picture, upright sRGB, and the hash of its file."""
     name = task.truth.source.path
-    try:
-        data = (work.root / name).read_bytes()
-        pixels = picture.of_bytes(data, name, work.card.pictures)
-    except (UnsupportedError, OSError) as error:
-        detail = one_line(error).replace(str(work.root / name), name)  # no place in the ledger
-        raise Refusal("unreadable", detail, task.truth.source.size) from None
+    path = work.root.absolute() / name
+    with judged(path, name, task.truth.source.size):
+        digest, pixels = apart(decode.shown, path, name, work.card.pictures, False)
     if pixels.shape[:2] != unit.shape:
         raise Refusal("changed", "the file changed while the build ran; run the build again")
-    return pixels, hashlib.sha256(data).hexdigest()
+    return pixels, digest
 
 
 def of_picture(pixels: Array, truth: Unprocess, scene: str) -> Unmade:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import msgspec
 
+from isptools.apart import SECONDS
 from isptools.build import journal
 from isptools.build.journal import Made, Shard
 from isptools.build.task import File, Task, Unit
 from isptools.datasets import Card
 from isptools.datasets.card import Facts
 from isptools.datasets.listing import Line, LineKind
+from isptools.decode.files import Told
+from isptools.decode.refusal import Refusal
 from isptools.recipe import Develop, Recipe
 from isptools.shards import write
 from isptools.shards.schema import Picture, Spec
@@ -32,14 +35,11 @@ class Work:
     out: Path
     pictures: Path | None
     token: str
+    seconds: float = SECONDS  # that one file may take
 
-
-class Refusal(Exception):  # noqa: N818 - it ends one file, not the build
-    """Why a file or a scene can't be used: reason, detail, and a number where one was measured."""
-
-    def __init__(self, reason: str, detail: str, number: float | None = None) -> None:
-        super().__init__(detail)
-        self.reason, self.detail, self.number = reason, detail, number
+    def told(self, file: File) -> Told:
+        """What a decoder needs to know of a file."""
+        return Told(file.source.path, file.named, self.card, file.source.size)
 
 
 def expect_sound(wrong: Iterable[str]) -> None:

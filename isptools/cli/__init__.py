@@ -1,11 +1,15 @@
 """Command line: names, options, messages. A command is imported when it is asked for."""
 
+import sys
+from contextlib import redirect_stdout
 from difflib import get_close_matches
 from importlib import import_module
+from typing import IO, Any, cast
 
 import click
 
 from isptools.shipped import DISTRIBUTION
+from isptools.shown import Escaping, shown
 
 COMMANDS = {
     "align": "Align two pictures of one scene and judge the pair.",
@@ -51,6 +55,15 @@ class Lazy(click.Group):
         module = cmd_name.replace("-", "_")
         command: click.Command = import_module(f"isptools.cli.{module}").command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """What strangers wrote is shown, and moves no cursor."""
+        try:
+            with redirect_stdout(cast(IO[str], Escaping(sys.stdout))):
+                return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = shown(error.message, "\n\t")  # type: ignore[misc]  # before it is told
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.shown import shown as escaped
+
 if TYPE_CHECKING:
     from isptools.build import Summary
     from isptools.datasets import Opened
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from isptools.recipe import Recipe
 
 SPLITS = ("train", "val", "test")
+WAITS = 75  # exit code: EX_TEMPFAIL of sysexits.h, "try again later"
+SECONDS = 300.0  # isptools.apart's, without its imports
 PATH = click.Path(path_type=Path)
 
 
@@ -29,6 +33,8 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first scenes of each split.")
 @click.option("--enhanced", type=PATH, help="Folder of your own enhanced pictures, by scene.")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=SECONDS,
+              show_default=True, help="Seconds that one file may take to be decoded.")  # fmt: skip
 @click.option("--verify", is_flag=True,
               help="Hash the shards that are there, and build anew what differs.")  # fmt: skip
 def command(
@@ -40,6 +46,7 @@ def command(
     jobs: int,
     limit: int | None,
     enhanced: Path | None,
+    time_limit: float,
     verify: bool,
 ) -> None:
     """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
@@ -51,20 +58,38 @@ def command(
     splits = _splits(split)
     chosen, data_set = _chosen(recipe, sample, limit)
 
-    from isptools.build import BuildError, Options, build
+    from isptools.build import BuildError, Options, WaitError, build
     from isptools.cli.progress import shown, stoppable
 
-    options = partial(Options, jobs, splits, enhanced, data_set, verify)
+    options = partial(Options, jobs, splits, enhanced, data_set, verify, seconds=time_limit)
 
     try:
         with stoppable(), _files(data_set, source, sample) as place, shown() as show:
-            summary = build(chosen, place, out, options(show))
+            summary = build(chosen, place, out, options(progress=show))
+    except WaitError as error:
+        click.echo(escaped(f"Error: {error}"), err=True)
+        raise click.exceptions.Exit(WAITS) from None
     except BuildError as error:
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo(f"stopped; whole shards stay in {out}, run the same command to go on", err=True)
         raise click.exceptions.Exit(130) from None
     _tell(summary)
+    if summary.waits:
+        click.echo(escaped(_waiting(summary)), err=True)
+        raise click.exceptions.Exit(WAITS)
+
+
+def _waiting(summary: "Summary") -> str:
+    """One line: how many scenes, why, and what to do."""
+    scenes = sorted({wait.scene for wait in summary.waits})
+    more = f" and {len(scenes) - 1} more" if len(scenes) > 1 else ""
+    waits = "1 scene waits" if len(scenes) == 1 else f"{len(scenes)} scenes wait"
+    why = " ".join(summary.waits[0].why.split())
+    return (
+        f"Error: {waits}, since files could not be read just now ({why}): {scenes[0]}{more}; "
+        "run the same command again to go on"
+    )
 
 
 def _splits(text: str | None) -> "tuple[Split, ...] | None":
@@ -99,8 +124,8 @@ def _chosen(name: str, sample: bool, limit: int | None) -> "tuple[Recipe, Opened
 def _files(data_set: "Opened", source: Path | None, sample: bool) -> Iterator[Path]:
     """The folder of the raw files; the miniature lives only as long as the build."""
     import os
-    from tempfile import TemporaryDirectory
 
+    from isptools import scratch
     from isptools.datasets import miniature
     from isptools.datasets.listing import missing
 
@@ -109,14 +134,14 @@ def _files(data_set: "Opened", source: Path | None, sample: bool) -> Iterator[Pa
             raise click.ClickException(missing(data_set.card, None))
         yield source
         return
-    with TemporaryDirectory(prefix="isptools-") as folder:
-        try:
-            for path in miniature(data_set.card.name, Path(folder)):
+    try:
+        with scratch.folder() as folder:
+            for path in miniature(data_set.card.name, folder):
                 os.utime(path, (0, 0))  # the same each time: a second build finds it unchanged
-        except OSError as error:
-            message = f"cannot write the miniature to {folder}: {error.strerror or error}"
-            raise click.ClickException(message) from None
-        yield Path(folder)
+            yield folder
+    except OSError as error:
+        message = f"cannot write the miniature to {error.filename}: {error.strerror or error}"
+        raise click.ClickException(message) from None
 
 
 def _tell(summary: "Summary") -> None:
@@ -136,4 +161,5 @@ def _tell(summary: "Summary") -> None:
     for kind, reasons in summary.refusals.items():
         counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
         click.echo(f"  {kind}: {counted} (see {summary.out / 'ledger.jsonl'})")
-    click.echo(f"verify with: isptools check {summary.out}")
+    if not summary.waits:
+        click.echo(f"verify with: isptools check {summary.out}")

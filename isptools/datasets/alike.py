@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from isptools import picture, raw
+from isptools import picture, sources
 from isptools.frame import Array, UnsupportedError
 from isptools.raw import SUFFIXES as RAW
+from isptools.raw import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,13 @@ class Grouped:
 def fingerprint(path: Path) -> int | None:
     """64 bits: whether each of 8 x 8 means is brighter than its right neighbor (dHash).
 
-    None for a file that can't be read or shows nothing; it is like no other.
+    None for a file that is damaged or shows nothing; it is like no other. FaultError.
     """
     try:
         if path.suffix[1:].lower() in RAW:
-            return bits_of(raw.read(path, larger=True).pixels)
-        return bits_of(picture.read(path))
-    except (UnsupportedError, ValueError, OSError):
+            return bits_of(listed.read(path, larger=True).pixels)
+        return bits_of(picture.of_bytes(sources.read(path), path.name))
+    except (UnsupportedError, ValueError):
         return None  # the build itself says why
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from isptools import raw
+from isptools.apart import apart
 from isptools.burst.reference import FIRST, sharpness
 from isptools.datasets.card import Card, Split
 from isptools.datasets.listing import BuildError, Line, Listing, missing, root_with
@@ -18,6 +19,8 @@ from isptools.datasets.splits import LISTED, by_hash, listed_splits
 from isptools.develop.steps import as_bayer
 from isptools.frame import UnsupportedError
 from isptools.raw import SUFFIXES as RAW
+from isptools.raw import listed
+from isptools.sources import ContentError
 from isptools.synth import shaken
 
 STOPS_FROM = 50.0  # ISO: strata of the split are octaves from here
@@ -75,8 +78,8 @@ def sharpest(paths: Sequence[Path]) -> int:
     scores: dict[int, float] = {}
     for index, path in enumerate(paths[:FIRST]):
         try:
-            frame = as_bayer(raw.read(path, larger=True))
-        except (raw.RawError, UnsupportedError, OSError):
+            frame = as_bayer(apart(listed.read, path, True))
+        except (raw.RawError, UnsupportedError, ContentError):
             continue
         if frame.capture.kind == "bayer":
             scores[index] = sharpness(frame)
@@ -121,8 +124,8 @@ def listing_of_bursts(
 def _stated(root: Path, burst: Burst) -> tuple[Burst, str | None]:
     """With the ISO that the reference states; and its camera, None if it can't be read."""
     try:
-        header = raw.header(root / burst.frames[burst.reference])
-    except (raw.RawError, OSError):
+        header = apart(listed.header, root / burst.frames[burst.reference])
+    except (raw.RawError, ContentError):
         return burst, None  # the plan says why
     return replace(burst, iso=header.iso), f"{header.make} {header.model}".strip()
 

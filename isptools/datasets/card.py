@@ -1,6 +1,5 @@
 """What is known of a data set: dataset.toml and the tables that stand beside it."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -9,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 
 from isptools import shipped
+from isptools.datasets.tables import records
 from isptools.measure.exposure import Law
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -160,7 +160,8 @@ def load(name: str, beside: Path | None = None) -> Card:
     path = folder / "dataset.toml"
     try:
         facts = msgspec.toml.decode(path.read_bytes(), type=Facts)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        _expect_within(facts, folder)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         old = "unknown field `layout`" in str(error)
         hint = '; write `room = "bursts"` for layout = "folders"' if old else ""
         raise ValueError(f"{path}: {error}{hint}") from None
@@ -175,6 +176,21 @@ def load(name: str, beside: Path | None = None) -> Card:
         scenes=_scene_rows(folder / "scenes.tsv"),
         files=files,
     )
+
+
+def _expect_within(facts: Facts, folder: Path) -> None:
+    """ValueError for a folder of the facts that leaves the data set."""
+    rules = (place for rule in facts.rules for place in (rule.input, rule.truth))
+    parts = (part.into for part in facts.parts if part.into)
+    for place in (*facts.roots, *rules, *parts, *(one.folder for one in facts.unpaired)):
+        _expect_below(place, folder)
+
+
+def _expect_below(place: str, folder: Path) -> None:
+    path = PurePosixPath(place)
+    if path.is_absolute() or ".." in path.parts or "\\" in place or "\0" in place:
+        raise ValueError(f"{folder}: {place!r} must be a path below the data set, "
+                         "with forward slashes")  # fmt: skip
 
 
 def _find(name: str, beside: Path | None) -> Path:
@@ -194,15 +210,12 @@ def _scene_rows(path: Path) -> tuple[SceneRow, ...]:
 
 
 def _rows(path: Path, kind: type[TableRow]) -> Iterable[TableRow]:
-    with path.open(newline="", encoding="utf-8") as lines:
-        for number, row in enumerate(csv.DictReader(lines, delimiter="\t"), start=2):
-            if None in row:
-                raise ValueError(f"{path}:{number}: more fields than the first line names")
-            filled = {key: value for key, value in row.items() if value not in {"", None}}
-            try:
-                yield msgspec.convert(filled, kind, strict=False)
-            except msgspec.ValidationError as error:
-                raise ValueError(f"{path}:{number}: {error}") from None
+    for number, row in records(path):
+        filled = {key: value for key, value in row.items() if value}
+        try:
+            yield msgspec.convert(filled, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{path}:{number}: {error}") from None
 
 
 def _check(rows: Iterable[FileRow], exclusions: Iterable[Exclusion], folder: Path) -> None:
@@ -219,10 +232,7 @@ def _check(rows: Iterable[FileRow], exclusions: Iterable[Exclusion], folder: Pat
         played = seen.setdefault(row.path, set())
         if any(scene != row.scene or role == row.role for scene, role in played):
             raise ValueError(f"{folder}: {row.path} is named twice")
-        path = PurePosixPath(row.path)
-        if path.is_absolute() or ".." in path.parts or "\\" in row.path:
-            raise ValueError(f"{folder}: {row.path!r} must be a path below the data set, "
-                             "with forward slashes")  # fmt: skip
+        _expect_below(row.path, folder)
         played.add((row.scene, row.role))
     for exclusion in exclusions:
         unknown = [scene for scene in exclusion.scenes if scene not in split_of]

@@ -1,13 +1,18 @@
 """Which of a data set's files are there, and under which names."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from isptools.datasets.listing import Line
+from isptools import sources
+from isptools.apart import apart, time_limit
+from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Source
 from isptools.raw import SUFFIXES as RAW
+from isptools.sources import ContentError
+
+SECONDS = 10.0  # that a manifest's expression may take for all names
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,55 +29,57 @@ class Folder:
     """The data set's root; each of its folders is listed once."""
 
     root: Path
-    _listed: dict[str, dict[str, list[Source]]] = field(default_factory=dict)
+    _listed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
 
     def find(self, name: str, picture: bool = False) -> Found:
         """The file of a path: by its name, else the one raw file whose name differs only in case
-        or extension (a picture's only in case). Two such files are refused, whichever is right."""
+        or extension (a picture's only in case). Two such files are refused, whichever is right.
+        FaultError where the disk does not say what is there."""
         path = PurePosixPath(name)
         own = {_extension(path.name)}
         same = [
-            source
-            for source in self._names(str(path.parent)).get(_stem(path.name), ())
-            if _extension(source.path) in (own if picture else RAW | own)
+            one
+            for one in self._names(str(path.parent)).get(_stem(path.name), ())
+            if _extension(one) in (own if picture else RAW | own)
         ]
         if not same:
             return Found(None, "missing", "the file is not there")
         if len(same) > 1:
-            names = ", ".join(PurePosixPath(source.path).name for source in same)
-            return Found(None, "two-files", f"two files for one key, keep one: {names}")
-        other = PurePosixPath(same[0].path).name
-        if other != path.name:
-            return Found(same[0], "other-name", f"found as {other} instead of {path.name}")
-        return Found(same[0])
+            return Found(None, "two-files", f"two files for one key, keep one: {', '.join(same)}")
+        source = source_of(self.root, self.root / path.parent / same[0])
+        if same[0] != path.name:
+            return Found(source, "other-name", f"found as {same[0]} instead of {path.name}")
+        return Found(source)
 
     def unlisted(self, listed: Iterable[str], pattern: str) -> list[Line]:
         """Files named as the data set names its inputs, beside listed files, but not listed."""
+        if not pattern:
+            return []
         known = {(str(path.parent), _stem(path.name)) for path in map(PurePosixPath, listed)}
         detail = "named like a file of the data set, but its manifest has no such file"
-        return [
-            Line("", "", source.path, "unlisted", "unlisted", detail)
+        others = [
+            (PurePosixPath(parent) / name).as_posix()
             for parent in sorted({parent for parent, _ in known})
-            for stem, sources in self._names(parent).items()
-            for source in sources
-            if (parent, stem) not in known and _named(pattern, PurePosixPath(source.path).name)
+            for stem, names in self._names(parent).items()
+            for name in names
+            if (parent, stem) not in known
         ]
+        fitting = _fitting(pattern, others)
+        return [Line("", "", name, "unlisted", "unlisted", detail) for name in fitting]
 
-    def _names(self, parent: str) -> dict[str, list[Source]]:
+    def _names(self, parent: str) -> dict[str, list[str]]:
         """Files of a folder below the root by stem in lower case."""
         if parent not in self._listed:
-            names: dict[str, list[Source]] = {}
-            folder = self.root / parent
-            for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-                if path.is_file():
-                    names.setdefault(_stem(path.name), []).append(source_of(self.root, path))
+            names: dict[str, list[str]] = {}
+            for name in sources.files(self.root / parent):
+                names.setdefault(_stem(name), []).append(name)
             self._listed[parent] = names
         return self._listed[parent]
 
 
 def source_of(root: Path, path: Path) -> Source:
-    """A file as it stands: path below the root, size, time of its last change."""
-    status = path.stat()
+    """A file as it stands: path below the root, size, time of its last change. FaultError."""
+    status = sources.status(path)
     return Source(path.relative_to(root).as_posix(), status.st_size, status.st_mtime_ns)
 
 
@@ -84,5 +91,19 @@ def _extension(name: str) -> str:
     return PurePosixPath(name).suffix[1:].casefold()
 
 
-def _named(pattern: str, name: str) -> bool:
-    return bool(pattern) and re.fullmatch(pattern, name, re.IGNORECASE) is not None
+def _fitting(pattern: str, paths: Sequence[str]) -> list[str]:
+    """Those whose name fits a manifest's regular expression, which may be one that never ends: it
+    runs in another process for a limited time. BuildError."""
+    if not paths:
+        return []
+    try:
+        with time_limit(SECONDS):
+            return apart(_matching, Path(pattern), pattern, list(paths))
+    except (ContentError, re.error, RecursionError, OverflowError) as error:
+        what = f"`input_name` {pattern!r} can't be used on file names"
+        raise BuildError(f"{what} ({' '.join(str(error).split())}): mend dataset.toml") from None
+
+
+def _matching(_: Path, pattern: str, paths: Sequence[str]) -> list[str]:
+    expression = re.compile(pattern, re.IGNORECASE)
+    return [path for path in paths if expression.fullmatch(PurePosixPath(path).name)]

@@ -1,6 +1,5 @@
 """The room of pairs: two folders with names in common, as rules say, or a pairs.csv."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from isptools.datasets.files import source_of
 from isptools.datasets.listing import BuildError, Line, Listing, missing, rules
 from isptools.datasets.scene import SPLITS, Couple, Named, Scene, Source
 from isptools.datasets.small import of_code
+from isptools.datasets.tables import records
 from isptools.picture import SUFFIXES as PICTURES
 from isptools.raw import SUFFIXES as RAW
 from isptools.synth import views
@@ -125,21 +125,19 @@ def _listed(root: Path) -> tuple[list[Scene], list[Line]]:
     path = root / TABLE
     scenes: list[Scene] = []
     lines: list[Line] = []
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.DictReader(text)
-        if not {"phone", "dslr"} <= set(reader.fieldnames or ()):
+    for number, row in records(path, ","):
+        if not {"phone", "dslr"} <= set(row):
             raise BuildError(f"{path}: its first line must name the columns phone and dslr")
-        for number, row in enumerate(reader, start=2):
-            split = _split(path, number, row)
-            files = [_file(root, row[side] or "", number) for side in ("phone", "dslr")]
-            absent = [name for name, file in files if file is None]
-            if absent:
-                detail = f"line {number} of {TABLE} names it, but it is not there"
-                lines.append(Line(split or "", "", absent[0], "missing", "missing", detail))
-                continue
-            name = (row.get("scene") or "").strip() or Path(files[0][0]).stem
-            phone, dslr = (_named(file) for _, file in files if file)
-            scenes.append(Scene(name, split, Couple(phone, dslr)))
+        split = _split(path, number, row)
+        files = [_file(root, row[side], number) for side in ("phone", "dslr")]
+        absent = [name for name, file in files if file is None]
+        if absent:
+            detail = f"line {number} of {TABLE} names it, but it is not there"
+            lines.append(Line(split or "", "", absent[0], "missing", "missing", detail))
+            continue
+        name = (row.get("scene") or "").strip() or Path(files[0][0]).stem
+        phone, dslr = (_named(file) for _, file in files if file)
+        scenes.append(Scene(name, split, Couple(phone, dslr)))
     return scenes, lines
 
 

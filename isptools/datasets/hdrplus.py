@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import sources
 from isptools.datasets.bursts import Burst, Inputs, Looked, listing_of_bursts
 from isptools.datasets.card import Card
 from isptools.datasets.listing import Line, Listing, StatedError, excluded, root_with
@@ -104,11 +105,18 @@ def _burst(root: Path, folder: Path, asked: str) -> Looked:
     return _published(burst, result, root)
 
 
+def _reference(folder: Path) -> str:
+    """Which frame the others were merged onto."""
+    if "reference_frame.txt" not in {path.name for path in folder.iterdir()}:
+        raise sources.ContentError("it is not there")
+    return sources.read(folder / "reference_frame.txt").decode("ascii").strip()
+
+
 def _published(burst: Burst, folder: Path, root: Path) -> Looked:
     """With the published results; or what is wrong with them."""
     try:
-        text = (folder / "reference_frame.txt").read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError):
+        text = _reference(folder)
+    except (sources.ContentError, UnicodeDecodeError):
         return None, burst.left_out("bad-reference", "reference_frame.txt can't be read")
     wanted = [i for i, path in enumerate(burst.frames) if _number(path) == text]
     if not wanted:
@@ -162,7 +170,9 @@ def with_shading(facts: Capture, path: Path, shape: tuple[int, int]) -> Capture:
 
 def _gains(path: Path) -> NDArray[np.float64]:
     try:
-        read = imageio.imread(path, plugin="tifffile", extension=".tiff")
+        read = imageio.imread(sources.read(path), plugin="tifffile", extension=".tiff")
+    except sources.FaultError:
+        raise
     except Exception as error:  # the plugin has its own errors
         first = str(error).strip().splitlines()[:1] or [type(error).__name__]
         raise StatedError(f"{path.name} can't be read: {first[0]}") from None
@@ -206,8 +216,8 @@ def with_matrix(facts: Capture, path: Path) -> Capture:
 
 def _matrix(path: Path) -> Matrix:
     try:
-        values = np.array([float(word) for word in path.read_text("ascii").split()])
-    except (OSError, ValueError):
+        values = np.array([float(word) for word in sources.read(path).decode("ascii").split()])
+    except ValueError:
         raise StatedError(f"{path.name} can't be read as numbers") from None
     if values.size != 9 or np.abs(values.reshape(-1, 3).sum(1) - 1).max() > ADDS_UP:
         raise StatedError(f"{path.name} is no 3 x 3 matrix whose rows add up to 1")

@@ -10,6 +10,7 @@ import msgspec
 from isptools import shipped
 from isptools.datasets.card import Card, Exclusion, Rule
 from isptools.datasets.scene import Scene
+from isptools.shown import shown, storable
 
 LineKind = Literal["refused", "missing", "excluded", "unlisted", "noted", "kept"]
 
@@ -38,8 +39,11 @@ class Line(msgspec.Struct, frozen=True, order=True):
     number: float | None = None  # what was measured, where the reason has a measure
 
     def __post_init__(self) -> None:
-        if "\n" in self.detail:
-            raise ValueError(f"a ledger line has one line, not {self.detail!r}")
+        """Texts come from names and files of strangers: one line, that a terminal only shows."""
+        for name in ("scene", "file", "detail"):
+            text = getattr(self, name)
+            if not text.isprintable() and (name == "detail" or not storable(text)):
+                msgspec.structs.force_setattr(self, name, shown(text))
 
 
 @dataclass(frozen=True, slots=True)

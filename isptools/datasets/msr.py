@@ -11,7 +11,8 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
-from isptools import picture
+from isptools import picture, sources
+from isptools.apart import apart
 from isptools.datasets.card import Card, Rule, Sensor, Split
 from isptools.datasets.listing import BuildError, Line, Listing, missing, rules
 from isptools.datasets.scene import Exposures, Named, Scene
@@ -125,12 +126,22 @@ def _pair(root: Path, rule: Rule, one: str, sensor: Sensor) -> tuple[Array, Arra
     """Mosaic and truth, or None where one of them can't be read: the build says why."""
     facts = Capture("bayer", "RGGB", NONE, (0,) * 4, sensor.white, NONE, NONE)  # any filters do
     own, truth = (f"{folder}/{one}.png" for folder in (rule.input, rule.truth))
+    if not all((root / name).is_file() for name in (own, truth)):
+        return None
     try:
-        numbers = mosaic.read((root / own).read_bytes(), own, facts).pixels
-        seen = picture.linear((root / truth).read_bytes(), truth)
-    except (RawError, UnsupportedError, OSError):
+        numbers = apart(_numbers, root / own, own, facts)
+        seen = apart(_linear, root / truth, truth)
+    except (RawError, UnsupportedError, sources.ContentError):
         return None
     return (numbers, seen) if numbers.shape == seen.shape[:2] else None
+
+
+def _numbers(path: Path, name: str, facts: Capture) -> Array:
+    return mosaic.read(sources.read(path), name, facts).pixels
+
+
+def _linear(path: Path, name: str) -> Array:
+    return picture.linear(sources.read(path), name)
 
 
 # -- the miniature -------------------------------------------------------------------------------

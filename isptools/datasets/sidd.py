@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
+from isptools import sources
 from isptools.datasets.card import Card, Sensor, Split
 from isptools.datasets.listing import BuildError, Line, Listing, StatedError, missing, root_with
 from isptools.datasets.scene import Exposures, Named, Scene, Sidecar
@@ -165,10 +166,10 @@ def stated(capture: Capture, beside: Mapping[str, Path], shape: tuple[int, int])
     """
     path = beside["facts"]
     try:
-        data = path.read_bytes()
+        data = sources.read(path)
         told = mosaic.with_record(capture, data, path.name)
         crop = mosaic.cropped_size(data, path.name)
-    except RawError as error:
+    except (RawError, sources.ContentError) as error:
         raise StatedError(str(error)) from None
     if crop == shape[::-1] and crop[0] != crop[1]:
         what = f"it is {shape[0]} x {shape[1]}, its metadata's crop {crop[0]} x {crop[1]}"

@@ -1,6 +1,5 @@
 """Splits of data sets that publish none: the user's own list, or a rule by name alone."""
 
-import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 
 from isptools.datasets.card import Split
 from isptools.datasets.listing import BuildError
+from isptools.datasets.tables import rows
 
 LISTED = "splits.tsv"  # the user's own split, at the root: lines of scene, tab, split
 NotBelow0 = Annotated[float, msgspec.Meta(ge=0)]
@@ -24,14 +24,13 @@ def hashed(name: str) -> Split:
 def listed_splits(path: Path) -> dict[str, Split]:
     """The scenes of the user's list. BuildError in one line if it is no such list."""
     splits: dict[str, Split] = {}
-    with path.open(newline="", encoding="utf-8") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t"), start=1):
-            if row == ["scene", "split"] or not row:
-                continue
-            if len(row) != 2 or row[1] not in get_args(Split):
-                raise BuildError(f"{path}:{number}: expected scene, tab, train or val or test")
-            if splits.setdefault(row[0], row[1]) != row[1]:  # type: ignore[arg-type]  # checked
-                raise BuildError(f"{path}:{number}: scene {row[0]} stands in two splits")
+    for number, row in rows(path):
+        if row == ["scene", "split"] or not row:
+            continue
+        if len(row) != 2 or row[1] not in get_args(Split):
+            raise BuildError(f"{path}:{number}: expected scene, tab, train or val or test")
+        if splits.setdefault(row[0], row[1]) != row[1]:  # type: ignore[arg-type]  # checked
+            raise BuildError(f"{path}:{number}: scene {row[0]} stands in two splits")
     return splits
 
 

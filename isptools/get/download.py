@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import aiohttp
 
@@ -15,7 +15,12 @@ from isptools.get.web import StoppedError, Web, WebError
 
 PIECE = 1 << 20  # bytes that are read at once
 REST, BEHIND = 206, 416  # HTTP: from where was asked; there is nothing
+LARGEST = 1 << 40  # bytes of a file whose size nobody states
 TICK = 0.2  # seconds between two looks at how far it is
+
+
+class TooMuchError(WebError):
+    """A server that sends more than is stated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +115,15 @@ def _one(one: Wanted, target: Path, web: Web, counter: _Counter) -> None:
         return part.stat().st_size if part.is_file() else 0
 
     for again in (True, False):
-        web.tried(lambda: _fetch(one, target, web, counter), one.url, reached)
-        wrong = _wrong(one, part)
+        try:
+            web.tried(lambda: _fetch(one, target, web, counter), one.url, reached)
+            wrong = _wrong(one, part)
+        except TooMuchError as error:
+            wrong = str(error)
         if not wrong:
             break
-        part.unlink()  # what is wrong from the start can't be gone on with
+        part.unlink(missing_ok=True)  # what is wrong from the start can't be gone on with
+        _tag(target).unlink(missing_ok=True)
         counter.done = 0
         if not again:
             raise WebError(f"{one.url}: {wrong}, twice")
@@ -122,6 +131,14 @@ def _one(one: Wanted, target: Path, web: Web, counter: _Counter) -> None:
         os.fsync(file.fileno())
     part.replace(target)
     _tag(target).unlink(missing_ok=True)
+
+
+def _opened(part: Path, start: int) -> BinaryIO:
+    """What is there already, or a new file: never what a link of that name points at."""
+    if part.is_symlink() or not start:
+        part.unlink(missing_ok=True)
+        return part.open("xb")
+    return part.open("rb+")
 
 
 def _fetch(one: Wanted, target: Path, web: Web, counter: _Counter) -> None:
@@ -149,17 +166,31 @@ def _fetch(one: Wanted, target: Path, web: Web, counter: _Counter) -> None:
     try:
         _expect_file(one, stream.r)
         version, start = _version(stream.r), have if stream.r.status == REST else 0
-        with part.open("rb+" if start else "wb") as file:
-            tag.write_text(version, "ascii", "replace")
+        with _opened(part, start) as file:
+            tag.unlink(missing_ok=True)
+            with tag.open("x", encoding="ascii", errors="replace") as told:
+                told.write(version)
             file.seek(start)
             counter.done = start
-            while piece := stream.read(PIECE):
+            while piece := stream.read(_most(one, counter.done)):
                 file.write(piece)
                 counter.done += len(piece)
+                _expect_no_more(one, counter.done)
                 if web.stop.is_set():
                     raise StoppedError
     finally:
         stream.close()
+
+
+def _most(one: Wanted, done: int) -> int:
+    """Bytes to be read at once: of a file whose size is stated, one more than is left."""
+    return PIECE if one.size is None else min(PIECE, max(one.size - done, 0) + 1)
+
+
+def _expect_no_more(one: Wanted, done: int) -> None:
+    limit = LARGEST if one.size is None else one.size
+    if done > limit:
+        raise TooMuchError(f"more bytes arrive than the {limit} that are stated")
 
 
 def _expect_file(one: Wanted, response: Any) -> None:

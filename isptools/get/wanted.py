@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from isptools.datasets.card import Card, Part
 from isptools.get.web import Web
 
+PAGES = 10_000  # that a list may have
 PAGE = 1000  # objects of a bucket in one answer
 ASKED = 5  # files that are asked for their size where no list states it
 
@@ -91,27 +94,54 @@ def _named(part: Part, card: Card) -> Iterator[Wanted]:
 def _bucket(part: Part, web: Web) -> Iterator[Wanted]:
     """Objects of a Google Cloud Storage bucket below a prefix, by its public JSON interface."""
     fields = "items(name,size,md5Hash),nextPageToken"
-    token = ""
+    token, pages, seen = "", 0, set[str]()
     while True:
         query = {"prefix": part.prefix, "maxResults": PAGE, "fields": fields, "pageToken": token}
         asked = {name: value for name, value in query.items() if value}
         url = f"{part.url}/storage/v1/b/{part.bucket}/o?{urlencode(asked)}"
         answer = _answer(web.text(url), url)
-        for item in answer.get("items", ()):
-            path = item["name"].removeprefix(part.prefix)
+        for item in _items(answer, url):
+            path = item.name.removeprefix(part.prefix)
             if path and not path.endswith("/"):
-                address = f"{part.url}/{part.bucket}/{quote(item['name'])}"
-                digest = base64.b64decode(item.get("md5Hash", "")).hex()
-                yield Wanted(address, part.into + path, int(item["size"]), digest)
+                address = f"{part.url}/{part.bucket}/{quote(item.name)}"
+                yield Wanted(address, part.into + path, item.size, item.digest)
         token = answer.get("nextPageToken", "")
         if not token:
             return
+        pages += 1
+        if not isinstance(token, str) or token in seen or pages >= PAGES:
+            raise PartError(f"part {part.name}: the server's list does not end")
+        seen.add(token)
+
+
+class Item(msgspec.Struct, frozen=True):
+    """An object of a bucket."""
+
+    name: str
+    size: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
+    md5Hash: str = ""  # noqa: N815 - as the server writes it
+
+    @property
+    def digest(self) -> str:
+        return base64.b64decode(self.md5Hash, validate=True).hex()
+
+
+def _items(answer: dict[str, Any], url: str) -> list[Item]:
+    try:
+        items = msgspec.convert(answer.get("items", []), list[Item], strict=False)
+        for item in items:
+            if len(item.digest) not in {0, 32}:
+                raise ValueError("a checksum is none")
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        raise PartError(f"{url}: the server's answer is no list of a bucket ({said})") from None
+    return items
 
 
 def _answer(text: bytes, url: str) -> dict[str, Any]:
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise PartError(f"{url}: the server's answer is no list of a bucket")
@@ -120,5 +150,16 @@ def _answer(text: bytes, url: str) -> dict[str, Any]:
 
 def _expect_below(path: str, part: Part) -> None:
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path:
+    odd = (
+        "\\" in path
+        or "\0" in path
+        or not path.isprintable()
+        or pure.parts != tuple(path.split("/"))
+    )
+    if not path or pure.is_absolute() or ".." in pure.parts or odd or _is_ours(pure.name):
         raise PartError(f"part {part.name}: {path!r} is no place below the output folder")
+
+
+def _is_ours(name: str) -> bool:
+    """A name that a file bears while it arrives."""
+    return name.endswith((".part", ".part.tag"))

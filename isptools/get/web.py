@@ -1,5 +1,6 @@
 """The only door to the network: fsspec's HTTP file system, with patience."""
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,6 +10,9 @@ from fsspec.implementations.http import HTTPFileSystem
 
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})  # a server that may do it later
 TRIES = 5  # without a byte of progress between them
+MOST = 1 << 50  # bytes that a server may say a file has
+LIST = 16 << 20  # bytes of one answer that is read as a whole
+REDIRECTS = 5  # that are followed
 LONGEST = 60.0  # seconds between two tries
 T = TypeVar("T")
 
@@ -39,6 +43,7 @@ class Web:
             encoded=True,
             skip_instance_cache=True,
             client_kwargs={"timeout": timeout, "trust_env": True},
+            max_redirects=REDIRECTS,
             headers={"Accept-Encoding": "identity"},
         )
 
@@ -49,8 +54,21 @@ class Web:
 
     def text(self, url: str) -> bytes:
         """A small answer as a whole. WebError."""
-        answer: bytes = self.tried(lambda: self.files.cat_file(url), url)
-        return answer
+
+        def whole() -> bytes:
+            stream = self.open(url, {})
+            try:
+                answer: bytes = stream.read(LIST + 1)
+                while len(answer) <= LIST and (more := stream.read(LIST + 1 - len(answer))):
+                    answer += more
+                return answer
+            finally:
+                stream.close()
+
+        found = self.tried(whole, url)
+        if len(found) > LIST:
+            raise WebError(f"{url}: the server's list has more than {LIST >> 20} MB")
+        return found
 
     def size(self, url: str) -> int | None:
         """What a server says about the size of a file; None where it says nothing."""
@@ -59,7 +77,7 @@ class Web:
         except WebError:
             return None
         size = found.get("size")
-        return int(size) if size is not None else None
+        return int(size) if size is not None and 0 <= int(size) <= MOST else None
 
     def tried(
         self, action: Callable[[], T], url: str, progress: Callable[[], int] = lambda: 0
@@ -72,7 +90,7 @@ class Web:
         while True:
             try:
                 return action()
-            except (*BROKEN, aiohttp.ClientResponseError, FileNotFoundError) as error:
+            except (*BROKEN, aiohttp.ClientError, FileNotFoundError, ValueError) as error:
                 if getattr(error, "errno", None) is not None and _on_disk(error):
                     raise
                 if not _passing(error):
@@ -106,14 +124,17 @@ def _asked(error: BaseException) -> float:
     """Seconds after which the server wants to be asked again; 0 if it does not say."""
     headers = getattr(error, "headers", None) or {}
     try:
-        return max(float(headers.get("Retry-After", "")), 0.0)
+        seconds = float(headers.get("Retry-After", ""))
     except ValueError:
         return 0.0
+    return max(seconds, 0.0) if math.isfinite(seconds) else LONGEST
 
 
 def _why(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "the server has no such file (404)"
+    if isinstance(error, aiohttp.TooManyRedirects):
+        return f"the server sends on more than {REDIRECTS} times"
     if isinstance(error, aiohttp.ClientResponseError):
         login = " (a login?)" if error.status in {401, 403} else ""
         return f"the server answers {error.status} {error.message}{login}".rstrip()

@@ -9,11 +9,13 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
+from isptools.apart import apart
 from isptools.datasets.alike import fingerprint
 from isptools.propose.couples import hinted, pairs, same_camera
 from isptools.propose.look import Seen
 from isptools.propose.proposal import By, Held, Proposal, Shot
 from isptools.propose.words import by_words, is_long
+from isptools.sources import ContentError
 
 TWICE = 2.0  # a truth is exposed at least so many times as long as its inputs
 SAME = 1.2  # exposure times of a burst differ by less
@@ -214,8 +216,15 @@ def _one_scene(root: Path, group: Sequence[Seen]) -> bool:
     timed = sorted((one.taken, one.exposure_s or 0) for one in group if one.taken is not None)
     if len(timed) == len(group) and all(b[0] - a[0] <= PAUSE + a[1] for a, b in pairwise(timed)):
         return True
-    prints = [fingerprint(root / one.path) for one in group]
+    prints = [_print(root / one.path) for one in group]
     first = prints[0]
     return first is not None and all(
         each is not None and (each ^ first).bit_count() <= ALIKE for each in prints
     )
+
+
+def _print(path: Path) -> int | None:
+    try:
+        return apart(fingerprint, path.absolute())
+    except ContentError:
+        return None

@@ -10,9 +10,13 @@ from typing import Any, Literal
 
 from PIL import ExifTags, Image
 
-from isptools import raw
+from isptools import raw, sources
+from isptools.apart import apart
 from isptools.picture import SUFFIXES as PICTURES
 from isptools.raw import SUFFIXES as RAW
+from isptools.raw import listed
+from isptools.shown import shown, storable
+from isptools.sources import ContentError
 
 MOSAICS = ("bayer", "xtrans")
 
@@ -73,7 +77,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _seen(folder: Path, path: Path) -> Seen:
-    name, size = path.relative_to(folder).as_posix(), path.stat().st_size
+    name, size = path.relative_to(folder).as_posix(), sources.status(path).st_size
+    if not storable(name):
+        return Seen(shown(name), size, "other", "its name is not UTF-8: rename it")
     suffix = path.suffix[1:].lower()
     if suffix in RAW:
         return _raw(path, name, size)
@@ -84,9 +90,9 @@ def _seen(folder: Path, path: Path) -> Seen:
 
 def _raw(path: Path, name: str, size: int) -> Seen:
     try:
-        head = raw.header(path)
-    except (raw.RawError, OSError) as error:
-        said = " ".join(str(error).split()).removeprefix(f"{path}: ")
+        head = apart(listed.header, path.absolute())
+    except (raw.RawError, ContentError) as error:
+        said = " ".join(str(error).split()).removeprefix(f"{path.absolute()}: ")
         return Seen(name, size, "raw", said)
     wrong = "" if head.kind in MOSAICS else f"a {head.kind} file has no mosaic"
     if head.kind in {"quad", "nona"}:

@@ -4,14 +4,13 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
-from isptools import raw
-from isptools.children import safe_path
+from isptools import raw, sources
+from isptools.apart import apart
 from isptools.datasets.alike import bits_of, fingerprint, grouped, joined
 from isptools.datasets.bursts import sharpest
 from isptools.datasets.card import FileRow, Split
@@ -19,6 +18,7 @@ from isptools.datasets.splits import by_hash
 from isptools.propose.look import Seen
 from isptools.propose.proposal import Kind, Shot
 from isptools.raw import SUFFIXES as RAW
+from isptools.sources import ContentError
 
 BITS = 6  # of 64 by which near-duplicates differ, as a recipe's `alike`
 AT_ONCE = 3.0  # seconds: shots of one camera that follow closer than that share a split
@@ -64,11 +64,11 @@ def table(
         shots = [_with_reference(root, shot) for shot in shots]
     truths = {shot.truth.path for shot in shots}
     paths = list(dict.fromkeys(one.path for shot in shots for one in files_of(shot)))
-    place = root.absolute()  # loky's workers may have been started in another folder
-    todo = (delayed(_read)(place / path, path in truths) for path in paths)
+    place = root.absolute()  # a decoder may have been started in another folder
     known: dict[str, _Read] = {}
-    with safe_path():
-        for path, read in zip(paths, Parallel(jobs, return_as="generator")(todo), strict=True):
+    with ThreadPoolExecutor(jobs) as pool:  # each has a decoder of its own
+        found = pool.map(lambda path: _known(place / path, path in truths), paths)
+        for path, read in zip(paths, found, strict=True):
             progress(len(known), len(paths))
             known[path] = read
     progress(len(paths), len(paths))
@@ -137,8 +137,22 @@ def files_of(shot: Shot) -> Iterator[Seen]:
         yield shot.final
 
 
+def _known(path: Path, is_truth: bool) -> _Read:
+    try:
+        return apart(_read, path, is_truth)
+    except ContentError as error:  # its decoder died, for one
+        return _Read(_digest(path), None, str(error))
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(sources.read(path)).hexdigest()
+    except ContentError:
+        return ""
+
+
 def _read(path: Path, is_truth: bool) -> _Read:
-    data = path.read_bytes()
+    data = sources.read(path)
     digest = hashlib.sha256(data).hexdigest()
     if not is_truth:
         return _Read(digest)
@@ -169,8 +183,8 @@ def _at_once(shots: Sequence[Shot]) -> Iterator[tuple[str, str]]:
     timed = [shot for shot in shots if shot.truth.taken is not None]
     timed.sort(key=lambda shot: (shot.truth.camera, shot.truth.taken or 0))
     for one, other in pairwise(timed):
-        apart = (other.truth.taken or 0) - (one.truth.taken or 0)
-        if one.truth.camera == other.truth.camera and apart <= AT_ONCE:
+        between = (other.truth.taken or 0) - (one.truth.taken or 0)
+        if one.truth.camera == other.truth.camera and between <= AT_ONCE:
             yield other.name, one.name
 
 

@@ -7,7 +7,7 @@ from isptools.raw.cameras import levels
 from isptools.raw.dng_write import write_dng
 from isptools.raw.error import RawError
 from isptools.raw.libraw import version as libraw_version
-from isptools.raw.reading import Header, header, read, read_bytes
+from isptools.raw.reading import Header, header, header_of_bytes, read, read_bytes
 
 # Extensions of raw files. A file beside a listed one with the same stem is a second file for one
 # key if it is a raw file; sidecars and previews (.xmp, .jpg) are not.
@@ -24,6 +24,7 @@ __all__ = [
     "Header",
     "RawError",
     "header",
+    "header_of_bytes",
     "levels",
     "libraw_version",
     "read",

@@ -3,6 +3,7 @@
 import math
 import os
 import struct
+import uuid
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -328,9 +329,9 @@ def rational(value: float, limit: int, signed: bool) -> tuple[int, int]:
 
 def _replace(path: Path, payload: Iterable[bytes | memoryview]) -> None:
     """Write beside the target, flush to disk, rename: the file exists whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             for piece in payload:
                 file.write(piece)
             file.flush()

@@ -3,10 +3,13 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from isptools.frame import Capture, Pixels
 from isptools.raw.tags import Tags
 
+COMPRESSION = 259  # TIFF tag; 1: none
+PERIODS = {"bayer": 2, "xtrans": 6}  # rows after which filters repeat
 FEWEST_ROWS = 16  # fewer empty rows than this are taken for a defect of the sensor
 
 
@@ -20,7 +23,9 @@ def missing_bytes(tags: Tags, size: int) -> str:
     tiled = 324 in raw
     offsets, lengths = raw.get(324 if tiled else 273), raw.get(325 if tiled else 279)
     if not offsets or not lengths or 256 not in raw or 257 not in raw:
-        return ""
+        # an array of four billion entries is none: the file is shorter
+        lost = tags.is_dng and bool(raw)
+        return "the directory does not say where its pixels lie" if lost else ""
     name = "tiles" if tiled else "strips"
     needed = _pieces(raw, tiled)
     if not needed:
@@ -61,6 +66,51 @@ def missing_rows(pixels: Pixels, capture: Capture) -> str:
         f"{int(empty.sum())} of {len(empty)} rows hold nothing but zeros although black is at "
         f"{min(capture.black):g}: pixels are missing"
     )
+
+
+def broken_rows(pixels: Pixels, capture: Capture, tags: Tags | None) -> str:
+    """Rows of compressed pixels that no sensor gives; "" where there are none.
+
+    A decoder goes on behind data that are cut, zeroed or replaced, and repeats what it predicts:
+    rows of one value, or equal to the row of the same filters before. Noise makes no two rows of a
+    sensor equal, where they are neither black nor clipped. Uncompressed files may be drawn.
+    """
+    if capture.kind not in PERIODS or _is_plain(tags) or len(pixels) < 2 * FEWEST_ROWS:
+        return ""
+    period = PERIODS[capture.kind]
+    lit = (pixels.min(axis=1) > max(capture.black)) & (pixels.max(axis=1) < capture.white)
+    for words, rows in (
+        ("repeat the row before", _equal(pixels, period)),
+        ("hold one value for each filter", _flat(pixels, period)),
+    ):
+        found = rows & lit
+        if _longest(found) >= FEWEST_ROWS:
+            count = f"{int(found.sum())} of {len(pixels)} rows"
+            return f"{count} {words}: the compressed pixels are damaged"
+    return ""
+
+
+def _equal(pixels: Pixels, period: int) -> NDArray[np.bool_]:
+    """Rows that are equal to the one `period` before; a few columns decide about most."""
+    equal = np.zeros(len(pixels), bool)
+    some = pixels[:, :: max(1, pixels.shape[1] // 64)]
+    equal[period:] = (some[period:] == some[:-period]).all(axis=1)
+    for row in np.flatnonzero(equal):
+        equal[row] = np.array_equal(pixels[row], pixels[row - period])
+    return equal
+
+
+def _flat(pixels: Pixels, period: int) -> NDArray[np.bool_]:
+    """Rows whose every filter has one value."""
+    flat = (pixels[:, period : 9 * period] == pixels[:, : 8 * period]).all(axis=1)
+    for row in np.flatnonzero(flat):
+        flat[row] = np.array_equal(pixels[row, period:], pixels[row, :-period])
+    return np.asarray(flat)
+
+
+def _is_plain(tags: Tags | None) -> bool:
+    """Whether the pixels are not compressed, as far as the directory says."""
+    return tags is not None and int(tags.raw.get(COMPRESSION, (0,))[0]) == 1
 
 
 def _longest(flags: np.ndarray) -> int:

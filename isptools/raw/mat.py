@@ -9,8 +9,7 @@ import io
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -39,16 +38,15 @@ def array(data: bytes, name: str, variable: str) -> NDArray[Any]:
         return np.asarray(found[variable])
 
 
-def shape(path: Path, variable: str) -> tuple[int, ...]:
+def shape(file: BinaryIO, name: str, variable: str) -> tuple[int, ...]:
     """The size of a variable without its numbers. RawError in one line."""
-    name = str(path)
     with _read(name):
-        with path.open("rb") as file:
-            start = file.read(HEAD + len(SIGNATURE))
+        start = file.read(HEAD + len(SIGNATURE))
+        file.seek(0)
         if _is_hdf5(start):
-            with h5py.File(path, "r") as opened:
+            with h5py.File(file, "r") as opened:
                 return tuple(_dataset(opened, name, variable).shape[::-1])
-        known = scipy.io.whosmat(str(path))
+        known = scipy.io.whosmat(file)
         _expect(variable in {each[0] for each in known}, name, variable, known)
         return next(tuple(each[1]) for each in known if each[0] == variable)
 

@@ -5,8 +5,7 @@ data set states.
 """
 
 import io
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -30,14 +29,14 @@ SLACK = 1 / SCALE  # outside of 0 to 1 by rounding
 REMEDY = "copy it again from its source, or leave it out"
 
 
-def header(path: Path, capture: Capture, variable: str = "x") -> Header:
+def header(file: BinaryIO, name: str, capture: Capture, variable: str = "x") -> Header:
     """The size of a mosaic or a picture with the facts of `capture`; no pixel is decoded.
 
     RawError in one line for a file that is none.
     """
-    sides = mat.shape(path, variable) if _is_mat(path.name) else _png_size(path)
+    sides = mat.shape(file, name, variable) if _is_mat(name) else _png_size(file, name)
     if len(sides) != 2 or not all(sides):
-        raise RawError(str(path), f"{variable} is {sides}, expected height and width", REMEDY)
+        raise RawError(name, f"{variable} is {sides}, expected height and width", REMEDY)
     return stated_header((sides[0], sides[1]), capture)
 
 
@@ -72,10 +71,10 @@ def bare(
 
 
 def bare_header(
-    path: Path, capture: Capture, shape: tuple[int, int], dtype: str, skip: int
+    size: int, name: str, capture: Capture, shape: tuple[int, int], dtype: str, skip: int
 ) -> Header:
-    """The stated size with the facts of `capture`, where the file is as long as that."""
-    _expect_size(path.stat().st_size, str(path), shape, dtype, skip)
+    """The stated size with the facts of `capture`, where the file's bytes are as many as that."""
+    _expect_size(size, name, shape, dtype, skip)
     return stated_header(shape, capture)
 
 
@@ -102,12 +101,12 @@ def _is_mat(name: str) -> bool:
     return name.lower().endswith(".mat")
 
 
-def _png_size(path: Path) -> tuple[int, int]:
+def _png_size(file: BinaryIO, name: str) -> tuple[int, int]:
     try:
-        with Image.open(path, formats=("PNG",)) as opened:
+        with Image.open(file, formats=("PNG",)) as opened:
             return opened.height, opened.width
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise RawError(str(path), f"it is no PNG that can be read ({_first(error)})",
+        raise RawError(name, f"it is no PNG that can be read ({_first(error)})",
                        REMEDY) from None  # fmt: skip
 
 

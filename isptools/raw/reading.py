@@ -78,7 +78,9 @@ def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = Fal
     frame = replace(frame, capture=_complete(frame.capture, tags, info, name))
     if info.dng and tags:
         frame = _settled(frame, stated.Source(data, tags, array, masked), name, trust)
-    damage = integrity.missing_rows(frame.pixels, frame.capture)
+    damage = integrity.missing_rows(frame.pixels, frame.capture) or integrity.broken_rows(
+        frame.pixels, frame.capture, tags
+    )
     if damage:
         raise RawError(name, damage, BROKEN)
     known = cameras.compared(cameras.fill_in(frame.capture))
@@ -128,16 +130,26 @@ def header(path: str | Path) -> Header:
     Opens the file as LibRaw does and checks that the pixels its directory names lie inside it.
     Raises RawError as `read` does; damage that only shows in the pixels is left to `read`.
     """
-    path, name = Path(path), str(path)
+    path = Path(path)
     with _open(path) as file:
-        start = file.read(16)
-        size = file.seek(0, io.SEEK_END)
-        if not size:
-            raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
-        file.seek(0)
-        tags = read_tags(file)
+        return _header(file, path, str(path))
+
+
+def header_of_bytes(data: bytes, name: str) -> Header:
+    """As `header`, from a file's content; `name` stands in messages."""
+    with io.BytesIO(data) as file:
+        return _header(file, data, name)
+
+
+def _header(file: BinaryIO, source: bytes | Path, name: str) -> Header:
+    start = file.read(16)
+    size = file.seek(0, io.SEEK_END)
+    if not size:
+        raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
+    file.seek(0)
+    tags = read_tags(file)
     _expect_whole(tags, size, name)
-    info = _look(path, name, start, tags)
+    info = _look(source, name, start, tags)
     array = _array(tags, info, name)
     with _named(name):
         kind, cfa = libraw.array_of(info, array)

@@ -1,5 +1,6 @@
 """Verify a folder of shards: files, hashes, schema, tables, splits, and that pairs are pairs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,6 +14,7 @@ from isptools.shards.read import load
 from isptools.shards.schema import InputRow, TruthRow
 from isptools.shards.seen import Seen, seen
 from isptools.shards.table import Table
+from isptools.shown import shown
 
 INDEX, LEDGER, JOURNAL = "index.json", "ledger.jsonl", ".journal"
 AGAIN = "run the same build command again, which writes it anew"
@@ -34,7 +36,7 @@ class Problem:
     sure: bool = True  # False: nothing is known to be wrong, but it could not be verified
 
     def __str__(self) -> str:
-        return ": ".join(part for part in (self.where, self.what, self.detail) if part)
+        return shown(": ".join(part for part in (self.where, self.what, self.detail) if part))
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -69,6 +71,15 @@ class Index(msgspec.Struct, frozen=True):
     shards: tuple[Listed, ...]
     counts: dict[str, dict[str, int]]
     ledger: Ledger
+    planned: dict[str, dict[str, int]] = {}  # by split: scenes of the listing, inputs of each
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What `check` needs of a line of the ledger."""
+
+    split: str
+    scene: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ def examined(
             problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
+    problems += _vanished(index, place / LEDGER, tables) if index else []
     problems += _pictures(pairs.verdicts(tables), measured)
     return Checked(problems, measured, [truth for table in tables for truth in table.truths])
 
@@ -249,6 +261,28 @@ def _against(table: Table, listed: Listed | None, index: Index | None) -> Iterat
     for name, (here, there) in facts.items():
         if here != there:
             yield f"{name}: {here} here, {there} in the index"
+
+
+TAKEN_OUT = {"refused", "missing", "excluded"}  # of a line that stands for a file without a row
+
+
+def _vanished(index: Index, ledger: Path, tables: Iterable[Table]) -> Iterator[Problem]:
+    """Scenes of the listing of which neither a row nor a line of the ledger is left, or too few."""
+    found: Counter[tuple[str, str]] = Counter()
+    for table in tables:
+        found.update((table.split, row.scene) for row in table.rows)
+    try:
+        lines = ledger.read_bytes().splitlines()
+        told = [msgspec.json.decode(line, type=Told) for line in lines]
+    except (OSError, msgspec.DecodeError):
+        return  # told already: it is not the ledger that the index names
+    found.update((one.split, one.scene) for one in told if one.kind in TAKEN_OUT)
+    for split, scenes in sorted(index.planned.items()):
+        for scene, inputs in sorted(scenes.items()):
+            here = found[split, scene]
+            if here < inputs:
+                detail = f"of {inputs} inputs of scene {scene} ({split}), {here} are in a shard or "
+                yield Problem(INDEX, "vanished", f"{detail}the ledger; run the same build again")
 
 
 def _across(tables: Iterable[Table]) -> Iterator[tuple[str, str, str]]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import signal
 import threading
 import uuid
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+TEMPORARY = re.compile(r"\.(?:.+\.h5|.+\.json|ledger\.jsonl)\.[0-9a-f]{32}\.tmp", re.DOTALL)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -19,8 +21,9 @@ def temporary(target: Path) -> Path:
 
 
 def stale(folder: Path) -> list[Path]:
-    """Temporary files that an earlier process left behind in a folder."""
-    return sorted(folder.glob(".*.tmp"))
+    """Temporary files that an earlier process left behind in a folder; none but `temporary` gives
+    them such names."""
+    return sorted(path for path in folder.glob(".*.tmp") if TEMPORARY.fullmatch(path.name))
 
 
 def publish(temp: Path, target: Path) -> None:
@@ -40,7 +43,8 @@ def save(target: Path, data: bytes) -> None:
     """Write a small file whole: under a temporary name, then renamed."""
     temp = temporary(target)
     try:
-        temp.write_bytes(data)
+        with temp.open("xb") as file:
+            file.write(data)
         publish(temp, target)
     finally:
         temp.unlink(missing_ok=True)
@@ -60,7 +64,7 @@ class Sink:
     """
 
     def __init__(self, path: Path) -> None:
-        self.file = path.open("w+b", buffering=0)
+        self.file = path.open("x+b", buffering=0)
         self.error: OSError | None = None
 
     def verify(self) -> None:

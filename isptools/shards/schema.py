@@ -302,6 +302,7 @@ def wrong_input(row: InputRow, kind: str) -> Iterator[str]:
     yield from sound.exposure(row.exposure_s, row.iso, row.aperture)
     yield from sound.within("exposure ratio", row.ratio, sound.RATIO)
     yield from sound.turns(row.orientation, row.flip)
+    yield from _wrong_texts(row)
 
 
 def wrong_truth(row: TruthRow) -> Iterator[str]:
@@ -312,6 +313,12 @@ def wrong_truth(row: TruthRow) -> Iterator[str]:
         yield from sound.gains("applied", row.gains)
     yield from sound.exposure(row.exposure_s, row.iso, row.aperture)
     yield from sound.turns(row.orientation, row.flip)
+    yield from _wrong_texts(row)
+
+
+def _wrong_texts(row: InputRow | TruthRow) -> Iterator[str]:
+    for name in ("key", "scene", "source", "make", "model"):
+        yield from sound.text(name, getattr(row, name))
 
 
 def wrong_pair(row: PairRow) -> Iterator[str]:

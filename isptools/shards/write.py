@@ -128,7 +128,7 @@ class Writer:
     ) -> int:
         """Store (H, W, 3) pictures as the next truth; the clipped counts of `row` are set here.
 
-        Returns its row number.
+        Returns its row number. ValueError, and nothing is stored, where `check` would refuse it.
         """
         _expect_none(row.key, (*wrong_truth(row), *wrong_facts(capture)))
         number = len(self.truths)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
 
-from isptools.children import safe_path
+from isptools.children import end_with_parent, safe_path
 from isptools.train.carry import pinned, released
 from isptools.train.data import Cuts, Turn, arranged
 from isptools.train.intake import Batch
@@ -95,7 +95,7 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
     fixed = [x for x in slots.pixels.values() if feed.pin and pinned(x)]
     fetched: Any = DataLoader(
         slots, batch_size=None, sampler=Turns(steps, feed.batch, feed.rank, feed.world),
-        num_workers=feed.workers, collate_fn=_as_it_is,
+        num_workers=feed.workers, collate_fn=_as_it_is, worker_init_fn=end_with_parent,
         prefetch_factor=AHEAD if feed.workers else None,
         generator=torch.Generator(),  # networks' chance must not depend on how often reading began
     )  # fmt: skip

@@ -129,30 +129,35 @@ def test_interrupted_and_run_again(many: Tiny, number: signal.Signals, jobs: int
 
 
 def workers(pid: int) -> list[int]:
-    """Processes below `pid` that loky started to work."""
+    """Processes below `pid` that work for it."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if parent == pid and b"popen_loky" in (path / "cmdline").read_bytes():
+            if parent == pid and b"isptools.serving" in (path / "cmdline").read_bytes():
                 found.append(int(path.name))
         except OSError:  # it ended meanwhile
             continue
     return found
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for workers in /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="looks for workers in /proc"
+)
+
+
+@needs_proc
 def test_a_worker_that_is_killed(many: Tiny) -> None:
-    """As by a system that runs out of memory: one line, and the next run goes on."""
+    """As by a system that runs out of memory: another one makes its unit."""
     running = begun(many, 2, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     os.kill(workers(running.pid)[0], signal.SIGKILL)
-    _, errors = running.communicate(timeout=60)
-    assert running.returncode == 1
     (many.folder / "go").touch()
-    assert errors.splitlines()[-1].startswith("Error: a worker process was killed")
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 0, errors
     assert "Traceback" not in errors
     assert disk.stale(many.out) == []
-    assert many.build().kept > 0
+    many.build(many.folder / "whole")
+    assert tinies.listing(many.out) == tinies.listing(many.folder / "whole")
 
 
 def test_what_is_finished_is_kept(tiny: Tiny) -> None:
@@ -252,8 +257,8 @@ def test_splits_one_after_the_other_give_the_same_folder(tiny: Tiny) -> None:
 def test_leftovers_of_a_killed_build_are_removed(tiny: Tiny) -> None:
     tiny.build()
     whole = tinies.listing(tiny.out)
-    (tiny.out / ".tiny-val-64x80-0000.h5.0123.tmp").write_bytes(b"half")
-    (tiny.out / ".journal" / ".x.json.0123.tmp").write_bytes(b"half")
+    (tiny.out / f".tiny-val-64x80-0000.h5.{'0' * 32}.tmp").write_bytes(b"half")
+    (tiny.out / ".journal" / f".x.json.{'0' * 32}.tmp").write_bytes(b"half")
     (tiny.out / ".journal" / "tiny-val-64x80-0000.h5.json").write_text("{cut of")
     (tiny.out / ".journal" / "tiny-test-64x80-0000.h5.json").unlink()  # killed between the two
     assert tiny.build().made == 2

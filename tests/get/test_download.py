@@ -220,7 +220,7 @@ def test_a_full_disk_stops_everything_and_keeps_what_came(
 
     def full(self, mode="r", *rest, **more):  # type: ignore[no-untyped-def]
         file = own(self, mode, *rest, **more)
-        if self.name.endswith(".part") and ("w" in mode or "+" in mode):
+        if self.name.endswith(".part") and set(mode) & set("wx+"):
             return Full(file)
         return file
 

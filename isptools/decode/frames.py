@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from isptools import picture, raw
+from isptools import picture, raw, sources
 from isptools.datasets import Card, Room
 from isptools.datasets.card import Sensor
 from isptools.datasets.scene import Named
 from isptools.develop import binning
 from isptools.develop.steps import as_bayer
 from isptools.frame import Capture, Frame, Space
-from isptools.raw import mosaic
+from isptools.raw import listed, mosaic
 from isptools.raw.error import RawError
 
 NONE = (0.0, 0.0, 0.0, 0.0)  # gains that nobody states
@@ -36,18 +36,20 @@ def header(
 ) -> raw.Header:
     """The header of a camera raw, or what is stated about another file and its size."""
     sensor = sensor_of(named, card)
-    own = room.numbers(path.read_bytes(), named) if room.reads_numbers else None
+    own = room.numbers(sources.read(path), named) if room.reads_numbers else None
     if sensor is None and own is None:
-        return raw.header(path)
+        return listed.header(path)
     sensor = sensor or card.sensor or Sensor()
     stated = capture_of(named, sensor)
     if own is not None:
         found = mosaic.stated_header((own.shape[0], own.shape[1]), stated)
     elif _is_bare(named, sensor):
-        found = mosaic.bare_header(path, stated, sensor.shape or (0, 0), sensor.dtype, sensor.skip)
+        size, shape = sources.status(path).st_size, sensor.shape or (0, 0)
+        found = mosaic.bare_header(size, str(path), stated, shape, sensor.dtype, sensor.skip)
     else:
-        found = mosaic.header(path, stated, sensor.variable)
-    capture = room.stated(stated, beside, (found.height, found.width)) if beside else stated
+        name, variable = str(path), sensor.variable
+        found = sources.part(path, lambda file: mosaic.header(file, name, stated, variable))
+    capture = beside_stated(stated, room, beside, (found.height, found.width))
     expect_bayer(capture, named.path)
     return replace(found, cfa=capture.cfa, make=capture.make, model=capture.model,
                    flip=capture.flip, iso=capture.iso)  # fmt: skip
@@ -92,10 +94,20 @@ def linear(data: bytes, named: Named, name: str, sensor: Sensor) -> Frame:
     return replace(made, white=65535.0)
 
 
-def completed(given: Frame, room: Room, beside: Mapping[str, Path], name: str) -> Frame:
-    """With what the room states of it. StatedError, or RawError where nothing states filters."""
-    shape = (given.pixels.shape[0], given.pixels.shape[1])
-    capture = room.stated(given.capture, beside, shape) if beside else given.capture
+def beside_stated(
+    given: Capture, room: Room, beside: Mapping[str, Path], shape: tuple[int, int]
+) -> Capture:
+    """With what the room finds in the files beside. StatedError.
+
+    A room may take a disk that fails for a file that is damaged: they are read here before.
+    """
+    for path in beside.values():
+        sources.read(path)
+    return room.stated(given, beside, shape) if beside else given
+
+
+def completed(given: Frame, capture: Capture, name: str) -> Frame:
+    """With these facts. RawError where nothing states filters."""
     if not capture.cfa or ("cfa", "manifest") in capture.origins:
         expect_bayer(capture, name)
     return replace(given, capture=capture)
