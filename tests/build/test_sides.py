@@ -41,7 +41,9 @@ def small(tmp_path) -> Tiny:
     """One scene of even light that falls off as SLOPE undoes; nothing states it yet."""
     made = tiny.make(tmp_path)
     rows = (made.folder / "manifest" / "files.tsv").read_text().splitlines()
-    (made.folder / "manifest" / "files.tsv").write_text("\n".join(rows[:3]) + "\n")
+    (made.folder / "manifest" / "files.tsv").write_text(
+        "\n".join(rows[:3]).replace("\t0.1\t", "\t2.5\t") + "\n"
+    )
     return made
 
 
