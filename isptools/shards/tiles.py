@@ -97,7 +97,10 @@ class Tiles:
 
     def _decode(self, place: tuple[int, ...], top: int, bottom: int) -> None:
         """Rows `top` to `bottom` of one chunk into `spare`: the blocks that hold them."""
-        skipped, stored = self.dataset.id.read_direct_chunk(place)
+        try:
+            skipped, stored = self.dataset.id.read_direct_chunk(place)
+        except RuntimeError:  # h5py's for a tile that is not there
+            raise self._damaged(place) from None
         if self.sums is not None:
             self._expect_sum(place, stored)
         if not self.packed or skipped:  # HDF5 may leave what it could not pack

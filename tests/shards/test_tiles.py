@@ -96,3 +96,14 @@ def test_damaged_chunks_are_an_error(at: int, tmp_path: Path) -> None:
         reader = tiles.Tiles(data)
         with pytest.raises(OSError, match="damaged"):
             reader.read((), np.s_[0:64, 0:64])
+
+
+@pytest.mark.parametrize("packing", [PACKED, {}])
+def test_a_tile_that_is_not_there_is_an_error(packing: dict[str, object], tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        data = file.create_dataset("x", (48, 24), "u2", chunks=(24, 24), **packing)
+        data[:24] = 7
+        reader = tiles.Tiles(data)
+        assert (reader.read((), np.s_[0:24, 0:24]) == 7).all()
+        with pytest.raises(OSError, match=r"tile \(24, 0\) of x is damaged"):
+            reader.read((), np.s_[0:48, 0:24])
