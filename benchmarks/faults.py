@@ -305,13 +305,11 @@ def tried(name: str, tries: Tries, seconds: float, seed: int) -> Row:
     return Row(name, held + failed, held, failed)
 
 
-def of_shards(seconds: float, seed: int) -> list[Row]:
-    """What the strict reader of shards adds."""
-    try:
-        from benchmarks import faults_shards
-    except ImportError:
-        return []
-    return [Row(*each) for each in faults_shards.rows(seconds, seed)]
+def of_shards(share: float, seed: int) -> list[Row]:
+    """What the strict reader of shards adds: a share of its full numbers."""
+    from benchmarks import faults_shards
+
+    return [Row(*each) for each in faults_shards.rows(share, seed)]
 
 
 def written(page: Path, rows: list[Row], command: str) -> None:
@@ -326,6 +324,7 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--minutes", type=float, default=20.0)
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--shards", type=float, default=0.1, help="share of the full numbers")
     options.add_argument("--page", type=Path)
     options.add_argument("--small", action="store_true", help="what needs no other process")
     given = options.parse_args()
@@ -337,7 +336,7 @@ def main() -> int:
         for number, (name, (tries, share)) in enumerate(chosen.items())
     ]
     if not given.small:
-        rows += of_shards(3 * unit, given.seed)
+        rows += of_shards(given.shards, given.seed)
     for row in rows:
         print(f"{row.name}: {row.tried} tried, {row.held} held, {row.failed} failed")
     if given.page:
