@@ -72,7 +72,9 @@ def _scene(
         row = input_row(read, task.scene, noise, own, work.card.ratio, truth.max_ratio)
         found = light_ratio(read.frame, own.frame, noise)
         try:
-            expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
+            expect_ratio(
+                row, found, truth.ratio_within, truth.max_ratio, own.frame, work.card.ratio
+            )
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue
