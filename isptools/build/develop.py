@@ -83,7 +83,8 @@ def _scene(
                 noise = noise_of(read.frame)
                 row = _row(read, noise, task, own, work)
                 found = light_ratio(read.frame, own.frame, noise)
-                expect_ratio(row, found, truth.ratio_within, truth.max_ratio)
+                within, most = truth.ratio_within, truth.max_ratio
+                expect_ratio(row, found, within, most, own.frame, work.card.ratio)
         except Refusal as refusal:
             yield refused(file, task, unit, refusal)
             continue

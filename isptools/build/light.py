@@ -8,6 +8,7 @@ from isptools.build.rows import ReadFrame
 from isptools.decode.refusal import Refusal
 from isptools.develop.noise import Noise, estimate, noise_of
 from isptools.frame import Array, Frame, Space
+from isptools.measure.exposure import Law, Shot, ratio
 from isptools.measure.residual import noise_variance
 from isptools.measure.slope import Measured, Side, measured_ratio
 from isptools.shards.schema import InputRow
@@ -41,13 +42,24 @@ def light_ratio(own: Frame, truth: Frame, noise: Noise) -> Measured | None:
     return measured_ratio(side, Side(truth.pixels, its.black, its.white))
 
 
-def expect_ratio(row: InputRow, found: Measured | None, within: float, most: float) -> None:
+def expect_ratio(
+    row: InputRow, found: Measured | None, within: float, most: float, truth: Frame, law: Law
+) -> None:
     """Refusal where the measured ratio is further from the stated one than `within` (relative).
 
-    `most` is where the recipe cuts stated ratios.
+    `most` is where the recipe cuts stated ratios. A data set whose `law` counts time alone may have
+    another gain or aperture: what time, ISO and aperture together imply is as good there.
     """
     if found is None or row.ratio is None:
         return
+    if law == "time":
+        facts = truth.capture
+        implied = ratio(
+            Shot(row.exposure_s, row.iso, row.aperture),
+            Shot(facts.exposure_s, facts.iso, facts.aperture),
+        )
+        if implied and abs(np.log(found.ratio / implied)) < np.log1p(within):
+            return
     seen = min(found.ratio, row.ratio) if row.ratio >= most else found.ratio
     off = float(np.log(seen / row.ratio))
     if abs(off) > np.log1p(within) + SIGMAS * found.error:

@@ -83,7 +83,7 @@ def many(tiny: Tiny) -> Tiny:
     for number in range(8):
         scene = f"e{number}"
         write(tiny, f"long/{scene}.dng", frame(number, shape=(64, 80)))
-        write(tiny, f"short/{scene}_0.dng", frame(number, 0.02, shape=(64, 80)))
+        write(tiny, f"short/{scene}_0.dng", frame(number, 0.01, shape=(64, 80)))
         lines.append(f"train\t{scene}\ttruth\tlong/{scene}.dng\t10\t200")
         lines.append(f"train\t{scene}\tinput\tshort/{scene}_0.dng\t0.1\t200")
     table.write_text("\n".join(lines) + "\n")
@@ -170,7 +170,7 @@ def test_what_is_finished_is_kept(tiny: Tiny) -> None:
 
 def test_only_the_unit_of_a_changed_file_is_made_again(tiny: Tiny) -> None:
     tiny.build()
-    write(tiny, "short/c3_1.dng", frame(2, 0.03))
+    write(tiny, "short/c3_1.dng", frame(2, 0.011))
     again = tiny.build()
     assert (again.made, again.kept) == (1, 3)
     tiny.build(tiny.folder / "fresh")
@@ -270,7 +270,7 @@ def test_an_index_stands_only_where_all_is_whole(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny.build()
-    write(tiny, "short/c3_1.dng", frame(2, 0.03))
+    write(tiny, "short/c3_1.dng", frame(2, 0.011))
 
     def broken(*_: object) -> None:
         raise KeyboardInterrupt

@@ -100,7 +100,7 @@ def stranger(tmp_path: Path) -> Path:
     tiny = make_tiny(tmp_path / "tiny")
     for number, scene in enumerate("ab"):
         write(tiny, f"{scene}/long.dng", frame(number))
-        write(tiny, f"{scene}/s1.dng", frame(number, 0.02, exposure_s=0.1))
+        write(tiny, f"{scene}/s1.dng", frame(number, 0.01, exposure_s=0.1))
     for name in ("long", "short"):
         for path in (tiny.source / name).iterdir():
             path.unlink()
