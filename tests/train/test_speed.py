@@ -66,7 +66,7 @@ def test_an_optimizer_goes_on_with_the_flags_of_its_device():
 
 
 def test_an_optimizers_means_lie_as_their_weights():
-    """Files hold them contiguous; Adam in one kernel refuses what lies otherwise than the weight."""
+    """Files hold them contiguous; Adam in one kernel refuses what lies otherwise."""
     weight = torch.nn.Parameter(torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last))
     ours = torch.optim.Adam([weight], 1e-3)
     weight.grad = torch.randn_like(weight)
