@@ -1,10 +1,12 @@
 """Shards in a device's memory give the batches that reading gives, on any device."""
 
+import h5py
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from isptools.shards import sums  # noqa: E402
 from isptools.train import data, feed, resident  # noqa: E402
 from isptools.train.intake import PACKED  # noqa: E402
 from tests.shards import made  # noqa: E402
@@ -51,7 +53,9 @@ def test_frames_of_several_shards_and_sizes(tmp_path):
 
 
 def test_gains_that_undo_shading_are_held_too(tmp_path):
-    source = data.open_shards(shaded(tmp_path).parent, "train", PACKED, ("restoration",))
+    with h5py.File(shaded(tmp_path), "a") as file:
+        sums.seal(file)
+    source = data.open_shards(tmp_path, "train", PACKED, ("restoration",))
     cuts = data.Cuts(source, 16, 3, ("restoration",))
     assert "shading" in cuts.rooms()
     expect_the_readers(cuts)
