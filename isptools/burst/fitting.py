@@ -149,13 +149,14 @@ def fitted(onto: Ground, frame: Frame, index: int) -> Fitted | Refused:
     like, shared = offered.belongs(flow)
     if not like:
         detail = f"shows something else: it explains {shared:.0%} of the reference's structure"
-        return Refused(index, "unlike", detail, shared)
+        return Refused(index, "unlike", detail, float(shared))
     flow, measured = _matched(offered, flow)
     lacks = reference.lacking(frame, onto.frame)
     if lacks and not measured:
         detail = f"{lacks}, and it shows too little light to measure its exposure"
         return Refused(index, "exposure", detail, 0.0)
-    of_color = [(stated or 1.0) / offered.gain[offered.cfa.index(letter)] for letter in "RGB"]
+    gains = [float(offered.gain[offered.cfa.index(letter)]) for letter in "RGB"]
+    of_color = [(stated or 1.0) / gain for gain in gains]
     for each in of_color:
         if _beyond(each, stated):
             return _too_bright(index, each, stated)

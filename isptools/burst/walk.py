@@ -214,7 +214,7 @@ def _add(state: _State, frames: Sequence[Frame], index: int, method: str) -> _Ta
     share = _merged(state, found, index, method)
     if share < LEAST_SHARE:
         detail = f"only {share:.1%} of it fits the reference: its light differs, or what it shows"
-        return Refused(index, "unlike", detail, share)
+        return Refused(index, "unlike", detail, float(share))
     lacks = choice.lacking(frame, state.onto.frame)
     return _Taken(found.flow, share, found.brightness, lacks)
 

@@ -47,8 +47,11 @@ def proposed(folder: Path, out: Path, kind: str, *more: object) -> shards.Shards
 def darker(path: Path, target: Path, factor: float) -> None:
     """The same real raw, exposed for a shorter time, as a DNG."""
     frame = raw.read(path)
-    facts = replace(frame.capture, exposure_s=(frame.capture.exposure_s or 0.01) / factor)
     black = frame.capture.black[0]
+    rounded = 1 / 12 / (frame.capture.white - black) ** 2
+    noise = tuple((s / factor, r / factor**2 + rounded) for s, r in frame.capture.noise_profile)
+    facts = replace(frame.capture, exposure_s=(frame.capture.exposure_s or 0.01) / factor,
+                    noise_profile=noise)  # fmt: skip
     dimmed = np.rint(black + (frame.pixels - black) / factor).clip(0).astype(np.uint16)
     target.parent.mkdir(parents=True, exist_ok=True)
     raw.write_dng(target, replace(frame, pixels=dimmed, capture=facts))

@@ -14,6 +14,12 @@ from isptools.propose.table import divided
 NOWHERE = Path("/nowhere")
 
 
+@pytest.fixture(autouse=True)
+def nobody_looks_into_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are none here; those that can't be compared are like no other."""
+    monkeypatch.setattr("isptools.propose.kinds._print", lambda _path: None)
+
+
 def raw(path: str, **facts) -> Seen:
     stated = {"mosaic": "bayer", "shape": (3000, 4000), "camera": "Test One", "exposure_s": 0.01}
     return Seen(path, 1000, "raw", **(stated | facts))

@@ -13,6 +13,12 @@ Pairs = dict[str, list[str]]  # truth: inputs
 SHORT, LONG = {"exposure_s": 0.1}, {"exposure_s": 10.0}
 
 
+@pytest.fixture(autouse=True)
+def nobody_looks_into_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are none here; those that can't be compared are like no other."""
+    monkeypatch.setattr("isptools.propose.kinds._print", lambda _path: None)
+
+
 def pairs_of(found: Proposal) -> Pairs:
     return {shot.truth.path: [one.path for one in shot.inputs] for shot in found.shots}
 
