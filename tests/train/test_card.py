@@ -15,9 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_the_tiny_form_measures_and_proves_everything(shards_folder, tmp_path):
     page = tmp_path / "gpu.md"
-    page.write_text(
-        "before\n<!-- measured: begin -->\nstale figures\n<!-- measured: end -->\nbehind\n"
-    )
+    marked = "<!-- measured: begin -->\nstale figures\n<!-- measured: end -->"
+    page.write_text(f"before\n{marked}\nbehind\n")
     done = subprocess.run(
         [sys.executable, str(ROOT / "benchmarks/gpu.py"), "--tiny", "--device", "cpu", "--out",
          str(tmp_path), "--page", str(page), "--shards", str(shards_folder)],
