@@ -21,7 +21,7 @@ OPTIONS = {
     "bad-pixels": ["raws", "ratio", "out"],
     "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced",
               "time_limit", "verify"],
-    "check": ["folder"],
+    "check": ["folder", "as_json"],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
     "eval": ["run", "shards", "split", "out", "tile", "device", "baselines", "camera", "code"],
     "export": ["model", "onnx", "size", "code"],
@@ -34,7 +34,7 @@ OPTIONS = {
     "recipes": ["convert"],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
-        "auto_bright",
+        "trust", "auto_bright",
     ],
     "report": ["folder", "out"],
     "sample": ["name", "out", "seed"],

@@ -3,11 +3,11 @@
 import shutil
 from pathlib import Path
 
-import h5py
 import pytest
 from click.testing import CliRunner
 
 from isptools.cli import main
+from tests.shards import made
 
 TURNED = 2  # row of the training shard
 
@@ -25,11 +25,11 @@ def planted(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     """The folder, and the key of the input that was turned; its title wants to be run."""
     out = tmp_path_factory.mktemp("planted") / "sid"
     shutil.copytree(honest, out)
-    with h5py.File(next(out.glob("sid-train-384*.h5")), "r+") as file:
+    with made.changed(next(out.glob("sid-train-384*.h5"))) as file:
         pixels = file["input"][TURNED]
         file["input"][TURNED] = pixels[::-1, ::-1]
         key = file["meta"][TURNED]["key"].decode()
     for path in out.glob("*.h5"):
-        with h5py.File(path, "r+") as file:
+        with made.changed(path) as file:
             file.attrs["title"] = "<script>document.title='run'</script>"
     return out, key
