@@ -57,7 +57,7 @@ def windows_of(
                     (lost, picture[:, :, columns].max(0) >= WHITE),
                     row,
                     (top, left),
-                )  # fmt: skip
+                )
             )
     return made
 
