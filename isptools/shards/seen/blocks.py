@@ -21,6 +21,7 @@ F64 = NDArray[np.float64]
 STRIP = 32  # rows of blocks at a time
 FEW = 0.03  # share of a block that may be clipped: noise of dark truths, cut at 0
 Picture = Callable[[slice], F32]  # rows -> (3, rows, W) in physical values
+Shade = Callable[[slice], F32]  # rows -> (3, rows, W): R, G, B gains that the truth has and not we
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,14 @@ class Blocks:
         return (self.peak < WHITE) & (self.bright < WHITE) & (self.clipped < FEW)
 
 
-def blocks_of(own: NDArray[np.uint16], row: InputRow, truth: Picture, how: Backwards) -> Blocks:
-    """Both sides of a pair; `own` are the input's integers (H, W)."""
+def blocks_of(
+    own: NDArray[np.uint16], row: InputRow, truth: Picture, how: Backwards,
+    shade: Shade | None = None,
+) -> Blocks:  # fmt: skip
+    """Both sides of a pair; `own` are the input's integers (H, W).
+
+    What the truth expects has its shading as the sensor had it: divided by `shade`.
+    """
     side = block_side((own.shape[0], own.shape[1]), len(row.cfa))
     every, step = patches.period(row.cfa), STRIP * side
     parts = []
@@ -49,23 +56,28 @@ def blocks_of(own: NDArray[np.uint16], row: InputRow, truth: Picture, how: Backw
         rows = slice(top, min(top + step, own.shape[0] // side * side))
         light = normalized(own[rows], row)
         picture = truth(rows)
-        parts.append(_strip(light, how.balanced(picture), how.clipped(picture), side, every))
+        balanced = how.balanced(picture)
+        seen = balanced if shade is None else balanced / shade(rows)
+        parts.append(_strip(light, (balanced, seen), how.clipped(picture), side, every))
     joined = [np.concatenate([part[i] for part in parts], -2) for i in range(5)]
     positions, expected, peak, bright, cut = joined
     return Blocks(side, positions, expected * how.signal[:, None, None], peak, bright, cut)
 
 
 def _strip(
-    light: F32, balanced: F32, ends: NDArray[np.bool_], side: int, every: int
+    light: F32, truth: tuple[F32, F32], ends: NDArray[np.bool_], side: int, every: int
 ) -> tuple[F64, F64, F64, F64, F64]:
     rows, columns = (length // side for length in light.shape)
     cut = light[: rows * side, : columns * side]
     inner = side // every
     cells = cut.reshape(rows, inner, every, columns, inner, every).mean((1, 4), dtype=np.float64)
     positions = cells.transpose(1, 3, 0, 2).reshape(every * every, rows, columns)
-    tiles = balanced[:, : rows * side, : columns * side].reshape(3, rows, side, columns, side)
+    balanced, seen = (
+        picture[:, : rows * side, : columns * side].reshape(3, rows, side, columns, side)
+        for picture in truth
+    )
     peak = cut.reshape(rows, side, columns, side).max((1, 3)).astype(np.float64)
-    means = tiles.mean((2, 4), dtype=np.float64)
-    bright = tiles.max((0, 2, 4)).astype(np.float64)
+    means = seen.mean((2, 4), dtype=np.float64)
+    bright = balanced.max((0, 2, 4)).astype(np.float64)
     lost = ends[: rows * side, : columns * side].reshape(rows, side, columns, side)
     return positions, means, peak, bright, lost.mean((1, 3))

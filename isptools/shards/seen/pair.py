@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools import fields, patches
 from isptools.shards.made import made_by
 from isptools.shards.opened import opened
 from isptools.shards.schema import InputRow, decode
 from isptools.shards.seen import filters, fine, level, scene
-from isptools.shards.seen.blocks import Blocks, blocks_of
+from isptools.shards.seen.blocks import Blocks, Shade, blocks_of
 from isptools.shards.seen.fits import Plane, planes_of, slope_of
 from isptools.shards.seen.light import backwards
 from isptools.shards.seen.number import Number
@@ -66,7 +67,7 @@ def seen(table: Table) -> Iterator[Seen]:
                 number = getattr(row, name)
                 if name not in last or last[name][0] != number:
                     last[name] = number, decode(file[name][number], picture)
-                pair = _Pair(file, table, row, name, number)
+                pair = _Pair(file, table, row, name, number, i)
                 numbers, ratio = pair.numbers(own, last[name][1], stated)
                 yield Seen(table.path.name, row.key, name, tuple(numbers), ratio)
 
@@ -78,6 +79,7 @@ class _Pair:
     row: InputRow
     name: str
     number: int  # row of the truth
+    index: int  # row of the input
 
     def numbers(self, own: Any, truth: F32, stated: Any) -> tuple[list[Number], float | None]:
         row, table = self.row, self.table
@@ -85,7 +87,8 @@ class _Pair:
         how = backwards(table, self.name, row, table.truths[self.number], history)
         if how is None:
             return plain(own, row, truth, table, self.name), None
-        blocks = blocks_of(own, row, lambda rows: truth[:, rows], how)
+        shade = self._shade(own.shape)
+        blocks = blocks_of(own, row, lambda rows: truth[:, rows], how, shade)
         numbers = filters.turned(_luminance(blocks, row), blocks.expected[1])
         numbers += self._ends(own)
         planes = planes_of(blocks, row)
@@ -93,7 +96,7 @@ class _Pair:
         if not any(number.wrong for number in numbers if number.kind == "turned"):
             found, ratio = self._whole(blocks, planes, stated)
             numbers += found
-        windows = windows_of(own, row, lambda rows: truth[:, rows], how)
+        windows = windows_of(own, row, lambda rows: truth[:, rows], how, shade)
         slope = slope_of(planes, 1)
         noise = [] if slope is None else fine.noise(windows, slope[0])
         cleaned = bool(noise) and noise[-1].wrong  # and has lost the detail that tells the place
@@ -108,7 +111,7 @@ class _Pair:
             numbers += fine.hot(windows, slope[0])
             if fine.truth_noise(windows, slope[0]) > LOUD:
                 numbers = [number for number in numbers if number.kind not in DROWNED]
-        if table.shaded or '"shading"' in table.attrs["steps"]:  # undone in the truth alone
+        if not table.shaded and '"shading"' in table.attrs["steps"]:  # undone in the truth alone
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
         return numbers, ratio
 
@@ -122,6 +125,26 @@ class _Pair:
         numbers += [*level.color(planes), *level.black(planes, row), *level.shot_white(row, truth)]
         stops = row.aperture != truth.aperture
         return numbers + scene.light(blocks, planes, stops), ratio
+
+    def _shade(self, shape: tuple[int, int]) -> Shade | None:
+        """What the truth was multiplied by and the input was not; None where that is nothing."""
+        text = self.file["shading"][self.index] if self.table.shaded else b""
+        found = fields.decoded(text)
+        if not found:
+            return None
+        every, cfa = patches.period(self.row.cfa), self.row.cfa
+
+        def shade(rows: slice) -> F32:
+            gains = fields.gains(found, (rows.start, 0, rows.stop - rows.start, shape[1]), cfa)
+            out = np.empty((3, *gains.shape), np.float32)
+            for plane, letter in zip(out, "RGB", strict=True):  # a color's own, at all pixels
+                y, x = divmod(cfa.index(letter), every)
+                own = gains[(y - rows.start) % every :: every, x::every]
+                whole = own.repeat(every, 0).repeat(every, 1)
+                plane[:] = np.pad(whole, ((0, every), (0, every)), "edge")[: len(gains), : shape[1]]
+            return out
+
+        return shade
 
     def _ends(self, own: Any) -> list[Number]:
         """Where the numbers of both sides end."""

@@ -10,7 +10,7 @@ from isptools import patches
 from isptools.measure.slope import WHITE
 from isptools.shards.read import normalized
 from isptools.shards.schema import InputRow
-from isptools.shards.seen.blocks import Picture
+from isptools.shards.seen.blocks import Picture, Shade
 from isptools.shards.seen.light import Backwards
 
 F32 = NDArray[np.float32]
@@ -35,20 +35,29 @@ class Window:
 
 
 def windows_of(
-    own: NDArray[np.uint16], row: InputRow, truth: Picture, how: Backwards
-) -> list[Window]:
-    """Up to 3 x 3 windows, spread over the frame."""
+    own: NDArray[np.uint16], row: InputRow, truth: Picture, how: Backwards,
+    shade: Shade | None = None,
+) -> list[Window]:  # fmt: skip
+    """Up to 3 x 3 windows, spread over the frame; `shade` as `blocks_of` has it."""
     made = []
     for top in _starts(own.shape[0], row.cfa):
         rows = slice(top, min(top + SIDE, own.shape[0]))
         picture = how.balanced(truth(rows))
+        signal = picture if shade is None else picture / shade(rows)
+        signal = signal * how.signal.astype(np.float32)[:, None, None]
         ends = how.clipped(truth(rows))
         light = normalized(own[rows], row)
         for left in _starts(own.shape[1], row.cfa):
             columns = slice(left, min(left + SIDE, own.shape[1]))
             lost = ends[:, columns] | (light[:, columns] >= WHITE)
             made.append(
-                _window(light[:, columns], picture[:, :, columns], lost, row, how, (top, left))
+                _window(
+                    light[:, columns],
+                    signal[:, :, columns],
+                    (lost, picture[:, :, columns].max(0) >= WHITE),
+                    row,
+                    (top, left),
+                )
             )
     return made
 
@@ -63,9 +72,10 @@ def _starts(length: int, cfa: str) -> list[int]:
 
 
 def _window(
-    light: F32, balanced: F32, lost: NDArray[np.bool_], row: InputRow, how: Backwards,
+    light: F32, signal: F32, ends: tuple[NDArray[np.bool_], NDArray[np.bool_]], row: InputRow,
     corner: tuple[int, int],
 ) -> Window:  # fmt: skip
+    lost, white = ends
     every = patches.period(row.cfa)
     repeat = tuple(-(-side // every) for side in light.shape)
 
@@ -74,7 +84,6 @@ def _window(
         return whole[: light.shape[0], : light.shape[1]]
 
     letters = mosaic([float("RGB".index(letter)) for letter in row.cfa]).astype(np.intp)
-    signal = balanced * how.signal.astype(np.float32)[:, None, None]
     expected = np.take_along_axis(signal, letters[None], 0)[0]
     smooth = np.maximum(_masked(light, letters), 0)
     return Window(
@@ -82,8 +91,8 @@ def _window(
         expected=expected,
         green=signal[1],
         greens=letters == 1,
-        clipped=lost | (balanced.max(0) >= WHITE),
-        bright=(light >= WHITE) | (balanced.max(0) >= WHITE),
+        clipped=lost | white,
+        bright=(light >= WHITE) | white,
         variance=mosaic(list(row.shot)) * smooth + mosaic(list(row.read)),
         cfa=row.cfa,
         corner=corner,
