@@ -26,6 +26,7 @@ from isptools.shards.quality import correlation, luminance
 from isptools.shards.read import load, normalized
 from isptools.shards.schema import decode
 from isptools.synth.camera import FUJI
+from tests.shards.made import changed, earlier
 
 Plant = Callable[[h5py.File], None]
 F64 = NDArray[np.float64]
@@ -48,7 +49,7 @@ class Fault:
 def planted(fault: Fault, folder: Path) -> list[Problem]:
     """Plant into the first shard of a folder, and check the folder."""
     name = alone(folder)
-    with h5py.File(folder / name, "r+") as file:
+    with changed(folder / name) as file:
         fault.plant(file)
         if "pair" in file:
             _correlated(file)
@@ -65,7 +66,7 @@ def alone(folder: Path) -> str:
             (folder / shard["name"]).unlink()
     counts = {"inputs": first["rows"], "scenes": first["scenes"], "shards": 1}
     index |= {"shards": [first], "counts": {first["split"]: counts}}
-    (folder / "index.json").write_text(json.dumps(index))
+    (folder / "index.json").write_bytes(earlier(index))
     return str(first["name"])
 
 
@@ -81,7 +82,7 @@ def relist(folder: Path, name: str) -> None:
         if shard["name"] == name:
             data = (folder / name).read_bytes()
             shard |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    path.write_text(json.dumps(index))
+    path.write_bytes(earlier(index))
 
 
 def _correlated(file: h5py.File) -> None:

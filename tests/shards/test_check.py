@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from isptools.shards.check import Problem, check
-from tests.shards.made import changed
+from tests.shards.made import changed, earlier
 
 TRAIN = "sid-train-384x512-0000.h5"
 
@@ -25,7 +25,7 @@ def relist(folder: Path, name: str) -> None:
         if shard["name"] == name:
             data = (folder / name).read_bytes()
             shard |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    path.write_text(json.dumps(index))
+    path.write_bytes(earlier(index))
 
 
 def spoil(folder: Path, change: Callable[[h5py.File], Any], name: str = TRAIN) -> list[Problem]:
@@ -92,7 +92,7 @@ def test_an_index_that_counts_wrong(copy: Path) -> None:
     index = json.loads((copy / "index.json").read_text())
     index["counts"]["train"]["inputs"] += 1
     index["recipe"]["json"] += " "
-    (copy / "index.json").write_text(json.dumps(index))
+    (copy / "index.json").write_bytes(earlier(index))
     assert found(check(copy)) == {("index.json", "counts"), ("index.json", "recipe")}
 
 

@@ -7,7 +7,6 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from isptools.shards.read import load
 from isptools.shards.seen import seen
 from tests.shards import reals
 from tests.shards.faults import FAULTS
+from tests.shards.made import changed
 from tests.shards.planted import alone, planted, truths
 
 ONE_EACH = {fault.named[0]: fault for fault in FAULTS if fault.recipe == "sid"}
@@ -58,7 +58,7 @@ def test_a_black_level_is_told_in_its_numbers(shard: Path, tmp_path: Path) -> No
     """7 DN are added to every pixel: each plane's black is off by just so much."""
     folder = Path(shutil.copytree(shard, tmp_path / "shards"))
     path = next(folder.glob("*.h5"))
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         for i in range(len(file["input"])):
             file["input"][i] = file["input"][i] + np.uint16(7)
     for pair in seen(load(path)):
@@ -69,7 +69,7 @@ def test_a_black_level_is_told_in_its_numbers(shard: Path, tmp_path: Path) -> No
 def test_a_level_is_told_in_its_numbers(shard: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(shard, tmp_path / "shards"))
     path = next(folder.glob("*.h5"))
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         truths(lambda picture: 0.6 * picture)(file)
     for pair in seen(load(path)):
         if pair.name == "restoration":
@@ -80,7 +80,7 @@ def test_a_level_is_told_in_its_numbers(shard: Path, tmp_path: Path) -> None:
 def test_a_black_frame_tells_nothing_and_is_no_problem(shard: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(shard, tmp_path / "shards"))
     path = next(folder.glob("*.h5"))
-    with h5py.File(path, "r+") as file:
+    with changed(path) as file:
         random = np.random.default_rng(0)
         noise = random.normal(512, 3, file["input"].shape[1:])
         file["input"][0] = np.rint(noise).astype(np.uint16)

@@ -118,7 +118,7 @@ def test_each_symmetry_that_is_allowed_is_drawn(augment, allowed, shards_folder)
     drawn = []
     for n in range(count):
         rooms = {name: np.empty(shape, kind) for name, (shape, kind) in cuts.rooms().items()}
-        drawn.append(cuts.fill(n, rooms)[1])
+        drawn.append(cuts.fill(n, rooms).turn)
     symmetries = [symmetry for symmetry, _, _ in drawn]
     assert set(symmetries) == set(allowed)
     expected = count / len(allowed)

@@ -19,7 +19,6 @@ SOFT = 0.25  # of detail: demosaicking's own softness at green pixels, of which 
 BLOCK = 8  # pixels of one CFA plane
 NOISE = 0.75  # logarithm of the variance: stated profiles and real sensors differ by half
 QUIET = 1.6  # the same downwards: raws that the camera has cleaned
-WHITE = 2.5  # second differences over two pixels, of those over one: 1 for noise
 SHARED = 0.75  # correlation of the noise of two exposures, which share texture at most
 FLAT = 0.5  # of the noise: texture that a block may have
 BLOCKS = 40
@@ -158,7 +157,7 @@ def noise(windows: Sequence[Window], slope: float) -> list[Number]:
     By second differences along rows and columns of each CFA plane; blocks where the truth shows
     texture are left out where the noise may be too strong, and count where it may be too weak.
     """
-    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 5))])
+    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
     found = found[found[:, 3] == 0]
     if len(found) < BLOCKS:
         return []
@@ -187,7 +186,7 @@ def truth_noise(windows: Sequence[Window], slope: float) -> float:
 
 def _plain(windows: Sequence[Window], slope: float) -> F64:
     """Blocks with noise and hardly anything else."""
-    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 5))])
+    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
     return np.asarray(found[(found[:, 0] > 0.4) & (found[:, 0] < 1.4)])
 
 
@@ -198,8 +197,8 @@ def shared(windows: Sequence[Window], slope: float) -> list[Number]:
     along only as far as the texture does.
     """
     plain = _plain(windows, slope)
-    if len(plain) < BLOCKS or float(np.median(plain[:, 4])) > WHITE:
-        return []  # what is so smooth is texture, in a picture with hardly any noise
+    if len(plain) < BLOCKS:
+        return []
     alike = max(float(np.median(plain[:, 2])), 0.0)
     told = (
         f"its truth has its own noise (they go along by {alike:.2f}): the same exposure as input "
@@ -209,9 +208,8 @@ def shared(windows: Sequence[Window], slope: float) -> list[Number]:
 
 
 def _blocks(window: Window, slope: float) -> F64:
-    """(N, 5): second differences of the input and of the truth over the stated variance, their
-    correlation, the share of pixels that the truth has lost, and the input's second differences
-    over twice the distance as a share of the first: 1 for noise, more for texture."""
+    """(N, 4): second differences of the input and of the truth over the stated variance, their
+    correlation, and the share of pixels that the truth has lost."""
     step = 2 if patches.period(window.cfa) == 2 else 6
     made = []
     for y in range(step):
@@ -242,16 +240,12 @@ def _plane(
     keep = (cut(lost[0]).max((1, 2)) == 0) & (level > 0)
     scale = 6 * np.maximum(level, 1e-20)
     ends = cut(lost[1]).mean((1, 2))
-    wide = (_differences(cut(own), 2) ** 2).mean(1) / np.maximum(both[0], 1e-30)
-    return np.asarray(np.stack([both[0] / scale, both[1] / scale, like, ends, wide], 1)[keep])
+    return np.asarray(np.stack([both[0] / scale, both[1] / scale, like, ends], 1)[keep])
 
 
-def _differences(blocks: F64, apart: int = 1) -> F64:
+def _differences(blocks: F64) -> F64:
     """(N, M) second differences along rows and columns: 6 times the variance of white noise."""
-    middle, last = slice(apart, -apart), slice(2 * apart, None)
-    first = slice(None, -2 * apart)
-    across = blocks[:, :, first] - 2 * blocks[:, :, middle] + blocks[:, :, last]
-    along = blocks[:, first] - 2 * blocks[:, middle] + blocks[:, last]
+    across, along = np.diff(blocks, 2, axis=2), np.diff(blocks, 2, axis=1)
     count = len(blocks)
     return np.concatenate([across.reshape(count, -1), along.reshape(count, -1)], 1)
 
