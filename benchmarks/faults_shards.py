@@ -78,7 +78,7 @@ def by_train(path: Path, _: Path) -> list[bytes]:
         cuts = data.Cuts(source, 48, 0, TRUTHS)
         rooms = {name: np.empty(shape, kind) for name, (shape, kind) in cuts.rooms().items()}
         for n in range(6):
-            known, _turn = cuts.fill(n, rooms)
+            known = cuts.fill(n, rooms).facts
             out += [room.tobytes() for room in (*rooms.values(), *known.values())]
     return out
 

@@ -47,6 +47,8 @@ OLD = {
 
 def without_notes(recipe: Recipe) -> Recipe:
     kept = {name: msgspec.structs.replace(one, note="") for name, one in recipe.truth.pictures}
+    if getattr(recipe.truth, "prepare", ()):  # bad pixels are repaired since
+        kept["prepare"] = ()
     truth = msgspec.structs.replace(recipe.truth, **kept)
     source = {word: value for word, value in recipe.source.items() if value not in ("short", [])}
     return msgspec.structs.replace(recipe, truth=truth, source=source)
@@ -92,7 +94,7 @@ def test_notations_stay_small() -> None:
     assert fields(*whole, *developed) <= 30
     assert fields(*whole, recipes.Align, recipes.Own) <= 30
     assert fields(*whole, recipes.Released, recipes.Own) <= 30
-    assert fields(Settings) <= 20
+    assert fields(Settings) <= 21
 
 
 def test_a_scale_of_floats_does_nothing_and_is_refused() -> None:

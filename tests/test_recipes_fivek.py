@@ -199,7 +199,8 @@ def test_truths_are_the_experts_and_the_raw_itself(name, root, built):
         found = row.enhancement.transpose(1, 2, 0)[top : top + high, left : left + wide]
         assert np.abs(found - laid).max() < 0.51 / 255
         assert (row.enhancement[:, 0] == row.enhancement[:, top]).all()  # the border repeats
-        xyz = develop(frame, Recipe.load(name).truth.steps).pixels.transpose(2, 0, 1)
+        truth = Recipe.load(name).truth
+        xyz = develop(frame, (*truth.prepare, *truth.steps)).pixels.transpose(2, 0, 1)
         np.testing.assert_allclose(row.restoration, np.clip(xyz, 0, 1.25), atol=2e-5)
         light = (frame.pixels - frame.capture.black[0]) / (
             frame.capture.white - frame.capture.black[0]

@@ -130,7 +130,8 @@ def examined(
             problems.append(Problem(name, "unreadable", detail))
     progress(len(found), len(found))
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
-    problems += _vanished(index, place / LEDGER, tables) if index else []
+    if index and len(tables) >= len(listed):  # else those that can't be read are named
+        problems += _vanished(index, place / LEDGER, tables)
     problems += _pictures(pairs.verdicts(tables), measured)
     return Checked(problems, measured, [truth for table in tables for truth in table.truths])
 

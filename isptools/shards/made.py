@@ -43,6 +43,7 @@ class MadeBy:
     tile: int | None
     ratio_within: float = RATIO_WITHIN  # relative, of the measured ratio and the stated one
     max_ratio: float = math.inf  # stated ratios are cut there
+    unprocessed: bool = False  # inputs were computed from finished pictures, highlights kept
 
 
 class _Picture1(msgspec.Struct):
@@ -74,6 +75,7 @@ class _Picture2(msgspec.Struct):
 
 
 class _Truth2(msgspec.Struct):
+    make: str = ""
     restoration: _Picture2 | None = None
     enhancement: _Picture2 | None = None
     fuse: str = ""
@@ -138,5 +140,5 @@ def _second(recipe: _Recipe2) -> MadeBy:
     fused, shaken = bool(recipe.truth.fuse), source.inputs == "burst"
     return MadeBy(
         recipe.name, recipe.title, pictures, fused, shaken, source.exclude, tile,
-        recipe.truth.ratio_within, recipe.truth.max_ratio,
+        recipe.truth.ratio_within, recipe.truth.max_ratio, recipe.truth.make == "unprocess",
     )  # fmt: skip

@@ -60,7 +60,7 @@ def test_an_input_copied_over_another(tiny: Tiny, nominal: str, kind: str) -> No
 )
 def test_an_input_against_its_name(tiny: Tiny, facts: dict[str, Any], kind: str) -> None:
     """0.1 s by the table."""
-    own = frame(0, 0.02, **{"exposure_s": 0.1, **facts})
+    own = frame(0, 0.01, **{"exposure_s": 0.1, **facts})
     write(tiny, SHORT, own)
     card = replace_ratio(tiny, "time")
     tiny.build(card=card)
@@ -75,7 +75,7 @@ def replace_ratio(tiny: Tiny, law: str) -> Any:
 
 
 def test_iso_counts_where_the_law_is_light(tiny: Tiny) -> None:
-    write(tiny, SHORT, frame(0, 0.02, exposure_s=0.1, iso=800.0))
+    write(tiny, SHORT, frame(0, 0.01, exposure_s=0.1, iso=800.0))
     tiny.build()
     assert told(tiny) == [("refused", "contradiction", SHORT)]
 
@@ -95,7 +95,7 @@ def test_both_against_their_names_alike(tiny: Tiny) -> None:
     """A clock that is twice too slow for all: the ratio is the same."""
     write(tiny, LONG, frame(0, exposure_s=20.0))
     for seed, name in enumerate((SHORT, SECOND)):
-        one = frame(0, 0.02, exposure_s=0.2)
+        one = frame(0, 0.01, exposure_s=0.2)
         write(tiny, name, replace(one, pixels=one.pixels + seed))
     tiny.build()
     assert {(kind, reason) for kind, reason, _ in told(tiny)} == {("noted", "contradiction")}

@@ -37,6 +37,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("models",),
     TRAINED,
     ("eval", "run", "--shards", "shards"),
+    ("report", "shards", "--out", "page.html"),
     ("develop", "run", "../raw/short/a1_0.dng", "--out", "c.png"),
     ("export", "run", "--onnx", "c.onnx"),
 )

@@ -152,9 +152,9 @@ def test_settings_reach_the_cuts(shards_folder, tmp_path, monkeypatch):
     asked = []
     plain = data.Cuts.__init__
 
-    def begin(self, source, size, seed, truths, augment="turns"):
+    def begin(self, source, size, seed, truths, augment="turns", undone=True):
         asked.append((size, seed, augment))
-        plain(self, source, size, seed, truths, augment)
+        plain(self, source, size, seed, truths, augment, undone)
 
     monkeypatch.setattr(data.Cuts, "__init__", begin)
     chosen = settings(augment="mirror", seed=3, stages=[{"train": "restore", "steps": 1}])

@@ -111,7 +111,8 @@ class _Pair:
             numbers += fine.hot(windows, slope[0])
             if fine.truth_noise(windows, slope[0]) > LOUD:
                 numbers = [number for number in numbers if number.kind not in DROWNED]
-        if not table.shaded and '"shading"' in table.attrs["steps"]:  # undone in the truth alone
+        unlike = not table.shaded and '"shading"' in table.attrs["steps"]  # of earlier versions
+        if unlike or stated.unprocessed:  # undone in the truth alone; gains that spare highlights
             numbers, ratio = [n for n in numbers if n.kind not in SHADED], None
         return numbers, ratio
 
