@@ -11,7 +11,7 @@ from isptools import datasets, raw
 from isptools.apart import SECONDS, time_limit
 from isptools.build import folder, index, journal, ledger, state
 from isptools.build.journal import Planned
-from isptools.build.plan import Choice, Plan, plan
+from isptools.build.plan import Choice, Plan, plan, travelling
 from isptools.build.run import run_units
 from isptools.build.task import Undone, Wait
 from isptools.build.warm import compile_kernels
@@ -83,7 +83,7 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
         raise folder.refused_by_system(out, error) from error
     with time_limit(options.seconds):
         todo = _planned(recipe, data_set, source, options, splits)
-    card = msgspec.structs.replace(data_set.card, scenes=(), files=None)  # it travels to workers
+    card = travelling(data_set.card)
     try:
         with folder.locked(out) as token:
             found = versions(data_set)

@@ -17,7 +17,7 @@ from isptools.build.lookup import (
     planned_picture,
 )
 from isptools.build.task import Task, Unit, Wait
-from isptools.datasets import Listing, Opened
+from isptools.datasets import Card, Listing, Opened
 from isptools.datasets.files import Folder
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Couple, Exposures, Scene, Split
@@ -50,7 +50,7 @@ def plan(recipe: Recipe, source: Opened, listing: Listing, choice: Choice) -> Pl
         raise BuildError(f"recipe name {recipe.name!r} can't be part of a file name")
     pictures = enhanced.listed(choice.pictures) if choice.pictures else None
     folder = Folder(listing.root)
-    card = msgspec.structs.replace(source.card, scenes=(), files=None)
+    card = travelling(source.card)
     order = Order(card, folder, pictures, recipe.truth, recipe.limit)
     scenes, lines = chosen_scenes(listing.scenes, order, choice)
     found = [_planned(scene, order, choice, (i, len(scenes))) for i, scene in enumerate(scenes)]
@@ -69,6 +69,12 @@ def _counted(scenes: Iterable[Scene]) -> dict[str, dict[str, int]]:
         inputs = len(scene.shot.inputs) if isinstance(scene.shot, Exposures) else 1
         split[scene.name] = split.get(scene.name, 0) + inputs
     return counted
+
+
+def travelling(card: Card) -> Card:
+    """The facts without the tables, and where they lie in full: workers and decoders stay in the
+    folder where they were started."""
+    return msgspec.structs.replace(card, scenes=(), files=None, folder=card.folder.absolute())
 
 
 def _planned(scene: Scene, order: Order, choice: Choice, done: tuple[int, int]) -> PlannedScene:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-import msgspec
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
@@ -100,9 +99,8 @@ def _anywhere(work: Work) -> Work:
     joblib keeps workers for the next call, and this process may have changed its folder meanwhile.
     """
     pictures = work.pictures.absolute() if work.pictures else None
-    card = msgspec.structs.replace(work.card, folder=work.card.folder.absolute())
     root, out = work.root.absolute(), work.out.absolute()
-    return replace(work, root=root, out=out, pictures=pictures, card=card)
+    return replace(work, root=root, out=out, pictures=pictures)
 
 
 def _chosen_by_caller() -> bool:
