@@ -283,6 +283,6 @@ def test_headerless_numbers(stranger: Path, form: str, tmp_path: Path) -> None:
     if form == "raw":
         (photos / "a/s1.raw").write_bytes(b"\0" * 100)
         summary = build(recipe, photos, tmp_path / "cut", Options(data_set=opened))
-        assert summary.refusals["refused"] == {"unreadable": 1}
+        assert summary.refusals == {"noted": {"no-white": 1}, "refused": {"unreadable": 1}}
         ledger = (tmp_path / "cut/ledger.jsonl").read_text()
         assert "it holds 100 bytes, 32 x 48 uint16 behind 0 are 3072" in ledger
