@@ -1,5 +1,6 @@
 """Shards written from code, without a build: known numbers in known places."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -100,6 +101,17 @@ def earlier(index: dict[str, Any]) -> bytes:
     """An index as it was before it proved itself, so that a test may say anything in it."""
     kept = {word: value for word, value in index.items() if word not in {"proof", "planned"}}
     return json.dumps(kept).encode()
+
+
+def relist(folder: Path, name: str) -> None:
+    """Make the index agree with a spoiled shard, so that only what is inside can betray it."""
+    path = folder / "index.json"
+    index = json.loads(path.read_text())
+    for shard in index["shards"]:
+        if shard["name"] == name:
+            data = (folder / name).read_bytes()
+            shard |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    path.write_bytes(earlier(index))
 
 
 @contextmanager

@@ -4,7 +4,6 @@ A plant changes one shard behind the index's back but with its blessing, as a wr
 written it: only the pictures and the facts of the pairs can betray it.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from isptools.shards.quality import correlation, luminance
 from isptools.shards.read import load, normalized
 from isptools.shards.schema import decode
 from isptools.synth.camera import FUJI
-from tests.shards.made import changed, earlier
+from tests.shards.made import changed, earlier, relist
 
 Plant = Callable[[h5py.File], None]
 F64 = NDArray[np.float64]
@@ -72,17 +71,6 @@ def alone(folder: Path) -> str:
 
 def names(problems: list[Problem]) -> set[str]:
     return {problem.what for problem in problems if problem.sure}
-
-
-def relist(folder: Path, name: str) -> None:
-    """Make the index agree with a spoiled shard."""
-    path = folder / "index.json"
-    index = json.loads(path.read_text())
-    for shard in index["shards"]:
-        if shard["name"] == name:
-            data = (folder / name).read_bytes()
-            shard |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    path.write_bytes(earlier(index))
 
 
 def _correlated(file: h5py.File) -> None:

@@ -12,20 +12,9 @@ import numpy as np
 import pytest
 
 from isptools.shards.check import Problem, check
-from tests.shards.made import changed, earlier
+from tests.shards.made import changed, earlier, relist
 
 TRAIN = "sid-train-384x512-0000.h5"
-
-
-def relist(folder: Path, name: str) -> None:
-    """Make the index agree with a spoiled shard, so that only what is inside can betray it."""
-    path = folder / "index.json"
-    index = json.loads(path.read_text())
-    for shard in index["shards"]:
-        if shard["name"] == name:
-            data = (folder / name).read_bytes()
-            shard |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-    path.write_bytes(earlier(index))
 
 
 def spoil(folder: Path, change: Callable[[h5py.File], Any], name: str = TRAIN) -> list[Problem]:
