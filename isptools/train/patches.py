@@ -19,7 +19,20 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 from isptools import shards
 from isptools.train import feed
 from isptools.train.carry import carried
-from isptools.train.data import AUGMENTS, TARGET, Cuts, Turn, arranged, open_shards, truth
+from isptools.train.data import (
+    AUGMENTS,
+    TARGET,
+    Cuts,
+    Turn,
+    Window,
+    arranged,
+    levels,
+    mean_matrix,
+    open_shards,
+    phase,
+    truth,
+)  # fmt: skip
+from isptools.train.infer import mirrored
 from isptools.train.intake import ANY_LINEAR, BILINEAR, PACKED, XTRANS, XYZ, Batch, Intake
 
 Sample = dict[str, Tensor]
@@ -138,11 +151,38 @@ class Patches(Dataset[Sample]):
     def prepared(self, batch: Batch, turns: list[Turn]) -> Sample:
         """Tensors (N, ...) of a batch as it was read, on the device where it lies."""
         batch = arranged(batch, turns) if turns else batch
-        if not self.form.ratio:
-            batch = batch | {"gain": torch.ones_like(batch["gain"])}
-        out = {"input": self.form.intake(self.kind).prepared(batch)}
+        out = {"input": self._input(batch)}
         out |= {name: truth(batch, name) for name in self.form.truths}
         return out | ({"mask": (batch["mask"][:, None] > 0).float()} if "mask" in batch else {})
+
+    def _input(self, batch: Batch) -> Tensor:
+        if not self.form.ratio:
+            batch = batch | {"gain": torch.ones_like(batch["gain"])}
+        return self.form.intake(self.kind).prepared(batch)
+
+    def frame(self, i: int, multiple: int = 1) -> tuple[Tensor, Window]:
+        """The whole of input i (C, h, w), not turned, and where the frame lies in it.
+
+        Pixels beyond the frame are mirrored, so that it begins with the phase, and its sides are
+        multiples of `multiple` and of the CFA's period. The window (top, left, height, width) is in
+        pixels of the mosaic: cut it out of a picture of that size.
+        """
+        source, period = self.cuts.source, self.form.intake(self.kind).period
+        row = source.facts(i)
+        top, left, positions = phase(row.cfa, 0, period, self.cuts.pattern) or (0, 0, ())
+        starts = (period - top) % period, (period - left) % period
+        unit = math.lcm(period, multiple)
+        rows, columns = (
+            mirrored(side, before, unit, period)
+            for side, before in zip(source.shape(i), starts, strict=True)
+        )
+        pixels = {"raw": source.raw(i)}
+        if self.cuts.shaded:
+            pixels["shading"] = self.cuts.whole("shading", i)
+        known = levels(row, positions, mean_matrix(source.capture(i)))
+        laid = {name: np.ascontiguousarray(x[np.ix_(rows, columns)]) for name, x in pixels.items()}
+        batch = {name: torch.from_numpy(x)[None] for name, x in {**laid, **known}.items()}
+        return self._input(batch)[0], (*starts, *source.shape(i))
 
     def stream(self, batch: int = 0, start: int = 0) -> "Stream":
         """Without end: batches of so many, or single samples, from batch `start` on."""

@@ -219,3 +219,20 @@ def test_what_cannot_be_is_refused_in_one_line(form, said, folder):
 def test_shares_that_cannot_be_are_refused(share, folder):
     with pytest.raises(ValueError, match="rank"):
         Patches(folder, form=Form(**PLAIN), rank=share[0], world=share[1])
+
+
+@pytest.mark.parametrize("phase", SHIFTS)
+def test_a_whole_frame_is_in_the_phase_and_knows_where_it_lies(phase, folder):
+    """A mosaic that begins elsewhere is mirrored in front; the frame itself is as it was."""
+    patches = Patches(folder, form=Form(**PLAIN, packing="mosaic", clip=False, phase=phase))
+    x, (top, left, height, width) = patches.frame(1, multiple=16)
+    assert (height, width) == (50, 70)
+    assert (top, left) == SHIFTS[phase]
+    assert x.shape == (1, 64, 80)
+    pixels = patches.cuts.source.raw(1).astype(np.float64)
+    rows, columns = np.indices(pixels.shape)
+    black = 60.0 + 2 * (rows % 2) + columns % 2
+    expected = (pixels - black) / (4095 - black) * 100
+    inner = x[0, top : top + height, left : left + width]
+    np.testing.assert_allclose(inner, expected, rtol=1e-5)
+    np.testing.assert_allclose(x[0, top + 51, left + 3], expected[47, 3], rtol=1e-5)
