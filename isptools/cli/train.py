@@ -11,6 +11,20 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 
+class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of click are generic
+    """A number, or "auto"."""
+
+    name = "N|auto"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "auto":
+            return value
+        return click.IntRange(min=self.least).convert(value, param, ctx)
+
+
 @click.command(name="train")
 @click.argument("name")
 @click.option("--shards", type=PATH, required=True, help="Folder of shards with a train split.")
@@ -22,20 +36,26 @@ PATH = click.Path(path_type=Path)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Processes that read shards.")  # fmt: skip
+@click.option("--workers", type=Count(0), default="auto", show_default=True,
+              help="Processes that read shards; auto: measured in the first steps.")  # fmt: skip
+@click.option("--threads", type=Count(1), default="auto", show_default=True,
+              help="Of a processor; auto: cores that are free, or OMP_NUM_THREADS.")  # fmt: skip
+@click.option("--from", "start", type=PATH,
+              help="Begin with the weights of a run or file, as far as they fit.")  # fmt: skip
+@click.option("--parts", default="", help="Of --from: restore, enhance or numbers from 0.")
 @click.option("--data", type=click.Choice(["auto", "read", "resident"]), default="auto",
               show_default=True,
               help="resident: in the device's memory; auto: where a GPU has room.")  # fmt: skip
 def command(
     name: str, shards: Path, out: Path, preset: str | None, settings: Path | None,
-    changes: tuple[str, ...], only: str, device: str, devices: int, nodes: int, workers: int,
-    data: Any,
+    changes: tuple[str, ...], only: str, device: str, devices: int, nodes: int, workers: Any,
+    threads: Any, start: Path | None, parts: str, data: Any,
 ) -> None:  # fmt: skip
     """Train NAME from shards: a preset, a network, or your own as module:callable.
 
     The same command goes on where a run was stopped.
     """
+    import os
     from contextlib import nullcontext
 
     from rich.console import Console
@@ -44,8 +64,9 @@ def command(
     from isptools.cli.progress import Bar
 
     expect_train()
+    from isptools.train.job import Job
     from isptools.train.place import Place
-    from isptools.train.run import Job, train
+    from isptools.train.run import train
 
     console = Console(stderr=True)
     bar = Bar(console) if console.is_terminal else None
@@ -62,9 +83,12 @@ def command(
 
     try:
         chosen = _chosen(name, preset, settings, changes)
-        place = Place(device, devices, nodes, workers, data)
+        if threads == "auto" and "OMP_NUM_THREADS" in os.environ:
+            threads = 0  # torch's, which heeds it
+        place = Place(device, devices, nodes, workers, threads, data)
         with bar or nullcontext():
-            job = Job(shards, out, place, only, show=show, tell=tell, code=Path.cwd())
+            job = Job(shards, out, place, only, show=show, tell=tell, code=Path.cwd(),
+                      start=start, parts=parts)  # fmt: skip
             path = train(chosen, job)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
