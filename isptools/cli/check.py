@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.codes import LOOK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,7 +28,7 @@ def command(folder: Path, as_json: bool) -> None:
     """Verify the shards in FOLDER: hashes, tables, splits, and that each pair is one.
 
     Each input is compared with its truths in level, color, CFA phase, place, noise and clipping.
-    Lists every problem and exits with 1, or prints what is there, its licence and whether it may be
+    Lists every problem and exits with 3, or prints what is there, its licence and whether it may be
     passed on, and exits with 0.
     """
     from isptools.cli.progress import shown
@@ -40,7 +42,7 @@ def command(folder: Path, as_json: bool) -> None:
     problems = found.problems
     if as_json:
         click.echo(_json(found))
-        raise click.exceptions.Exit(any(problem.sure for problem in problems))
+        raise click.exceptions.Exit(LOOK if any(problem.sure for problem in problems) else 0)
     wrong = [problem for problem in problems if problem.sure]
     unsure = [problem for problem in problems if not problem.sure]
     for problem in (*wrong, *unsure):
@@ -49,7 +51,7 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(text)
     if wrong:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(LOOK)
     try:
         told = (_summary(folder, len(unsure)), *_terms(folder), *_truths(folder), *_quality(folder))
     except ValueError as error:  # the build made no shard
