@@ -56,7 +56,7 @@ def test_a_pair_passes_with_its_report(pair, tmp_path):
     assert "<h1 class=pass>" in page
 
 
-def test_different_scenes_fail_with_2_and_leave_no_pair(pair, tmp_path):
+def test_different_scenes_fail_with_3_and_leave_no_pair(pair, tmp_path):
     other = save(tmp_path / "other.png", views.scene(720, 960, seed=55))
     out = tmp_path / "out"
     assert run(pair[0], pair[1], "--out", out).exit_code == 0
