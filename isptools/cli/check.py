@@ -34,6 +34,7 @@ def command(folder: Path, as_json: bool) -> None:
     from isptools.cli.progress import shown
     from isptools.shards.check import examined
 
+    _expect_shards(folder)
     try:
         with shown() as show:
             found = examined(folder, lambda done, total: show("shards", done, total))
@@ -58,6 +59,19 @@ def command(folder: Path, as_json: bool) -> None:
         raise click.ClickException(str(error)) from None
     for text in told:
         click.echo(text)
+
+
+def _expect_shards(folder: Path) -> None:
+    """ClickException for what is no folder that a build made."""
+    if folder.is_file():
+        raise click.ClickException(f"{folder}: it is a file; give the folder of shards it is in")
+    made = ("index.json", ".journal", "ledger.jsonl")
+    if (
+        folder.is_dir()
+        and not any(folder.glob("*.h5"))
+        and not any((folder / name).exists() for name in made)
+    ):
+        raise click.ClickException(f"{folder}: there are no shards (*.h5); give what build made")
 
 
 def _worst(found: "Checked") -> "Iterator[str]":

@@ -96,9 +96,9 @@ def processor() -> dict[str, Any]:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     threads: dict[str, Any] = {"numba": numba.get_num_threads(), "opencv": cv2.getNumThreads()}
     if find_spec("torch"):
-        import torch
+        from isptools.train import here
 
-        threads["torch"] = torch.get_num_threads()
+        threads["torch"] = here.threads()
     said = os.environ.get("OMP_NUM_THREADS", "not set")
     return {"cores": cores, "load": round(load, 2), "threads": threads, "OMP_NUM_THREADS": said}
 
@@ -106,13 +106,9 @@ def processor() -> dict[str, Any]:
 def gpu() -> dict[str, str]:
     if not find_spec("torch"):
         return {"torch": "not installed: training needs it (pip install '.[train]')"}
-    import torch
+    from isptools.train import here
 
-    if not torch.cuda.is_available():
-        return {"cuda": "none that PyTorch can use: training runs on the processor"}
-    found = (torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count()))
-    return {f"cuda:{i}": f"{one.name}, {one.total_memory / 1e9:.0f} GB"
-            for i, one in enumerate(found)}  # fmt: skip
+    return here.gpus()
 
 
 def folders() -> dict[str, dict[str, Any]]:
@@ -184,14 +180,12 @@ def _checked(place: Path) -> tuple[bool, str]:
 def _moved(_place: Path) -> tuple[bool, str]:
     if not find_spec("torch"):
         return True, ""
-    import torch
+    from isptools.train import here
 
-    if not torch.cuda.is_available():
+    good = here.multiplied()
+    if good is None:
         return True, ""
-    numbers = torch.linspace(0, 1, 4096).reshape(64, 64)
-    there = (numbers.cuda() @ numbers.cuda()).cpu()
-    good = torch.allclose(there, numbers @ numbers, rtol=1e-2)
-    return bool(good), "a product is right" if good else "a product is wrong"
+    return good, "a product is right" if good else "a product is wrong"
 
 
 def text(told: dict[str, Any]) -> Iterator[str]:

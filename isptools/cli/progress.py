@@ -80,8 +80,7 @@ class Lines:
         fresh = stage != self.stage
         if fresh:
             self.stage, self.began, self.first, self.told = stage, now, done, now
-            # work without a count is named once it takes long; a training begins with its losses
-            fresh = stage in STAGES or (total > 1 and not done)
+            fresh = stage in STAGES  # other work is named once it takes long
         text = line(stage, (done, total), done - self.first, now - self.began, note)
         self.said.stage = text.partition(",")[0] if total > 1 else text
         if not (fresh or note or (total > 1 and done == total) or now - self.told >= output.BEAT):

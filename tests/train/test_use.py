@@ -191,7 +191,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     (tmp_path / "bad.dng").write_bytes(b"no raw")
     words = ("develop", run_folder, tmp_path / "bad.dng", raws[0], tmp_path / "none.dng")
     done = invoke(*words, "--out", tmp_path / "some")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert [line[:5] for line in done.stderr.splitlines()] == ["Error", "Error"]
     assert "bad.dng" in done.stderr
     assert "none.dng" in done.stderr
