@@ -1,26 +1,34 @@
 """`isptools eval`."""
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.splits import several
 from isptools.cli.target import Target
 
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array, Capture
     from isptools.shards.schema import InputRow
+    from isptools.train.camera import Camera
     from isptools.train.evaluate import Score
+    from isptools.train.infer import How
+    from isptools.train.settings import Settings
 
 PATH = click.Path(path_type=Path)
 
 
 @click.command(name="eval")
 @click.argument("run", type=PATH)
-@click.option("--shards", type=PATH, required=True, help="Folder of shards.")
-@click.option("--split", default="test", show_default=True)
-@click.option("--out", type=Target(), help="CSV; RUN/eval-SPLIT.csv if left out.")
+@click.argument("folder", type=PATH)
+@click.option("--split", default="test", show_default=True, callback=several,
+              help="Splits to score, with commas: val,test.")  # fmt: skip
+@click.option("--out", type=Target(),
+              help="CSV of one split; RUN/eval-SPLIT.csv if left out.")  # fmt: skip
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -31,35 +39,86 @@ PATH = click.Path(path_type=Path)
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Means and protocol of each split as JSON.")
 def command(
-    run: Path, shards: Path, split: str, out: Path | None, tile: int | None, device: str,
-    baselines: bool, camera: Path | None, code: Path | None,
+    run: Path, folder: Path, split: tuple[str, ...], out: Path | None, tile: int | None,
+    device: str, baselines: bool, camera: Path | None, code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score the network of RUN on a split: per picture as CSV, and the means."""
+    """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means."""
+    if out and len(split) > 1:
+        raise click.UsageError("--out takes one split; leave it out for a file each in RUN")
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.train import checkpoint, evaluate, infer
+    from isptools.train import checkpoint, infer
 
+    told = []
     try:
         network, settings = checkpoint.model(run, code)
-        with evaluate.opened(shards, split, network) as source:
-            linear = evaluate.station(source) == "camera"
-            others = (_linear() if linear else _baselines()) if baselines else {}
-            others |= {"camera JPEG": _camera(camera)} if camera else {}
-            how = infer.How(tile, infer.device_of(device), settings.precision)
-            undone = settings.shading == "undone"
-            found = list(evaluate.scores(network, source, others, how, undone))
-            columns = evaluate.of(source).columns
-            stamp = {"network": settings.title} | evaluate.protocol(source, split)
-        path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
-        evaluate.write(path, found, stamp, columns)
+        how = infer.How(tile, infer.device_of(device), settings.precision)
+        scored = Scored(network, settings, how, baselines, camera)
+        for name in split:
+            found, stamp, columns = _scores(scored, folder, name)
+            path = out or (run if run.is_dir() else run.parent) / f"eval-{name}.csv"
+            told.append(_written(path, found, stamp, columns))
+            if not as_json:
+                _tell(found, stamp, path, columns)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{place}{error.strerror or error}") from None
-    _tell(found, stamp, path, columns)
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A network, how it is run, and what is scored beside it."""
+
+    network: "Camera"
+    settings: "Settings"
+    how: "How"
+    baselines: bool
+    camera: Path | None
+
+
+def _scores(
+    scored: Scored, folder: Path, split: str
+) -> "tuple[list[Score], dict[str, Any], tuple[str, ...]]":
+    """Every picture's, what they hold for, and the columns' names."""
+    from isptools.cli.progress import shown
+    from isptools.train import evaluate
+
+    with evaluate.opened(folder, split, scored.network) as source, shown() as show:
+        linear = evaluate.station(source) == "camera"
+        others = (_linear() if linear else _baselines()) if scored.baselines else {}
+        others |= {"camera JPEG": _camera(scored.camera)} if scored.camera else {}
+        undone = scored.settings.shading == "undone"
+        found, seen = [], 0
+        show(f"scoring {split}", 0, len(source))
+        for one in evaluate.scores(scored.network, source, others, scored.how, undone):
+            seen += one.method == "network"
+            found.append(one)
+            show(f"scoring {split}", seen - (seen == len(source)), len(source))
+        show(f"scoring {split}", len(source), len(source))
+        stamp = {"network": scored.settings.title} | evaluate.protocol(source, split)
+        return found, stamp, evaluate.of(source).columns
+
+
+def _written(
+    path: Path, found: "list[Score]", stamp: dict[str, Any], columns: tuple[str, ...]
+) -> dict[str, Any]:
+    """As CSV; gives the means as JSON takes them."""
+    from isptools.train import evaluate
+
+    evaluate.write(path, found, stamp, columns)
+    means = {
+        method: {name: None if value != value else value  # noqa: PLR0124 - NaN is no JSON
+                 for name, value in zip(columns, row, strict=True)}
+        for method, row in evaluate.means(found).items()
+    }  # fmt: skip
+    return {"file": str(path), "means": means} | stamp
 
 
 def _tell(
