@@ -31,6 +31,7 @@ class Intake:
     planes: Callable[[Tensor, Batch], Tensor]  # (N, 1, H, W) from 0 to 1, and facts -> channels
     stations: Mapping[str, frozenset[str]]  # where its truths may stand
     noise: bool = False  # the noise level as one more plane (CameraNet v2, eq. 2)
+    clip: bool = True  # at 1 behind the gain
 
     @property
     def inputs(self) -> int:
@@ -44,7 +45,7 @@ class Intake:
     def prepared(self, batch: Batch) -> Tensor:
         """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
         with single(batch["raw"]):
-            x = self.planes(_normalized(batch), batch)
+            x = self.planes(_normalized(batch, self.clip), batch)
             if not self.noise:
                 return x
             return torch.cat([x, self._noise_plane(batch, x)], 1)
@@ -62,11 +63,11 @@ class Intake:
         return (gain * shot + gain**2 * read).expand(-1, 1, *x.shape[2:])
 
 
-def _normalized(batch: Batch) -> Tensor:
+def _normalized(batch: Batch, clip: bool) -> Tensor:
     """(N, 1, H, W), black 0 and white 1 before the gain.
 
-    Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as Chen et
-    al. 2018 do); below 0 nothing is cut.
+    Behind the gain `clip` cuts it at 1, where the longer exposure of the truth was saturated (as
+    Chen et al. 2018 do); below 0 nothing is cut.
     """
     raw = batch["raw"].to(torch.float32)
     every = int(batch["black"].shape[1] ** 0.5)
@@ -76,7 +77,8 @@ def _normalized(batch: Batch) -> Tensor:
     gain = batch["gain"].view(-1, 1, 1)
     if "shading" in batch:
         gain = gain * batch["shading"]
-    return ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
+    x = (raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain
+    return (x.clamp(max=1) if clip else x)[:, None]
 
 
 def bilinear(x: Tensor) -> Tensor:
