@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.codes import LOOK
 from isptools.cli.target import expect_writable
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def command(
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.raw import read
+    from isptools.cli.progress import shown
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
@@ -46,24 +47,35 @@ def command(
         how = infer.How(tile, infer.device_of(device), settings.precision)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    undone = settings.shading == "undone"
     failed = []
-    for raw, target in pairs:
-        try:
-            frame = read(raw)
-            mosaic = _mosaic(frame, gain, raw, settings.shading == "undone")
-            pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
-            picture = _picture(pictures, frame.capture.flip)
-            _write(target, picture)
-        except ValueError as error:
-            failed.append(" ".join(str(error).split()))
-        except OSError as error:
-            failed.append(f"{error.filename or target}: {error.strerror or error}")
-        else:
-            click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
-    for said in failed[:-1]:  # the others are developed all the same
+    with shown() as show:
+        for number, (raw, target) in enumerate(pairs):
+            show("developing", number, len(pairs))
+            try:
+                picture = _developed(camera, how, raw, gain, undone)
+                _write(target, picture)
+            except ValueError as error:
+                failed.append(" ".join(str(error).split()))
+            except OSError as error:
+                failed.append(f"{error.filename or target}: {error.strerror or error}")
+            else:
+                click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
+    for said in failed:  # the others are developed all the same
         click.echo(f"Error: {said}", err=True)
     if failed:
-        raise click.ClickException(failed[-1])
+        raise click.exceptions.Exit(LOOK if len(failed) < len(pairs) else 1)
+
+
+def _developed(camera: Any, how: Any, raw: Path, gain: float, undone: bool) -> Any:
+    """(H, W, 3) uint16 sRGB of one file, upright."""
+    from isptools.raw import read
+    from isptools.train import infer
+
+    frame = read(raw)
+    mosaic = _mosaic(frame, gain, raw, undone)
+    pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
+    return _picture(pictures, frame.capture.flip)
 
 
 def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:

@@ -1,10 +1,15 @@
 """`isptools eval`."""
 
+import json
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli import codes
+from isptools.cli.splits import several
 from isptools.cli.target import Target
 
 if TYPE_CHECKING:
@@ -12,25 +17,25 @@ if TYPE_CHECKING:
     from isptools.frame import Array, Capture
     from isptools.shards import Shards
     from isptools.shards.schema import InputRow
+    from isptools.train.camera import Camera
     from isptools.train.evaluate import Protocol, Score
     from isptools.train.infer import How
-
-    Scored = tuple[list[Score], dict[str, Any], Protocol]
+    from isptools.train.settings import Settings
 
 PATH = click.Path(path_type=Path)
-Beside = tuple[bool, Path | None]  # what needs no training; a folder of the camera's JPEGs
 
 
 @click.command(name="eval")
 @click.argument("run", type=PATH, required=False)
+@click.argument("folder", type=PATH, required=False)
 @click.option("--predictions", type=PATH,
               help="Instead of RUN: a folder of pictures made elsewhere, named by the inputs' keys "
                    "(KEY.png or .tif of 16 bits, .npy).")  # fmt: skip
-@click.option("--shards", type=PATH, required=True, help="Folder of shards.")
-@click.option("--split", default="test", show_default=True)
+@click.option("--split", default="test", show_default=True, callback=several,
+              help="Splits to score, with commas: val,test.")  # fmt: skip
 @click.option("--out", type=Target(),
-              help="CSV; RUN/eval-SPLIT.csv if left out, none with --predictions.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Means and every picture as JSON.")
+              help="CSV of one split; RUN/eval-SPLIT.csv if left out, none with "
+                   "--predictions.")  # fmt: skip
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -41,71 +46,122 @@ Beside = tuple[bool, Path | None]  # what needs no training; a folder of the cam
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True,
+              help="Means, every picture and protocol of each split as JSON.")  # fmt: skip
 def command(
-    run: Path | None, predictions: Path | None, shards: Path, split: str, out: Path | None,
-    as_json: bool, tile: int | None, device: str, baselines: bool, camera: Path | None,
-    code: Path | None,
+    run: Path | None, folder: Path | None, predictions: Path | None, split: tuple[str, ...],
+    out: Path | None, tile: int | None, device: str, baselines: bool, camera: Path | None,
+    code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score the network of RUN on a split: per picture as CSV, and the means.
+    """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means.
 
-    With --predictions pictures that were made elsewhere; 3 where some are missing or do not fit.
+    With --predictions, and FOLDER alone, pictures that were made elsewhere; 3 where some are
+    missing or do not fit.
     """
+    places = [place for place in (run, folder) if place]
+    if len(places) != (1 if predictions else 2):
+        raise click.UsageError("give RUN and FOLDER, or --predictions PICTURES and FOLDER alone")
+    if out and len(split) > 1:
+        raise click.UsageError("--out takes one split; leave it out for a file each in RUN")
     from isptools.cli.extra import expect_train
 
-    if (run is None) == (predictions is None):
-        raise click.UsageError("give RUN or --predictions FOLDER")
     expect_train()
-    from isptools.train import evaluate, infer
+    from isptools.train import infer
 
-    wrong: list[str] = []
+    told = []
     try:
         how = infer.How(tile, infer.device_of(device))
-        beside = (baselines, camera)
-        if predictions:
-            found, stamp, protocol = _of_pictures(predictions, shards, split, beside, wrong)
-        else:
-            assert run is not None
-            found, stamp, protocol = _of_run(run, code, shards, split, beside, how)
-            out = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
-        if out:
-            evaluate.write(out, found, stamp, protocol.columns)
+        scored = (
+            Scored(how, baselines, camera, pictures=predictions)
+            if predictions
+            else _of_run(places[0], code, Scored(how, baselines, camera))
+        )
+        for name in split:
+            found = _scores(scored, places[-1], name)
+            path = out
+            if not predictions:
+                beside = places[0] if places[0].is_dir() else places[0].parent
+                path = out or beside / f"eval-{name}.csv"
+            told.append(_written(path, found))
+            if not as_json:
+                _tell(found.scores, found.stamp, path, found.protocol.columns)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{place}{error.strerror or error}") from None
     if as_json:
-        click.echo(_json(found, stamp, protocol.columns, wrong))
-    else:
-        _tell(found, stamp, out, protocol.columns)
-    if wrong:
-        raise click.exceptions.Exit(3)
+        click.echo(json.dumps(told, indent=1))
+    if any(one["left_out"] for one in told):
+        raise click.exceptions.Exit(codes.LOOK)
 
 
-def _of_run(
-    run: Path, code: Path | None, folder: Path, split: str, beside: Beside, how: "How"
-) -> "Scored":
-    from dataclasses import replace
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A network or pictures of it, how it is run, and what is scored beside it."""
 
-    from isptools.train import checkpoint, evaluate
+    how: "How"
+    baselines: bool
+    camera: Path | None
+    network: "Camera | None" = None
+    settings: "Settings | None" = None
+    pictures: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The scores of a split, what they hold for, and what was left out, a line each."""
+
+    scores: "list[Score]"
+    stamp: dict[str, Any]
+    protocol: "Protocol"
+    left_out: list[str]
+
+
+def _of_run(run: Path, code: Path | None, scored: Scored) -> Scored:
+    from isptools.train import checkpoint
 
     network, settings = checkpoint.model(run, code)
+    how = replace(scored.how, precision=settings.precision)
+    return replace(scored, how=how, network=network, settings=settings)
+
+
+def _scores(scored: Scored, folder: Path, split: str) -> Found:
+    from isptools.cli.progress import shown
+
+    with shown() as show:
+        if scored.pictures:
+            return _of_pictures(scored, folder, split)
+        return _of_network(scored, folder, split, show)
+
+
+def _of_network(scored: Scored, folder: Path, split: str, show: Any) -> Found:
+    from isptools.train import evaluate
+
+    network, settings = scored.network, scored.settings
+    assert network is not None
+    assert settings is not None
     with evaluate.opened(folder, split, network) as source:
-        others = _others(source, *beside)
-        how = replace(how, precision=settings.precision)
         undone = settings.shading == "undone"
-        found = list(evaluate.scores(network, source, others, how, undone))
+        found, seen = [], 0
+        show(f"scoring {split}", 0, len(source))
+        for one in evaluate.scores(network, source, _others(source, scored), scored.how, undone):
+            seen += one.method == "network"
+            found.append(one)
+            show(f"scoring {split}", seen - (seen == len(source)), len(source))
+        show(f"scoring {split}", len(source), len(source))
         stamp = {"network": settings.title} | evaluate.protocol(source, split)
-        return found, stamp, evaluate.of(source)
+        return Found(found, stamp, evaluate.of(source), [])
 
 
-def _of_pictures(
-    pictures: Path, folder: Path, split: str, beside: Beside, wrong: list[str]
-) -> "Scored":
-    """As `_of_run`; what is missing or does not fit is told and kept in `wrong`."""
+def _of_pictures(scored: Scored, folder: Path, split: str) -> Found:
+    """What is missing or does not fit is told and kept in `left_out`."""
     from isptools import shards
     from isptools.cli import predictions
     from isptools.train import evaluate
+
+    pictures, wrong = scored.pictures, list[str]()
+    assert pictures is not None
 
     def tell(line: str) -> None:
         wrong.append(line)
@@ -124,39 +180,38 @@ def _of_pictures(
                 tell(f"{error}; left out")
                 return None
 
-        found = list(evaluate.given(source, picture, _others(source, *beside)))
+        found = list(evaluate.given(source, picture, _others(source, scored)))
         if not found:
             raise ValueError(f"{pictures}: holds no picture of an input of {folder}, {split}")
         stamp = {"predictions": str(pictures)} | evaluate.protocol(source, split)
-        return found, stamp, evaluate.of(source)
+        return Found(found, stamp, evaluate.of(source), wrong)
 
 
-def _others(source: "Shards", baselines: bool, camera: Path | None) -> dict[str, Any]:
+def _others(source: "Shards", scored: Scored) -> dict[str, Any]:
     """What is scored beside."""
     from isptools.train import evaluate
 
     linear = evaluate.station(source) == "camera"
-    others = (_linear() if linear else _baselines()) if baselines else {}
-    return others | ({"camera JPEG": _camera(camera)} if camera else {})
+    others = (_linear() if linear else _baselines()) if scored.baselines else {}
+    return others | ({"camera JPEG": _camera(scored.camera)} if scored.camera else {})
 
 
-def _json(
-    found: "list[Score]", stamp: dict[str, Any], columns: tuple[str, ...], wrong: list[str]
-) -> str:
-    """NaN and infinity as null, which JSON has no word for."""
-    import json
-    import math
+def _written(path: Path | None, found: Found) -> dict[str, Any]:
+    """As CSV; gives what JSON takes: NaN and infinity as null, which it has no word for."""
+    from isptools.train import evaluate
 
-    from isptools.train.evaluate import means
+    columns = found.protocol.columns
+    if path:
+        evaluate.write(path, found.scores, found.stamp, columns)
 
     def row(values: tuple[float, ...]) -> dict[str, float | None]:
         numbers = zip(columns, values, strict=True)
         return {name: x if math.isfinite(x) else None for name, x in numbers}
 
-    pictures = [{"method": one.method, "key": one.key} | row(one.values) for one in found]
-    told = {"protocol": stamp, "means": {name: row(one) for name, one in means(found).items()},
-            "pictures": pictures, "left_out": wrong}  # fmt: skip
-    return json.dumps(told, indent=1)
+    means = {method: row(values) for method, values in evaluate.means(found.scores).items()}
+    pictures = [{"method": one.method, "key": one.key} | row(one.values) for one in found.scores]
+    told = {"file": str(path) if path else None, "means": means, "pictures": pictures}
+    return told | {"left_out": found.left_out} | found.stamp
 
 
 def _tell(

@@ -98,7 +98,7 @@ def readers(
     count = threads.readers(reading, seconds - lost, cores)
     return count, (
         f"readers: {count or 'none'}; reading takes {1e3 * reading:.1f} ms of a step, all else "
-        f"{1e3 * (seconds - lost):.1f} ms, {cores} cores are left for it (--workers)"
+        f"{1e3 * (seconds - lost):.1f} ms, {cores} cores are left for it (--jobs)"
     )
 
 

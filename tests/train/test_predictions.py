@@ -29,9 +29,9 @@ def folder(tmp_path_factory):
 
 def scored(folder, pictures, *words):
     """Exit code, what was told, and the JSON."""
-    words = ("eval", "--predictions", pictures, "--shards", folder, "--no-baselines", *words)
+    words = ("eval", folder, "--predictions", pictures, "--no-baselines", *words)
     done = CliRunner().invoke(main, [*map(str, words), "--json"])
-    return done.exit_code, done.stderr, json.loads(done.stdout) if done.stdout else {}
+    return done.exit_code, done.stderr, json.loads(done.stdout)[0] if done.stdout else {}
 
 
 def drawn(seed, kind):
@@ -75,7 +75,7 @@ def test_every_format_is_scored_as_measure_says(folder, tmp_path):
         assert row["ms_ssim"] is None, "too small for five scales"
         means.append(row["psnr"])
     assert found["means"]["predictions"]["psnr"] == pytest.approx(np.mean(means))
-    assert (found["protocol"]["pairs"], found["protocol"]["split"]) == (4, "test")
+    assert (found["pairs"], found["split"]) == (4, "test")
     assert "predictions,s2/1," in (tmp_path.parent / "x.csv").read_text()
 
 
@@ -118,9 +118,9 @@ def test_nothing_to_score_is_one_line(folder, tmp_path):
         code, told, _ = scored(folder, pictures)
         assert code == 1
         assert said in told.splitlines()[-1]
-    done = CliRunner().invoke(main, ["eval", "--shards", str(folder)])
+    done = CliRunner().invoke(main, ["eval", str(folder)])
     assert done.exit_code == 2
-    assert "give RUN or --predictions" in done.output
+    assert "give RUN and FOLDER, or --predictions" in done.output
 
 
 @pytest.mark.parametrize(

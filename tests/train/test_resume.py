@@ -147,8 +147,8 @@ def test_what_holds_no_weights_is_one_line_and_nothing_is_written(shards_folder,
     checkpoint.save(tmp_path / "half/restore.safetensors", state)
     for start, said in (("none", "no such checkpoint"), ("half", "there are restore.safetensors"),
                         ("half/restore.safetensors", "no weights")):  # fmt: skip
-        words = ["train", "cameranet-tiny", "--shards", shards_folder, "--out", tmp_path / "run",
-                 "--device", "cpu", "--from", tmp_path / start]  # fmt: skip
+        words = ["train", "cameranet-tiny", shards_folder, "--out", tmp_path / "run", "--device",
+                 "cpu", "--from", tmp_path / start]  # fmt: skip
         done = CliRunner().invoke(main, list(map(str, words)))
         assert done.exit_code == 1
         assert said in done.stderr.splitlines()[-1]
