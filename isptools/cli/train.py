@@ -48,13 +48,15 @@ class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of clic
 @click.option("--from", "start", type=PATH,
               help="Begin with the weights of a run or file, as far as they fit.")  # fmt: skip
 @click.option("--parts", default="", help="Of --from: restore, enhance or numbers from 0.")
+@click.option("--dry-run", is_flag=True,
+              help="Print shapes, operations, memory and hours after a few steps.")  # fmt: skip
 @click.option("--data", type=click.Choice(["auto", "read", "resident"]), default="auto",
               show_default=True,
               help="resident: in the device's memory; auto: where a GPU has room.")  # fmt: skip
 def command(
     name: str, folder: Path, out: Path, preset: str | None, settings: Path | None,
     changes: tuple[str, ...], seed: int | None, only: str, device: str, devices: int, nodes: int,
-    jobs: Any, threads: Any, start: Path | None, parts: str, data: Any,
+    jobs: Any, threads: Any, start: Path | None, parts: str, dry_run: bool, data: Any,
 ) -> None:  # fmt: skip
     """Train NAME from the shards in FOLDER: a preset, a network, or your own as module:callable.
 
@@ -81,6 +83,12 @@ def command(
 
             job = Job(folder, out, place, only, show=show, tell=now().remark, code=Path.cwd(),
                       start=start, parts=parts)  # fmt: skip
+            if dry_run:
+                from isptools.train.dry import planned
+
+                for line in planned(chosen, job, devices * nodes):
+                    click.echo(line)
+                return
             path = train(chosen, job)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
