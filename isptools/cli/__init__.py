@@ -3,6 +3,7 @@
 import sys
 from contextlib import redirect_stdout
 from difflib import get_close_matches
+from errno import EPIPE
 from importlib import import_module
 from typing import IO, Any, cast
 
@@ -64,6 +65,12 @@ class Lazy(click.Group):
         except click.ClickException as error:
             error.message = shown(error.message, "\n\t")  # type: ignore[misc]  # before it is told
             raise
+        except OSError as error:  # nobody foresaw it: a disk that took no more of the output, say
+            if error.errno == EPIPE:  # who reads it has seen enough; click's
+                raise
+            where = error.filename or "the output"
+            why = error.strerror or error
+            raise click.ClickException(shown(f"{where}: {why}")) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

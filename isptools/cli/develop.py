@@ -35,7 +35,7 @@ def command(
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.raw import read
+    from isptools.cli.raws import read
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
@@ -120,6 +120,7 @@ def _picture(pictures: dict[str, Any], flip: int) -> Any:
 
 
 def _write(target: Path, picture: Any) -> None:
-    from isptools.cli.render import write_picture
+    from isptools import whole
+    from isptools.cli.render import encoded
 
-    write_picture(target, picture)
+    whole.save(target, encoded(target, picture))

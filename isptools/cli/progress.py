@@ -20,6 +20,7 @@ from rich.text import Text
 
 STAGES = {
     "headers": "reading headers",
+    "hashes": "hashing shards",
     "kernels": "preparing kernels (compiled on the first run, then kept)",
     "inputs": "building",
     "frames": "fusing",

@@ -1,10 +1,13 @@
 """Files that a command is to write: looked at, and their folder made, before any work."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
 
 import click
+
+from isptools import whole
 
 
 class Target(click.Path):
@@ -30,3 +33,26 @@ def expect_writable(path: Path) -> None:
         raise click.ClickException(f"{path}: its folder can't be made ({error.strerror})") from None
     if not os.access(path.parent, os.W_OK):
         raise click.ClickException(f"{path}: its folder takes no files (permission denied)")
+
+
+def save(path: Path, data: bytes) -> None:
+    """Whole or not at all. ClickException."""
+    try:
+        whole.save(path, data)
+    except OSError as error:
+        raise click.ClickException(f"{path}: could not be written ({error.strerror})") from None
+
+
+def png(picture: Any) -> bytes:
+    import imageio.v3 as imageio
+
+    made: bytes = imageio.imwrite("<bytes>", picture, extension=".png")
+    return made
+
+
+def tif(picture: Any, **how: Any) -> bytes:
+    import tifffile
+
+    made = io.BytesIO()
+    tifffile.imwrite(made, picture, metadata=None, **how)
+    return made.getvalue()

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isptools import whole
 from isptools.train.checkpoint import TrainError
 
 EARLY = 20  # steps between two looks whether losses are numbers
@@ -117,7 +118,8 @@ class Log:
                 .astype(np.uint8)
                 .transpose(1, 2, 0)
             )
-            imageio.imwrite(folder / f"{self.stage}.png", shown)
+            encoded = imageio.imwrite("<bytes>", shown, extension=".png")
+            whole.save(folder / f"{self.stage}.png", encoded)
 
     def _board(self, step: int, values: dict[str, float]) -> None:
         """The same numbers for TensorBoard, where that is installed."""
