@@ -39,6 +39,29 @@ class Work:
         return steps * self.pixels / seconds / 1e6, used / self.peak if self.peak else math.nan
 
 
+def cut_back(path: Path, stage: str, step: int) -> None:
+    """Take from `log.csv` the lines of a stage behind a step, which come again, and half a line.
+
+    A run may be killed between such a line and its checkpoint, or while it writes.
+    """
+    if not path.exists():
+        return
+    text = path.read_bytes().decode(errors="replace")  # with the ends of its lines
+    lines = text.splitlines(keepends=True)
+    kept = "".join(line for line in lines if _stays(line, stage, step))
+    if not kept:
+        path.unlink()
+    elif kept != text:
+        whole.save(path, kept.encode())
+
+
+def _stays(line: str, stage: str, step: int) -> bool:
+    fields = line.split(",")
+    if len(fields) != len(COLUMNS) or not line.endswith("\n"):
+        return False
+    return fields[0] != stage or not fields[1].isdecimal() or int(fields[1]) <= step
+
+
 class Log:
     """Losses and lost time since the last line of `log.csv`."""
 

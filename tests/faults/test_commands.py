@@ -19,7 +19,6 @@ RAW, OTHER = "short/a1_0.dng", "short/a1_1.dng"
 READING = (
     ("inspect", "RAW", "--image", "a.png"),
     ("render", "RAW", "--out", "a.png"),
-    ("render", "RAW", "--out", "a.tif"),
     ("bad-pixels", "RAW", "OTHER", "--out", "a.toml"),
     ("fuse", "RAW", "OTHER", "--out", "a.dng", "--weights", "a.tif", "--report", "a.json",
      "--image", "a.png"),
@@ -31,7 +30,6 @@ WRITING = (
     ("report", "OUT", "--out", "a.html"),
     ("init", "SOURCE", "--out", "."),
     ("manifest", "SOURCE", "--out", "a.tsv"),
-    ("sample", "pairs", "--out", "."),
 )
 
 
@@ -99,7 +97,6 @@ def test_a_disk_that_fills(
 
     monkeypatch.setattr("isptools.whole.os.fsync", full)
     monkeypatch.setattr("isptools.raw.dng_write.os.fsync", full)
-    monkeypatch.setattr("isptools.synth.files.Path.write_bytes", full)
     done = run(tiny, tmp_path, words)
     if words[0] == "align":  # a pair that fails is none
         assert done.exit_code in {1, 2}
