@@ -38,7 +38,7 @@ from tests.build.tiny import Tiny, make
 SHARED = Path("/dev/shm")
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.truncate", "open"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-ENDS = 2.0  # seconds in which the children of a killed process end
+ENDS = 2.0  # seconds in which the children of a killed process end, beside waits for a processor
 
 forks = multiprocessing.get_context("forkserver")
 forks.set_forkserver_preload([__name__])
@@ -116,8 +116,10 @@ def killed(
     if process.is_alive():
         os.kill(pid, number)
     process.join()
-    end = time.monotonic() + ENDS
-    while any(map(alive, children)) and time.monotonic() < end:
+    began, before = time.monotonic(), {child: waited(child) for child in children}
+    while any(map(alive, children)) and any(
+        time.monotonic() - began - (waited(child) - before[child]) < ENDS for child in children
+    ):
         time.sleep(0.02)
     return children | {pid}, sum(map(alive, children))
 
@@ -173,6 +175,14 @@ def below(pid: int) -> list[int]:
     for one in found:
         found += [child for child, parent in parents.items() if parent == one]
     return found[1:]
+
+
+def waited(pid: int) -> float:
+    """Seconds for which it wanted a processor and got none."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def alive(pid: int) -> bool:

@@ -219,6 +219,17 @@ def rot(dice: random.Random, place: Path) -> Iterator[str]:
         yield "" if said and path.read_bytes() == whole else f"{path.name}: seen {said}"
 
 
+def seen(dice: random.Random, place: Path) -> Iterator[str]:
+    """One bit in a shard: `check` is sure of it."""
+    path = hostile.crafted(made(place), place / "c", "nothing")
+    before = {(one.where, one.what) for one in check(path.parent)}
+    while True:
+        whole = flipped(path, dice)
+        told = {(one.where, one.what) for one in check(path.parent) if one.sure}
+        yield "" if told - before else "not seen"
+        path.write_bytes(whole)
+
+
 def weights(dice: random.Random, place: Path) -> Iterator[str]:
     path = place / "model.safetensors"
     words = {"title": "t", "network": {"name": "srcnn"}, "patch": 32, "batch": 1,
@@ -242,6 +253,7 @@ CLASSES: dict[str, tuple[Tries, int, int]] = {  # how many are tried, and about 
     **{f"flips in a shard, read by `{way}`": (partial(flips, way), count, seconds)
        for way, count, seconds in (("open", 1000, 60), ("train", 1000, 60), ("stats", 1000, 90),
                                    ("inspect", 1000, 90))},
+    "flips in a shard: seen by `check`": (seen, 1000, 60),
     f"{len(hostile.CHANGES)} crafted shards x {len(WAYS)} ways to read": (
         crafted, len(hostile.CHANGES) * len(WAYS), 60,
     ),
