@@ -1,6 +1,7 @@
 """Command line: names, options, messages. A command is imported when it is asked for."""
 
 from difflib import get_close_matches
+from errno import EPIPE
 from importlib import import_module
 from typing import Any
 
@@ -68,7 +69,13 @@ class Lazy(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """What strangers wrote is shown, and moves no cursor; see `output`."""
         with output.opened():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except OSError as error:  # nobody foresaw it: a disk that took no more of the output
+                if error.errno == EPIPE:  # who reads it has seen enough; click's
+                    raise
+                where = error.filename or "the output"
+                raise click.ClickException(f"{where}: {error.strerror or error}") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

@@ -69,7 +69,7 @@ def command(
 
 def _developed(camera: Any, how: Any, raw: Path, gain: float, undone: bool) -> Any:
     """(H, W, 3) uint16 sRGB of one file, upright."""
-    from isptools.raw import read
+    from isptools.cli.raws import read
     from isptools.train import infer
 
     frame = read(raw)
@@ -132,6 +132,7 @@ def _picture(pictures: dict[str, Any], flip: int) -> Any:
 
 
 def _write(target: Path, picture: Any) -> None:
-    from isptools.cli.render import write_picture
+    from isptools import whole
+    from isptools.cli.render import encoded
 
-    write_picture(target, picture)
+    whole.save(target, encoded(target, picture))

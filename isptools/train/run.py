@@ -18,7 +18,7 @@ from isptools.train.carry import carried
 from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
 from isptools.train.flops import of_step
 from isptools.train.intake import Batch
-from isptools.train.log import Log, Work
+from isptools.train.log import Log, Work, cut_back
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
 from isptools.train.replay import Replay
@@ -130,6 +130,8 @@ def _stage(run: Run, stage: Stage) -> bool:
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
     batches = iter(_loader(run, task, parts.train, range(moving.step, until)))
+    if fabric.is_global_zero:
+        cut_back(job.out / "log.csv", stage.train, moving.step)
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero, _work(run, task))
     while moving.step < until:
         rate = stage.rate_at(moving.step, length)
