@@ -44,8 +44,7 @@ def command(
     try:
         network, settings = checkpoint.model(run, code)
         with evaluate.opened(shards, split, network) as source:
-            linear = evaluate.station(source) == "camera"
-            others = (_linear() if linear else _baselines()) if baselines else {}
+            others = _untrained(evaluate.station(source), network.intake.kind) if baselines else {}
             others |= {"camera JPEG": _camera(camera)} if camera else {}
             how = infer.How(tile, infer.device_of(device), settings.precision)
             undone = settings.shading == "undone"
@@ -81,6 +80,19 @@ def _tell(
         some = "" if count[method] == stamp["pairs"] else f", {count[method]} of {stamp['pairs']}"
         click.echo(f"{method + some:<22}" + "".join(f"{value:>13.3f}" for value in row))
     click.echo(f"{path}: every picture")
+
+
+def _untrained(station: str, kind: str) -> dict[str, Any]:
+    """What needs no training, for these truths and inputs."""
+    if kind == "rgb":
+        return {"the picture itself": _as_it_is}
+    return _linear() if station == "camera" else _baselines()
+
+
+def _as_it_is(pixels: "Array", _: "Capture", facts: "InputRow") -> "Array":
+    """A finished picture as it went in, (H, W, 3) uint16."""
+    whole = 65535 // int(facts.white)  # 8 bits or 16
+    return pixels.transpose(1, 2, 0).astype("uint16") * whole
 
 
 def _baselines() -> dict[str, Any]:

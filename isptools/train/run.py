@@ -274,7 +274,7 @@ def _work(run: Run, task: Task) -> Work:
     settings, fabric = run.settings, run.fabric
     cuts = settings.batch * settings.accumulate * fabric.world_size
     peak = speed.peak(fabric.device) * fabric.world_size
-    each = of_step(task, run.camera.intake.period**2, settings.patch) if peak else 0
+    each = of_step(task, run.camera.intake.positions, settings.patch) if peak else 0
     return Work(cuts * settings.patch**2, cuts * each, peak)
 
 
