@@ -28,7 +28,7 @@ class Net:
 
     `module(x)` makes of (N, C, h, w) a picture (N, 3, factor h, factor w). All other sides are in
     pixels of x. Where `bottom` is given, the module also takes the mean over the whole frame of
-    what that makes of x, as `module(x, pooled)`: a tile alone doesn't know it. Where one mean depends
+    what that makes of x, as `module(x, pooled)`: a tile alone doesn't know it. Where a mean depends
     on those before it, `bottoms` makes the features of each of x and of the means so far, and the
     module takes the list of all as `module(x, means)`.
     """

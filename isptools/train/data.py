@@ -108,6 +108,7 @@ class Cuts:
         self.masked = any(table.fusions for table in source.tables)
         self.shaded = undone and any(table.shaded for table in source.tables)
         self.tables = {table.path: table for table in source.tables}
+        self.confidence: NDArray[np.float32] | None = None  # a weight an input, where they differ
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and type of the pictures of one item."""
@@ -142,6 +143,8 @@ class Cuts:
         for name in self.truths:
             scale = self.tables[self.source.path(i)].pictures[name].scale
             known[f"{name}_scale"] = np.array(scale, np.float32)
+        if self.confidence is not None:
+            known["confidence"] = self.confidence[i]
         return Item(i, window, (symmetry, top, left), known)
 
     def fill(self, n: int, rooms: dict[str, Array]) -> "Item":

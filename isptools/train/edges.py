@@ -125,7 +125,7 @@ class _Maxima(torch.autograd.Function):
 
 
 def doubled(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N, C, 2 H, 2 W), bilinear between pixels' centers, constant beyond the edges.
+    """(N, C, H, W) to (N, C, 2 H, 2 W): bilinear between centers, constant beyond the edges.
 
     As `F.interpolate(x, scale_factor=2, mode="bilinear")`, by slices.
     """

@@ -29,8 +29,8 @@ def operations(camera: Camera, height: int, width: int) -> tuple[int, int]:
 def of_step(task: Any, inputs: int, patch: int) -> int:
     """Operations of a stage's networks forward and backward on one cut, as torch counts them.
 
-    `task` is the stage's module; `inputs` the positions of the CFA, 3 for finished pictures. Nothing is computed, on torch's
-    meta device. Losses are left out, what prepares the input is not.
+    `task` is the stage's module; `inputs` the positions of the CFA, 3 for pictures. Nothing is
+    computed, on torch's meta device. Losses are left out, what prepares the input is not.
     """
     with torch.device("meta"):
         copied = copy.deepcopy(task).to("meta")

@@ -12,7 +12,7 @@ that tiles show the whole.
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 import torch
@@ -22,12 +22,11 @@ from isptools.train import start
 from isptools.train.camera import Camera, Net
 from isptools.train.edges import Reflected, doubled, maxima, over_picture
 from isptools.train.intake import BILINEAR
-from isptools.train.networks.cameranet import Width, leaky
+from isptools.train.networks.cameranet import leaky
+from isptools.train.objectives import WIDTHS, Width, Widths
 from isptools.train.single import single
 
-WIDTHS = (32, 64, 128, 256, 512)
 DEPTH = 3  # convolutions a block
-Widths = Annotated[tuple[Width, ...], msgspec.Meta(min_length=2, max_length=6)]
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
