@@ -28,7 +28,9 @@ class Net:
 
     `module(x)` makes of (N, C, h, w) a picture (N, 3, factor h, factor w). All other sides are in
     pixels of x. Where `bottom` is given, the module also takes the mean over the whole frame of
-    what that makes of x, as `module(x, pooled)`: a tile alone doesn't know it.
+    what that makes of x, as `module(x, pooled)`: a tile alone doesn't know it. Where a mean depends
+    on those before it, `bottoms` makes the features of each of x and of the means so far, and the
+    module takes the list of all as `module(x, means)`.
     """
 
     module: nn.Module
@@ -37,6 +39,7 @@ class Net:
     reach: int  # how far around a tile x may change it, the pooled mean aside
     least: int = 1  # the smallest side
     bottom: Callable[[Tensor], Tensor] | None = None
+    bottoms: Sequence[Callable[..., Tensor]] = ()  # each (x, means=[...]) -> (N, C, h', w')
 
 
 class Camera(nn.Module):

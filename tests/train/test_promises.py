@@ -13,7 +13,8 @@ from isptools import testing  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.train import networks  # noqa: E402 - behind the skip
 
-SMALL = {"widths": [4, 6, 8], "layers": 3}
+SMALL = {"widths": [4, 6, 8], "layers": 3, "width": 4, "blocks": 1}
+FOLDERS = {"cameranet-xtrans": "xtrans_folder", "dped": "pictures_folder"}
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +26,8 @@ def xtrans_folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
-def test_every_network_that_ships_keeps_its_promises(name, shards_folder, request):
-    xtrans = name == "cameranet-xtrans"
-    folder = request.getfixturevalue("xtrans_folder") if xtrans else shards_folder
+def test_every_network_that_ships_keeps_its_promises(name, request):
+    folder = request.getfixturevalue(FOLDERS.get(name, "shards_folder"))
     known = networks.opened(name).options.__struct_fields__
     testing.network(name, folder, {word: SMALL[word] for word in known if word in SMALL})
 

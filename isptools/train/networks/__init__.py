@@ -31,6 +31,8 @@ NAMES = (
     "deepisp",
     "deepisp-low",
     "srcnn",
+    "compression-aware",
+    "dped",
 )  # in the order in which they are listed
 
 
