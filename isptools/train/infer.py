@@ -1,9 +1,10 @@
 """A whole mosaic through a trained network: tiles, bounded memory, the untiled picture."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -215,15 +216,28 @@ def _laid(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x
 
 
-def _pooled(camera: Camera, at: int, x: Tensor, sizes: tuple[int, int]) -> Tensor | None:
-    """The mean over the frame of the features the global part takes, tile by tile."""
+def _pooled(
+    camera: Camera, at: int, x: Tensor, sizes: tuple[int, int]
+) -> Tensor | list[Tensor] | None:
+    """The means over the frame that the part takes: a walk over all tiles for each."""
     net = camera.parts[at]
-    if net.bottom is None:
-        return None
-    cell = camera.packing(at) * net.stride
+    if net.bottom:
+        return _mean(net.bottom, camera, at, x, sizes)
+    means: list[Tensor] = []
+    for features in net.bottoms:
+        means.append(_mean(partial(features, means=means), camera, at, x, sizes))
+    return means or None
+
+
+def _mean(
+    features_of: Callable[[Tensor], Tensor], camera: Camera, at: int, x: Tensor,
+    sizes: tuple[int, int],
+) -> Tensor:  # fmt: skip
+    """Of features over the frame, (1, C), tile by tile."""
     total, count = torch.zeros((), dtype=torch.float64, device=x.device), 0
     for inner, outer in _tiles((x.shape[2], x.shape[3]), *sizes):
-        features = net.bottom(_laid(camera.enter(at, _cut(x, outer))))
+        features = features_of(_laid(camera.enter(at, _cut(x, outer))))
+        cell = outer[2] // features.shape[2]  # all tiles begin and end at whole ones
         top, left = (inner[0] - outer[0]) // cell, (inner[1] - outer[1]) // cell
         own = features[:, :, top : top + inner[2] // cell, left : left + inner[3] // cell]
         total = total + own.sum((2, 3), dtype=torch.float64)

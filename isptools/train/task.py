@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isptools.train import data
-from isptools.train.camera import Camera, shown
+from isptools.train.camera import Camera, least, shown
 from isptools.train.intake import Batch
 from isptools.train.objectives import Difference, Pair
 from isptools.train.settings import Settings, Stage
@@ -55,7 +55,7 @@ class Task(nn.Module):
         if self.kind == "restore":
             return {"restoration": camera.run(x, 0, self.last)}
         out = camera(x)
-        if self.kind == "whole":
+        if self.kind in {"whole", "fit"}:
             return {name: picture for name, picture in out.items() if name in self.truths()}
         if code:
             restored = data.truth(batch, "restoration")
@@ -82,7 +82,9 @@ def span(camera: Camera, stage: Stage) -> tuple[int, int]:
     """First and last part a stage trains. ValueError if the network has no such part."""
     last = len(camera.nets) - 1
     two = 0 <= camera.restored < camera.enhanced
-    if stage.train == "whole":
+    if stage.train == "fit" and (last or camera.parts[0].fit is None):
+        raise ValueError("this network has no closed form to 'fit'; use 'whole'")
+    if stage.train in {"whole", "fit"}:
         return 0, last
     if not two and not (stage.train == "restore" and camera.restored == last):
         raise ValueError(f"this network has no stages to train as {stage.train!r}; use 'whole'")
@@ -95,6 +97,16 @@ def needs(camera: Camera, kind: str) -> tuple[str, ...]:
     """The truths a stage takes from the shards."""
     if kind == "restore":
         return ("restoration",)
-    if kind == "whole":
+    if kind in {"whole", "fit"}:
         return ("enhancement",) if camera.enhanced >= 0 else ("restoration",)
     return ("restoration", "enhancement")
+
+
+def expect_patch(camera: Camera, patch: int) -> None:
+    """ValueError in one line for cuts that the network can't take."""
+    every = camera.intake.period
+    if patch % every or patch < least(camera):
+        raise ValueError(
+            f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
+            f"from {-(-least(camera) // every) * every} on"
+        )

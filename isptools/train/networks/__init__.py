@@ -31,6 +31,11 @@ NAMES = (
     "deepisp",
     "deepisp-low",
     "srcnn",
+    "johnson",
+    "deepcamera",
+    "l3",
+    "nafnet",
+    "sid-unet",
 )  # in the order in which they are listed
 
 
