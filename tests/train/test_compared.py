@@ -1,4 +1,6 @@
-"""The networks that papers compare with: counts, blocks against independent forms, L3's solution."""
+"""The networks that papers compare with: counts, blocks against other forms, L3's solution."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def on_meta(name, **options):
 def sid_unet_by_hand(bias):
     """Two 3 x 3 convolutions a level down and, on twice the channels, up; 1 x 1 to 12."""
     widths = (4, 32, 64, 128, 256, 512)
-    down = sum(9 * i * o + o + 9 * o * o + o for i, o in zip(widths, widths[1:], strict=False))
+    down = sum(9 * i * o + o + 9 * o * o + o for i, o in pairwise(widths))
     up = sum(9 * 2 * o * o + o + 9 * o * o + o for o in widths[1:-1])
     rise = sum(4 * 2 * o * o + bias * o for o in widths[1:-1])
     return down + up + rise + 32 * 12 + 12
@@ -68,7 +70,7 @@ def test_operations_of_the_u_net_of_sid():
     """Per pixel of the packed raw, by hand: multiply-accumulates of each level, twice."""
     widths = (4, 32, 64, 128, 256, 512)
     macs = 0.0
-    for level, (i, o) in enumerate(zip(widths, widths[1:], strict=False)):
+    for level, (i, o) in enumerate(pairwise(widths)):
         macs += 9 * (i * o + o * o) / 4**level
         if level < 4:
             macs += (9 * 3 * o * o + 2 * o * o) / 4**level  # up; rising, one place of 2 x 2 each
