@@ -22,6 +22,7 @@ PATH = click.Path(path_type=Path)
               show_default=True, help="How much of the papers' trainings.")  # fmt: skip
 @click.option("--row", "only", multiple=True, metavar="NAME", help="This row alone, and others so.")
 @click.option("--seeds", help="Seeds in place of the table's, as 0,1,2.")
+@click.option("--steps", type=click.IntRange(min=1), help="Steps a row in all.")
 @click.option("--limit", type=click.IntRange(min=1), help="Score so many inputs.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
@@ -30,8 +31,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--code", type=PATH, help="Folder of the modules of your own networks.")
 def command(
     table: str | None, listed: bool, shards: tuple[str, ...], out: Path | None, budget: str,
-    only: tuple[str, ...], seeds: str | None, limit: int | None, device: str, jobs: int,
-    camera: Path | None, code: Path | None,
+    only: tuple[str, ...], seeds: str | None, steps: int | None, limit: int | None, device: str,
+    jobs: int, camera: Path | None, code: Path | None,
 ) -> None:  # fmt: skip
     """Train and score the rows of TABLE, a TOML or a paper's table that ships.
 
@@ -51,7 +52,7 @@ def command(
 
     try:
         asked = _asked(table, shards, out, budget, only, device, code, camera)
-        asked = _changed(asked, seeds, limit)
+        asked = _changed(asked, seeds, steps=steps, limit=limit)
         units = plan.units(asked)
         outcomes = run(asked, units, jobs, lambda line: click.echo(line, err=True))
         page = _written(asked, outcomes, budget)
@@ -113,21 +114,19 @@ def _path(name: str) -> Path:
     return path
 
 
-def _changed(asked: "Asked", seeds: str | None, limit: int | None) -> "Asked":
+def _changed(asked: "Asked", seeds: str | None, **words: int | None) -> "Asked":
+    """With words of the budget replaced."""
     from dataclasses import replace
 
     import msgspec
 
-    budget = asked.budget
+    changes: dict[str, object] = {name: value for name, value in words.items() if value is not None}
     if seeds is not None:
         try:
-            chosen = tuple(int(word) for word in seeds.split(","))
+            changes["seeds"] = tuple(int(word) for word in seeds.split(","))
         except ValueError:
             raise ValueError(f"--seeds {seeds}: expected numbers, as 0,1,2") from None
-        budget = msgspec.structs.replace(budget, seeds=chosen)
-    if limit is not None:
-        budget = msgspec.structs.replace(budget, limit=limit)
-    return replace(asked, budget=budget)
+    return replace(asked, budget=msgspec.structs.replace(asked.budget, **changes))
 
 
 def _written(asked: "Asked", outcomes: "list[Outcome]", budget: str) -> Path:
