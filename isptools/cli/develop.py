@@ -11,7 +11,7 @@ from isptools.cli.target import expect_writable
 if TYPE_CHECKING:
     from isptools.frame import Array, Frame
     from isptools.train.camera import Camera
-    from isptools.train.infer import Mosaic
+    from isptools.train.infer import How, Mosaic
 
 PATH = click.Path(path_type=Path)
 

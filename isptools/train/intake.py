@@ -159,6 +159,7 @@ def by_matrices(matrices: Tensor, x: Tensor) -> Tensor:
 XYZ_SRGB = {"restoration": frozenset({"xyz"}), "enhancement": frozenset({"srgb"})}
 # a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
 ANY_LINEAR = XYZ_SRGB | {"restoration": frozenset({"xyz", "camera"})}
+MOSAIC = Intake("bayer", 1, 1, lambda x, _: x, XYZ_SRGB)
 PACKED = Intake("bayer", 4, 2, lambda x, _: F.pixel_unshuffle(x, 2), XYZ_SRGB)
 XTRANS = Intake("xtrans", 9, 3, lambda x, _: nine_planes(x), XYZ_SRGB)
 BILINEAR = Intake("bayer", 3, 1, lambda x, _: bilinear(x), ANY_LINEAR)
