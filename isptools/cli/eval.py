@@ -78,9 +78,8 @@ def command(
         )
         for name in split:
             found = _scores(scored, places[-1], name)
-            path = out
-            if not predictions:
-                path = out or (run if run.is_dir() else run.parent) / f"eval-{name}.csv"
+            home = places[0] if places[0].is_dir() else places[0].parent
+            path = out or (None if predictions else home / f"eval-{name}.csv")
             told.append(_written(path, found))
             if not as_json:
                 _tell(found.scores, found.stamp, path, found.protocol.columns)
