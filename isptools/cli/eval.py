@@ -78,10 +78,8 @@ def command(
         )
         for name in split:
             found = _scores(scored, places[-1], name)
-            path = out
-            if not predictions:
-                beside = places[0] if places[0].is_dir() else places[0].parent
-                path = out or beside / f"eval-{name}.csv"
+            home = places[0] if places[0].is_dir() else places[0].parent
+            path = out or (None if predictions else home / f"eval-{name}.csv")
             told.append(_written(path, found))
             if not as_json:
                 _tell(found.scores, found.stamp, path, found.protocol.columns)
@@ -191,8 +189,8 @@ def _others(source: "Shards", scored: Scored) -> dict[str, Any]:
     """What is scored beside."""
     from isptools.train import evaluate
 
-    linear = evaluate.station(source) == "camera"
-    others = (_linear() if linear else _baselines()) if scored.baselines else {}
+    kind = scored.network.intake.kind if scored.network else ""
+    others = _untrained(evaluate.station(source), kind) if scored.baselines else {}
     return others | ({"camera JPEG": _camera(scored.camera)} if scored.camera else {})
 
 
@@ -234,6 +232,19 @@ def _tell(
         click.echo(f"{method + some:<22}" + "".join(f"{value:>13.3f}" for value in row))
     if path:
         click.echo(f"{path}: every picture")
+
+
+def _untrained(station: str, kind: str) -> dict[str, Any]:
+    """What needs no training, for these truths and inputs."""
+    if kind == "rgb":
+        return {"the picture itself": _as_it_is}
+    return _linear() if station == "camera" else _baselines()
+
+
+def _as_it_is(pixels: "Array", _: "Capture", facts: "InputRow") -> "Array":
+    """A finished picture as it went in, (H, W, 3) uint16."""
+    whole = 65535 // int(facts.white)  # 8 bits or 16
+    return pixels.transpose(1, 2, 0).astype("uint16") * whole
 
 
 def _baselines() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -145,15 +146,33 @@ def shared(settings: Settings, processes: int, world: int) -> Settings:
     """
     if processes in {0, world}:
         return settings
-    cuts = settings.batch * settings.accumulate * processes
-    own, rest = divmod(cuts, world)
-    if rest or not own:
+    batches = [settings.batch, *(stage.batch for stage in settings.stages if stage.batch)]
+    cuts = [batch * settings.accumulate * processes for batch in batches]
+    if any(one % world for one in cuts):
         raise TrainError(
-            f"this run's steps are of {cuts} cuts ({processes} processes), which {world} can't "
-            "share evenly"
+            f"this run's steps are of {' and '.join(map(str, cuts))} cuts ({processes} processes), "
+            f"which {world} can't share evenly"
         )
-    batch = max(one for one in range(1, settings.batch + 1) if own % one == 0)
-    return msgspec.structs.replace(settings, batch=batch, accumulate=own // batch)
+    own = [one // world for one in cuts]
+    accumulate = next(n for n in range(1, max(own) + 1) if _fits(n, own, batches) or n == max(own))
+    if not _fits(accumulate, own, batches):
+        raise TrainError(f"no number of micro-steps shares {cuts} cuts among {world} processes")
+    share = settings.accumulate * processes
+    stages = tuple(
+        msgspec.structs.replace(one, batch=one.batch * share // world // accumulate)
+        for one in settings.stages
+    )
+    return msgspec.structs.replace(
+        settings, batch=own[0] // accumulate, accumulate=accumulate, stages=stages
+    )
+
+
+def _fits(micros: int, own: Sequence[int], batches: Sequence[int]) -> bool:
+    """Whether so many micro-steps make the cuts of every stage, none larger than it was."""
+    return all(
+        cuts % micros == 0 and cuts // micros <= batch
+        for cuts, batch in zip(own, batches, strict=True)
+    )
 
 
 def _written(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Score a network on a split, picture by picture, beside what needs no training."""
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools import measure, shards
+from isptools import measure, shards, whole
 from isptools.datasets import protocol_of
 from isptools.frame import Capture
 from isptools.measure.klatzer import BORDER
@@ -199,18 +200,14 @@ def write(
     path: Path, found: list[Score], stamp: dict[str, Any], columns: tuple[str, ...] = COLUMNS
 ) -> None:
     """A CSV: the protocol as comments, a line a picture and method, then the means."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            for name, value in stamp.items():
-                file.write(f"# {name}: {json.dumps(value)}\n")
-            rows = csv.writer(file)
-            rows.writerow(("method", "picture", *columns))
-            rows.writerows((one.method, one.key, *one.values) for one in found)
-            rows.writerows((method, "mean", *row) for method, row in means(found).items())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    file = io.StringIO(newline="")
+    for name, value in stamp.items():
+        file.write(f"# {name}: {json.dumps(value)}\n")
+    rows = csv.writer(file)
+    rows.writerow(("method", "picture", *columns))
+    rows.writerows((one.method, one.key, *one.values) for one in found)
+    rows.writerows((method, "mean", *row) for method, row in means(found).items())
+    whole.save(path, file.getvalue().encode())
 
 
 def opened(folder: Path, split: str, camera: Camera) -> shards.Shards:

@@ -54,11 +54,11 @@ class Keeper:
         if self.best_file.exists():
             self.best = load(self.best_file).get("validation", math.inf)
 
-    def line(self, moving: Moving, rate: float, last: bool) -> None:
+    def line(self, moving: Moving, rate: float, last: bool, noted: dict[str, float]) -> None:
         """A line of the log, with scores of the cuts that validate; weights if never better."""
         weights = moving.trained, moving.mean
         scores = self.check.scores(*weights) if self.check else {"validation": math.nan}
-        self.log.write(moving.step, rate, scores)
+        self.log.write(moving.step, rate, scores | noted)
         if self.check and last:
             self.log.picture(self.check.strip(*weights))
         if scores["validation"] < self.best:
@@ -70,7 +70,9 @@ class Keeper:
     def checkpoint(self, moving: Moving, done: bool) -> None:
         """All that a run needs to go on. TrainError where weights are no numbers."""
         self.log.expect_finite(moving.trained)
+        task = getattr(moving.model, "module", moving.model)
         self._put(self.file.with_suffix(SUFFIX), {
+            "beside": task.difference.learned.state_dict(),
             "step": moving.step, "done": done, "model": self._model(), "mean": moving.mean,
             "optimizers": [one.state_dict() for one in moving.optimizers],
             "random": torch.get_rng_state(), "random_cuda": _random(self.fabric),

@@ -10,21 +10,32 @@ import torch
 from torch import Tensor
 
 from isptools import shards
-from isptools.train import claim, data, feed, held, networks, resident, speed, warm
+from isptools.train import (
+    claim,
+    confidence,
+    data,
+    feed,
+    held,
+    networks,
+    resident,
+    speed,
+    warm,
+)  # fmt: skip
 from isptools.train.camera import Camera, Examples, least
 from isptools.train.carry import carried
 from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
+from isptools.train.fit import fit
 from isptools.train.flops import of_step
 from isptools.train.intake import Batch
 from isptools.train.job import Job
 from isptools.train.keep import PROBE, Keeper, Moving, readable, readers
-from isptools.train.log import Log, Work
+from isptools.train.log import Log, Work, cut_back
 from isptools.train.memory import fitting_patch
 from isptools.train.place import launched
 from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
-from isptools.train.task import Task, needs, span
+from isptools.train.task import Task, expect_patch, needs, span
 from isptools.train.validate import Validation
 from isptools.train.writing import Writer
 
@@ -59,11 +70,11 @@ def train(settings: Settings, job: Job) -> Path:
 
 
 def _trained(settings: Settings, job: Job) -> Path:
-    fabric = launched(job.place, settings.precision)
+    fabric = launched(job.place, settings.precision, getattr(settings.objective, "texture", 0) > 0)
     torch.manual_seed(settings.seed)
     camera, table = networks.built(settings.network, job.code)
     settings = msgspec.structs.replace(settings, network=table)
-    _expect_patch(camera, settings.patch)
+    expect_patch(camera, settings.patch)
     if job.start and not (job.out / "run.json").exists():  # before anything is written
         warm.take(camera, job.start, warm.numbered(camera, job.parts))
     run = Run(camera, claim.claimed(settings, job, fabric), job, fabric, settings.to_json())
@@ -93,21 +104,23 @@ def _stage(run: Run, stage: Stage) -> bool:
     settings, job, fabric = run.settings, run.job, run.fabric
     task = Task(run.camera, settings, stage)
     parts = _parts(run, task.truths())
-    length = stage.length(
-        len(parts.train), settings.batch * settings.accumulate * fabric.world_size
-    )
+    length = stage.length(len(parts.train), task.batch * settings.accumulate * fabric.world_size)
     state = load(run.file(stage)) if run.file(stage).exists() else {}
     if state and _finished(run, stage, state, length):
         _take(run.camera, stage, state)
         return True
     if not state:
         torch.manual_seed(settings.seed)  # whatever this call did before
-        _take_earlier(run, stage)
+        _take_earlier(run, task, stage)
+    if stage.train == "fit":
+        return _fitted(run, stage, task, parts, length)
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
     workers = job.place.workers
     fixed = 0 if workers == "auto" else workers
     batches = iter(_loader(run, task, parts.train, range(moving.step, until), fixed))
+    if fabric.is_global_zero:
+        cut_back(job.out / "log.csv", stage.train, moving.step)
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero, _work(run, task))
     check = Validation(parts.val, settings, task, fabric) if parts.val else None
     looked, mark = moving.step + PROBE, log.mark()
@@ -120,7 +133,7 @@ def _stage(run: Run, stage: Stage) -> bool:
             step, last = moving.step, moving.step == length
             told = last or step % settings.log_every == 0
             if told:
-                kept.line(moving, rate, last)
+                kept.line(moving, rate, last, task.noted())
             job.show(stage.train, step, length, loss.item() if told else None)
             if last:
                 _take_mean(moving)
@@ -133,6 +146,25 @@ def _stage(run: Run, stage: Stage) -> bool:
                 batches = iter(_loader(run, task, parts.train, range(step, until), fixed))
     moving.replay = None  # a recording holds its memory
     return until == length
+
+
+def _fitted(run: Run, stage: Stage, task: Task, parts: held.Parts, length: int) -> bool:
+    """A stage that is one step, and begins anew where it was killed."""
+    fit(run.camera, run.settings, parts.train, length)
+    fabric, settings = run.fabric, run.settings
+    task.to(fabric.device)
+    loss = Validation(parts.train, settings, task, fabric).scores((), ())["validation"]
+    log = Log(run.job.out / "log.csv", stage.train, fabric.is_global_zero, Work(0, 0, 0))
+    log.add(torch.tensor(loss))
+    log.expect_finite(task.parameters())
+    check = Validation(parts.val, settings, task, fabric) if parts.val else None
+    moving = Moving(task, [], None, [], [], length)
+    with Writer() as writer:
+        kept = Keeper(run.file(stage), run.facts(), run.camera, fabric, log, check, writer)
+        kept.line(moving, 0.0, True, {})
+        run.job.show(stage.train, length, length, loss)
+        kept.checkpoint(moving, True)
+    return True
 
 
 def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving:
@@ -159,6 +191,7 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
         moving.replay = Replay(lambda micros: _turns(run, moving, micros))
     if state:
         run.camera.load_state_dict(state["model"])
+        task.difference.learned.load_state_dict(state.get("beside", {}))
         for optimizer, held in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(speed.restored(held, optimizer))
         torch.set_rng_state(state["random"])
@@ -175,7 +208,7 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
 
 def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Log) -> Tensor:
     """Every turn moves its weights once; gives the sum of their losses."""
-    micros: Iterable[Batch] = _micros(run, batches, log)
+    micros: Iterable[Batch] = _micros(run, moving.model.module, batches, log)
     if len(moving.optimizers) > 1:
         micros = list(micros)  # every turn sees the same cuts
     for optimizer in moving.optimizers:
@@ -195,12 +228,12 @@ def _turns(run: Run, moving: Moving, micros: Iterable[Batch]) -> Tensor:
     return total
 
 
-def _micros(run: Run, batches: Iterator[Any], log: Log) -> Iterator[Batch]:
+def _micros(run: Run, task: Task, batches: Iterator[Any], log: Log) -> Iterator[Batch]:
     """The batches of one step, on the device and turned."""
     cuda = run.fabric.device.type == "cuda"
     for _ in range(run.settings.accumulate):
         batch, turns = log.wait(lambda: next(batches), cuda)
-        yield data.arranged(batch, turns) if turns else batch
+        yield task.completed(data.arranged(batch, turns) if turns else batch)
 
 
 def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tensor:
@@ -230,7 +263,7 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
     patch = run.settings.patch
     with run.fabric.autocast():
         fits = fitting_patch(task, batch, patch, least(run.camera))
-    many = f" {run.settings.batch} times" if run.settings.batch > 1 else ""
+    many = f" {task.batch} times" if task.batch > 1 else ""
     return f"a patch of {patch} pixels does not fit{many} into this GPU's memory; " + (
         f"{fits} does (--set patch={fits})" if fits else "no smaller one that suits it does"
     )
@@ -238,17 +271,20 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
 
 def _cuts(run: Run, task: Task, source: shards.Shards) -> data.Cuts:
     settings = run.settings
-    return data.Cuts(
+    cuts = data.Cuts(
         source, settings.patch, settings.seed, task.truths(), settings.augment,
         settings.shading == "undone",
     )  # fmt: skip
+    if settings.confidence.scenes:
+        cuts.confidence = confidence.weights(source, settings.confidence)
+    return cuts
 
 
 def _loader(run: Run, task: Task, source: shards.Shards, steps: range, workers: int) -> Any:
     settings, fabric = run.settings, run.fabric
     cuts = _cuts(run, task, source)
     cuda = fabric.device.type == "cuda"
-    ahead = feed.Feed(settings.batch, workers, cuda, fabric.global_rank, fabric.world_size)
+    ahead = feed.Feed(task.batch, workers, cuda, fabric.global_rank, fabric.world_size)
     micro = settings.accumulate
     micros = range(steps.start * micro, steps.stop * micro)
     asked = run.job.place.data
@@ -264,7 +300,7 @@ def _readers(
 ) -> int:
     """How many processes should read, by what the last steps took."""
     count, said = readers(before, log.mark(), run.fabric)
-    count = readable(count, _cuts(run, task, source), run.settings.batch)
+    count = readable(count, _cuts(run, task, source), task.batch)
     if run.fabric.is_global_zero:
         run.job.tell(said)
     return count
@@ -273,9 +309,9 @@ def _readers(
 def _work(run: Run, task: Task) -> Work:
     """What a step of all processes is; operations are counted where a GPU's peak is known."""
     settings, fabric = run.settings, run.fabric
-    cuts = settings.batch * settings.accumulate * fabric.world_size
+    cuts = task.batch * settings.accumulate * fabric.world_size
     peak = speed.peak(fabric.device) * fabric.world_size
-    each = of_step(task, run.camera.intake.period**2, settings.patch) if peak else 0
+    each = of_step(task, run.camera.intake.positions, settings.patch) if peak else 0
     return Work(cuts * settings.patch**2, cuts * each, peak)
 
 
@@ -288,15 +324,17 @@ def _take_mean(moving: Moving) -> None:
         p.data.copy_(m)
 
 
-def _take_earlier(run: Run, stage: Stage) -> None:
-    """A joint stage begins with what the stages before it trained."""
-    if stage.train != "joint":
+def _take_earlier(run: Run, task: Task, stage: Stage) -> None:
+    """A joint stage begins with what the stages before it trained, a simulator among them."""
+    if stage.train not in {"joint", "compressed"}:
         return
     for before in run.settings.stages[: run.settings.stages.index(stage)]:
         state = load(run.file(before))
         if not state["done"]:
             raise TrainError(f"{run.file(before)}: not done yet; finish --only {before.train}")
         _take(run.camera, before, state)
+        if before.train == "simulator":
+            task.difference.learned.load_state_dict(state["beside"])
 
 
 def _finished(run: Run, stage: Stage, state: dict[str, Any], length: int) -> bool:
@@ -335,15 +373,6 @@ def _examples(run: Run) -> Examples:
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = run.camera.intake.prepared(batch)
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
-
-
-def _expect_patch(camera: Camera, patch: int) -> None:
-    every = camera.intake.period
-    if patch % every or patch < least(camera):
-        raise TrainError(
-            f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
-            f"from {-(-least(camera) // every) * every} on"
-        )
 
 
 def _begin(run: Run) -> None:

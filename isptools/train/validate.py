@@ -29,7 +29,9 @@ class Validation:
         )  # fmt: skip
         with source:
             read = feed.loader(cuts, range(CUTS), feed.Feed())
-            self.batches: list[Batch] = [dict(fabric.to_device(batch)) for batch in read]
+            self.batches: list[Batch] = [
+                task.completed(dict(fabric.to_device(batch))) for batch in read
+            ]
 
     def scores(self, trained: Sequence[nn.Parameter], mean: Sequence[Tensor]) -> dict[str, float]:
         """Means over the cuts: "validation", then each picture's part of it and its PSNR.

@@ -25,3 +25,12 @@ def shards_folder(tmp_path_factory):
     done = CliRunner().invoke(main, ["build", "sid", "--sample", "--out", str(folder)])
     assert done.exit_code == 0, done.output
     return folder
+
+
+@pytest.fixture(scope="session")
+def pictures_folder(tmp_path_factory):
+    """The miniature DPED: 39 pairs of finished pictures to train on, 11 for testing."""
+    folder = tmp_path_factory.mktemp("shards") / "dped"
+    done = CliRunner().invoke(main, ["build", "dped", "--sample", "--out", str(folder)])
+    assert done.exit_code == 0, done.output
+    return folder

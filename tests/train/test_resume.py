@@ -226,6 +226,17 @@ def test_every_number_of_processes_sees_the_same_cuts_a_step(
     assert cuts(own, world) == cuts(settings, processes)
 
 
+def test_batches_of_single_stages_are_shared_too():
+    words = {"title": "t", "network": NET, "batch": 4, "stages": [
+        {"train": "restore", "steps": 1, "batch": 2}, {"train": "enhance", "steps": 1}
+    ]}  # fmt: skip
+    own = claim.shared(Settings.of(words), 2, 1)
+    assert (own.batch, own.accumulate) == (4, 2)
+    assert [stage.batch for stage in own.stages] == [2, 0]
+    own = claim.shared(Settings.of(words), 1, 2)
+    assert (own.batch, own.accumulate, own.stages[0].batch) == (2, 1, 1)
+
+
 def test_steps_that_cannot_be_shared_are_refused():
     with pytest.raises(TrainError, match="steps are of 4 cuts"):
         claim.shared(quick(batch=2), 2, 3)
