@@ -41,7 +41,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 ENDS = 2.0  # seconds in which the children of a killed process end, beside waits for a processor
 
 forks = multiprocessing.get_context("forkserver")
-forks.set_forkserver_preload([__name__])
+forks.set_forkserver_preload(["benchmarks.faults_warm"])
 
 
 @dataclass(frozen=True)
