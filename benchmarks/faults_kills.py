@@ -110,7 +110,6 @@ def killed(
     pid, children = process.pid or 0, set[int]()
     end = time.monotonic() + (seconds or 600)
     while process.is_alive() and time.monotonic() < end:
-        children |= set(below(pid))
         time.sleep(0.01)
     children |= set(below(pid))
     if process.is_alive():
