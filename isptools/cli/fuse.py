@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
+from isptools.cli.codes import LOOK
 from isptools.cli.target import Target, save
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 FILE = Target()
 
 
-@click.command()
+@click.command(name="fuse")
 @click.argument("frames", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=FILE, required=True, help="The fused raw, a 16-bit .dng.")
 @click.option("--reference", type=click.IntRange(min=0), help="Number of the frame to lay the "
@@ -27,11 +28,15 @@ FILE = Target()
 @click.option("--weights", type=FILE, help="Weight of every pixel as float .tif.")
 @click.option("--report", type=FILE, help="What was done, as .json.")
 @click.option("--image", type=FILE, help="Picture of the offsets and the weights, as .png.")
+@click.option("--json", "as_json", is_flag=True, help="Print what --report holds.")
 def command(
     frames: tuple[Path, ...], out: Path, reference: int | None, truth: bool,
-    weights: Path | None, report: Path | None, image: Path | None,
+    weights: Path | None, report: Path | None, image: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Align the raw FRAMES of a burst and fuse them into one raw."""
+    """Align the raw FRAMES of a burst and fuse them into one raw.
+
+    Exit code 3 if a frame was refused; the others are fused.
+    """
     _expect_suffixes({".dng": out, ".tif": weights, ".json": report, ".png": image})
     from isptools.burst import BurstError, Options, fuse
     from isptools.cli.progress import shown
@@ -52,7 +57,12 @@ def command(
     for path, encoded in ((weights, _weights), (report, _report), (image, _image)):
         if path is not None:
             save(path, encoded(fused, frames))
-    _tell(fused, frames, out)
+    if as_json:
+        click.echo(_facts(fused, frames), nl=False)
+    else:
+        _tell(fused, frames, out)
+    if fused.refused:
+        raise click.exceptions.Exit(LOOK)
 
 
 class Files(Sequence["Frame"]):
@@ -94,6 +104,10 @@ def _image(fused: "Fused", _frames: Sequence[Path]) -> bytes:
 
 
 def _report(fused: "Fused", frames: Sequence[Path]) -> bytes:
+    return _facts(fused, frames).encode()
+
+
+def _facts(fused: "Fused", frames: Sequence[Path]) -> str:
     import json
 
     report = {
@@ -109,7 +123,7 @@ def _report(fused: "Fused", frames: Sequence[Path]) -> bytes:
         "refused": [_told(each, frames) for each in fused.refused],
         "noted": [_told(each, frames) for each in fused.noted],
     }  # fmt: skip
-    return (json.dumps(report, indent=1) + "\n").encode()
+    return json.dumps(report, indent=1) + "\n"
 
 
 def _told(each: "Refused | Noted", frames: Sequence[Path]) -> dict[str, Any]:

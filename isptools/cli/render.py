@@ -17,7 +17,7 @@ SPACES = ("raw", "srgb", "adobe", "prophoto", "xyz", "p3", "rec2020")
 BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 0 means G)"
 
 
-@click.command()
+@click.command(name="render")
 @click.argument("raw", type=click.Path(path_type=Path))
 @click.option("--out", type=Target(), required=True,
               help=".tif for the 16-bit integers, .png for 8 bit to look at.")  # fmt: skip
@@ -43,6 +43,7 @@ def command(
 
     A line says where LibRaw's numbers are not those that the file states.
     """
+    from isptools.cli.progress import busy
     from isptools.cli.raws import read
     from isptools.develop.chain import develop
 
@@ -51,12 +52,13 @@ def command(
     options = (highlights, 0.0 if fixed_white else 0.75, auto_bright)
     _gains(balance)  # complain before the file is read
     try:
-        frame = read(raw, trust)
-        if frame.capture.kind == "xtrans":
-            names["method"] = XTRANS.get(demosaic, demosaic)
-        steps = _steps(names, *options)
-        developed = develop(frame, steps)
-        picture = developed.pixels
+        with busy("developing"):
+            frame = read(raw, trust)
+            if frame.capture.kind == "xtrans":
+                names["method"] = XTRANS.get(demosaic, demosaic)
+            steps = _steps(names, *options)
+            developed = develop(frame, steps)
+            picture = developed.pixels
     except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None

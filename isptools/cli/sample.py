@@ -6,19 +6,21 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(name="sample")
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
-@click.option("--seed", default=0, show_default=True, help="Other noise and other scenes.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
+              help="Other noise and other scenes.")  # fmt: skip
 def command(name: str, out: Path, seed: int) -> None:
     """Write the miniature of data set NAME, made from code, in its real folder layout."""
     from isptools import scratch
+    from isptools.cli.progress import busy
     from isptools.datasets import miniature
 
     there = out.is_dir()
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with scratch.folder(out) as place:  # all of it, or nothing
+        with busy("drawing"), scratch.folder(out) as place:  # all of it, or nothing
             files = miniature(name, place, seed)
             for file in files:
                 target = out / file.relative_to(place)

@@ -44,10 +44,10 @@ def save(path: Path, data: bytes) -> None:
 
 
 def png(picture: Any) -> bytes:
-    import imageio.v3 as imageio
+    """Of (H, W, 3) uint8 RGB."""
+    import cv2  # a tenth of the time that Pillow takes, and as small
 
-    made: bytes = imageio.imwrite("<bytes>", picture, extension=".png")
-    return made
+    return bytes(cv2.imencode(".png", picture[..., ::-1])[1].data)
 
 
 def tif(picture: Any, **how: Any) -> bytes:

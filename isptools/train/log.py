@@ -116,19 +116,25 @@ class Log:
                 "before it: lower the rate, or train in fp32 or bf16"
             )
 
-    def write(self, step: int, rate: float, validation: float) -> None:
+    def write(
+        self, step: int, rate: float, validation: float, noted: dict[str, float] | None = None
+    ) -> None:
+        """A line, and `noted` as further columns, the same ones every time."""
         self.expect_finite()
         training = torch.stack(self.losses).mean().item()
         seconds = time.perf_counter() - self.since
         waited = self.waited + sum(before.elapsed_time(after) for before, after in self.gaps) / 1e3
         speed = self.work.rates(len(self.losses), seconds)
-        row = (self.stage, step, rate, training, validation, waited / seconds, seconds, *speed)
+        more = noted or {}
+        columns = (*COLUMNS, *more)
+        numbers = (rate, training, validation, waited / seconds, seconds, *speed, *more.values())
+        row = (self.stage, step, *numbers)
         if self.writes:
             fresh = not self.path.exists()
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
-                writer.writerows([COLUMNS] * fresh + [row])
-            self._board(step, dict(zip(COLUMNS[2:], row[2:], strict=True)))
+                writer.writerows([columns] * fresh + [row])
+            self._board(step, dict(zip(columns[2:], numbers, strict=True)))
         self._new()
 
     def picture(self, strip: NDArray[np.float32]) -> None:

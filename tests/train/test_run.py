@@ -115,7 +115,7 @@ def test_two_processes_train_as_one(shards_folder, tmp_path):
     """Gloo, two processes of one item each, against one process of two items."""
     word = [
         "-m", "isptools.cli", "train", "cameranet", "--preset", "tiny", "--device", "cpu",
-        "--shards", str(shards_folder), "--set", "network.widths=[6,8]", "--set", "patch=32",
+        str(shards_folder), "--set", "network.widths=[6,8]", "--set", "patch=32",
         "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
     ]  # fmt: skip
     both = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
