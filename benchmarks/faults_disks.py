@@ -25,7 +25,7 @@ RDONLY, REMOUNT = 1, 32
 CODES = {0, 1, 3, 75}
 PLACE = "DISK"  # in a command's words: where the disk is
 # what tells of the moment or the machine, or is added to line by line
-OTHERWISE = ("log.csv", "tensorboard", "settings.json", "samples", ".lock", "page.html")
+OTHERWISE = ("log.csv", "log.txt", "tensorboard", "settings.json", "samples", ".lock", "page.html")
 LINES: tuple[tuple[str, ...], ...] = (
     ("build", "recipe.toml", "--source", "raw", "--out", "DISK/out"),
     ("build", "recipe.toml", "--source", "raw", "--out", "DISK/out", "--jobs", "2"),
@@ -46,8 +46,8 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("report", "out", "--out", "DISK/page.html"),
     ("develop", "run", "raw/short/a1_0.dng", "--out", "DISK/c.png"),
     ("export", "run", "--onnx", "DISK/c.onnx", "--size", "64x64"),
-    ("check", "out"), ("stats", "out"), ("show", "recipe.toml"), ("recipes",), ("models",),
-    ("get", "manifest"),
+    ("check", "out", "--log", "DISK/log.txt"), ("stats", "out"), ("show", "recipe.toml"),
+    ("recipes",), ("models",), ("get", "manifest"), ("ledger", "out"),
 )  # fmt: skip
 DISKS = ("full", "read-only", "without inodes", "that fails (EIO)", "that vanishes (ENODEV)")
 

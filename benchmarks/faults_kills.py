@@ -110,7 +110,8 @@ def killed(
     pid, children = process.pid or 0, set[int]()
     end = time.monotonic() + (seconds or 600)
     while process.is_alive() and time.monotonic() < end:
-        time.sleep(0.01)
+        children |= set(below(pid))
+        process.join(min(0.2, max(end - time.monotonic(), 0)))  # a look takes some milliseconds
     children |= set(below(pid))
     if process.is_alive():
         os.kill(pid, number)

@@ -1,7 +1,6 @@
 """Do what a table asks for and is not done yet: train, then score; what fails costs its row."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import joblib
 import torch
 
-from isptools import shards
+from isptools import shards, whole
 from isptools.compare import cost, histograms, losses, methods
 from isptools.compare.plan import Asked, Training, Unit
 from isptools.compare.score import Render, Scores, of_method, of_network, score
@@ -156,9 +155,7 @@ def _read(path: Path) -> Scores:
 
 def _write(path: Path, scores: Scores) -> None:
     words = {"columns": scores.columns, "keys": scores.keys, "values": scores.values}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(words), encoding="utf-8")
-    part.replace(path)
+    whole.save(path, json.dumps(words).encode())
 
 
 def _line(error: Exception) -> str:
