@@ -31,15 +31,24 @@ PATH = click.Path(path_type=Path)
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--codec", type=click.Choice(["jpeg", "webp", "jpeg2000", "avif"]),
+              help="Also rate and quality behind this codec; jpeg for runs trained through "
+                   "it.")  # fmt: skip
+@click.option("--qualities", help="Of the codec: 80,90 or 80:96:2; dB of jpeg2000.")
+@click.option("--beside", multiple=True, metavar="NAME=RUN",
+              help="Another run in the curves of --codec.")  # fmt: skip
 def command(
     run: Path, shards: Path, split: str, out: Path | None, tile: int | None, device: str,
-    baselines: bool, camera: Path | None, code: Path | None,
+    baselines: bool, camera: Path | None, code: Path | None, codec: str | None,
+    qualities: str | None, beside: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Score the network of RUN on a split: per picture as CSV, and the means."""
+    from isptools.cli import rates
     from isptools.cli.extra import expect_train
 
     expect_train()
     from isptools.train import checkpoint, evaluate, infer
+    from isptools.train.rates import write
 
     try:
         network, settings = checkpoint.model(run, code)
@@ -51,14 +60,23 @@ def command(
             found = list(evaluate.scores(network, source, others, how, undone))
             columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
+            asked = rates.asked(settings, codec, qualities, beside)
+            curves = asked and rates.score(
+                run, asked, source, how, settings, qualities, beside, code
+            )
         path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
         evaluate.write(path, found, stamp, columns)
+        written = curves and write(path.parent, f"{path.stem}-{asked}", curves[0],
+                                   {**stamp, **curves[1]})  # fmt: skip
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{place}{error.strerror or error}") from None
     _tell(found, stamp, path, columns)
+    if curves:
+        rates.tell(curves[0])
+        click.echo(", ".join(map(str, written)))
 
 
 def _tell(
