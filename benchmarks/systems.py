@@ -5,9 +5,9 @@ python benchmarks/systems.py aware SHARDS --out DIR         aware and agnostic a
 python benchmarks/systems.py losses SHARDS --out DIR        DPED's combinations of losses
 python benchmarks/systems.py confidence SHARDS --out DIR    do weights of pairs and shifts help?
 
-SHARDS of the first two: isptools build benchmarks/compressed.toml --source PHOTOGRAPHS; of the others:
-of dped, dped-originals or pairs. A run that is done in DIR is not trained again. Processor time is
-in log.csv beside each.
+SHARDS of the first two: isptools build benchmarks/compressed.toml --source PHOTOGRAPHS; of the
+others: of dped, dped-originals or pairs. A run that is done in DIR is not trained again. Times are
+of the processor.
 """
 
 import argparse
@@ -65,7 +65,8 @@ def simulators(args: argparse.Namespace) -> None:
         for name, options in LEARNERS.items():
             folder = args.out / f"{name}-{quality}"
             seconds = trained(folder, args.shards, {
-                "network": ISP, "patch": 96, "batch": 4, "objective": through_codec(options, quality),
+                "network": ISP, "patch": 96, "batch": 4,
+                "objective": through_codec(options, quality),
                 "stages": [stage("simulator", args.steps or STEPS, 4e-3)],
             })  # fmt: skip
             module = compression.simulator(checkpoint.model(folder)[1].objective)

@@ -52,6 +52,7 @@ def command(
 
     try:
         network, settings = checkpoint.model(run, code)
+        asked = rates.asked(settings, codec, qualities, beside)
         with evaluate.opened(shards, split, network) as source:
             others = _untrained(evaluate.station(source), network.intake.kind) if baselines else {}
             others |= {"camera JPEG": _camera(camera)} if camera else {}
@@ -60,7 +61,6 @@ def command(
             found = list(evaluate.scores(network, source, others, how, undone))
             columns = evaluate.of(source).columns
             stamp = {"network": settings.title} | evaluate.protocol(source, split)
-            asked = rates.asked(settings, codec, qualities, beside)
             curves = asked and rates.score(
                 run, asked, source, how, settings, qualities, beside, code
             )

@@ -13,12 +13,21 @@ if TYPE_CHECKING:
     from isptools.train.settings import Settings
 
 
+AGNOSTIC, AWARE = "compression-agnostic", "compression-aware"
+OWN = (AGNOSTIC, AWARE, "network", "truth")
+
+
 def asked(
     settings: "Settings", codec: str | None, qualities: str | None, beside: tuple[str, ...]
 ) -> str | None:
-    """The codec to be scored, if any: what is given, or that of a run that trained through one."""
+    """The codec to be scored, if any: what is given, or that of a run that trained through one.
+
+    ValueError in one line where what belongs to it is wrong, before anything is computed.
+    """
     from isptools.train.objectives import Compressed
 
+    _qualities(qualities or "80")
+    _named(beside)
     if codec or isinstance(settings.objective, Compressed):
         return codec or "jpeg"
     if qualities or beside:
@@ -68,12 +77,18 @@ def _networks(
     out = {"network": trained}
     if {"whole", "compressed"} <= {*stages} and before.exists():
         agnostic = checkpoint.model(before, code)[0]
-        out = {"compression-agnostic": agnostic, "compression-aware": trained}
+        out = {AGNOSTIC: agnostic, AWARE: trained}
+    return out | {name: checkpoint.model(path, code)[0] for name, path in _named(beside).items()}
+
+
+def _named(beside: tuple[str, ...]) -> dict[str, Path]:
+    """Other runs by the names that curves are to have."""
+    out: dict[str, Path] = {}
     for word in beside:
         name, equals, path = word.partition("=")
-        if not equals or not name or name in {*out, "truth"}:
-            raise ValueError(f"--beside {word}: expected NAME=RUN, each name once")
-        out[name] = checkpoint.model(Path(path), code)[0]
+        if not equals or not name or name in {*out, *OWN}:
+            raise ValueError(f"--beside {word}: expected NAME=RUN, each name once, none of our own")
+        out[name] = Path(path)
     return out
 
 
