@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.codes import LOOK
 from isptools.cli.target import expect_writable
 
 if TYPE_CHECKING:
     from isptools.frame import Array, Frame
     from isptools.train.camera import Camera
-    from isptools.train.infer import Mosaic
+    from isptools.train.infer import How, Mosaic
 
 PATH = click.Path(path_type=Path)
 
@@ -39,6 +40,7 @@ def command(
     from isptools.cli.extra import expect_train
 
     expect_train()
+    from isptools.cli.progress import shown
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
@@ -49,23 +51,33 @@ def command(
         how = infer.How(tile, infer.device_of(device), settings.precision)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    undone = settings.shading == "undone"
     failed = []
-    for raw, target in pairs:
-        try:
-            mosaic, flip = _opened(camera, raw, gain, settings.shading == "undone")
-            pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
-            picture = _picture(pictures, flip)
-            _write(target, picture)
-        except ValueError as error:
-            failed.append(" ".join(str(error).split()))
-        except OSError as error:
-            failed.append(f"{error.filename or target}: {error.strerror or error}")
-        else:
-            click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
-    for said in failed[:-1]:  # the others are developed all the same
+    with shown() as show:
+        for number, (raw, target) in enumerate(pairs):
+            show("developing", number, len(pairs))
+            try:
+                picture = _developed(camera, how, raw, gain, undone)
+                _write(target, picture)
+            except ValueError as error:
+                failed.append(" ".join(str(error).split()))
+            except OSError as error:
+                failed.append(f"{error.filename or target}: {error.strerror or error}")
+            else:
+                click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
+    for said in failed:  # the others are developed all the same
         click.echo(f"Error: {said}", err=True)
     if failed:
-        raise click.ClickException(failed[-1])
+        raise click.exceptions.Exit(LOOK if len(failed) < len(pairs) else 1)
+
+
+def _developed(camera: "Camera", how: "How", path: Path, gain: float, undone: bool) -> Any:
+    """(H, W, 3) uint16 sRGB of one file, upright."""
+    from isptools.train import infer
+
+    mosaic, flip = _opened(camera, path, gain, undone)
+    pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
+    return _picture(pictures, flip)
 
 
 def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
@@ -83,7 +95,8 @@ def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
 
 def _opened(camera: "Camera", path: Path, gain: float, undone: bool) -> "tuple[Mosaic, int]":
     """What the network takes of a file, and how it is to be turned upright."""
-    from isptools import picture, raw
+    from isptools import picture
+    from isptools.cli import raws
 
     pictures = camera.intake.kind == "rgb"
     finished = path.suffix.lower().removeprefix(".") in picture.SUFFIXES
@@ -94,7 +107,7 @@ def _opened(camera: "Camera", path: Path, gain: float, undone: bool) -> "tuple[M
         if gain != 1:
             raise ValueError(f"{path}: --gain is for raws; a finished picture has its brightness")
         return _finished(picture.read(path)), 0
-    frame = raw.read(path)
+    frame = raws.read(path)
     return _mosaic(frame, gain, path, undone), frame.capture.flip
 
 
@@ -149,6 +162,7 @@ def _picture(pictures: dict[str, Any], flip: int) -> Any:
 
 
 def _write(target: Path, picture: Any) -> None:
-    from isptools.cli.render import write_picture
+    from isptools import whole
+    from isptools.cli.render import encoded
 
-    write_picture(target, picture)
+    whole.save(target, encoded(target, picture))

@@ -1,53 +1,100 @@
 """What `isptools eval` adds for a codec: rate and quality of the pictures' files."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from isptools.shards import Shards
     from isptools.train.camera import Camera
     from isptools.train.infer import How
     from isptools.train.rates import Point
     from isptools.train.settings import Settings
 
-
 AGNOSTIC, AWARE = "compression-agnostic", "compression-aware"
 OWN = (AGNOSTIC, AWARE, "network", "truth")
 
 
-def asked(
-    settings: "Settings", codec: str | None, qualities: str | None, beside: tuple[str, ...]
-) -> str | None:
-    """The codec to be scored, if any: what is given, or that of a run that trained through one.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the command was told."""
+
+    codec: str | None
+    qualities: str | None
+    beside: tuple[str, ...]
+    code: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A codec that is to be scored, with which networks and at which qualities."""
+
+    codec: str
+    subsampling: str
+    qualities: tuple[int, ...]
+    networks: "dict[str, Camera]"
+    undone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Every point, and what must be said of the codec."""
+
+    points: "list[Point]"
+    stated: dict[str, Any]
+
+
+def asked(run: Path | None, settings: "Settings | None", words: Words) -> Asked | None:
+    """What is given, or jpeg for a run that was trained through one; None where neither is.
 
     ValueError in one line where what belongs to it is wrong, before anything is computed.
     """
+    from isptools.train.codecs import QUALITIES, codec
     from isptools.train.objectives import Compressed
 
-    _qualities(qualities or "80")
-    _named(beside)
-    if codec or isinstance(settings.objective, Compressed):
-        return codec or "jpeg"
-    if qualities or beside:
-        raise ValueError("--qualities and --beside belong to --codec")
-    return None
+    chosen = _qualities(words.qualities) if words.qualities else None
+    beside = _named(words.beside)
+    through = settings is not None and isinstance(settings.objective, Compressed)
+    if not words.codec and not through:
+        if chosen or beside:
+            raise ValueError("--qualities and --beside belong to --codec")
+        return None
+    if run is None or settings is None:
+        raise ValueError("--codec is for the network of a RUN, not for --predictions")
+    name = codec(words.codec or "jpeg").name
+    networks = _networks(run, settings, words.code)
+    networks |= {one: _network(path, words.code) for one, path in beside.items()}
+    subsampling = getattr(settings.objective, "subsampling", "4:2:0")
+    undone = settings.shading == "undone"
+    return Asked(name, subsampling, tuple(chosen or QUALITIES[name]), networks, undone)
 
 
-def score(
-    run: Path, name: str, source: "Shards", how: "How", settings: "Settings",
-    qualities: str | None = None, beside: tuple[str, ...] = (), code: Path | None = None,
-) -> "tuple[list[Point], dict[str, Any]]":  # fmt: skip
-    """Every point of the run's own curves, of runs beside it, and the truth's."""
+def score(asked: Asked, folder: Path, split: str, how: "How") -> Curves:
+    """Every point of the networks' curves and of the truth's."""
+    from isptools.train import evaluate, rates
+    from isptools.train.codecs import codec
+
+    chosen = codec(asked.codec, asked.subsampling)
+    first = next(iter(asked.networks.values()))
+    with evaluate.opened(folder, split, first) as source:
+        made = rates.pictures(asked.networks, source, how, asked.undone)
+        return Curves(list(rates.points(made, chosen, asked.qualities)), chosen.stated())
+
+
+def written(path: Path, curves: Curves, stamp: dict[str, Any]) -> dict[str, Any]:
+    """As CSV and PNG beside the scores' own file; gives what JSON takes."""
+    from dataclasses import asdict
+
     from isptools.train import rates
-    from isptools.train.codecs import QUALITIES, codec
 
-    chosen = codec(name, getattr(settings.objective, "subsampling", "4:2:0"))
-    every = _qualities(qualities) if qualities else QUALITIES[name]
-    networks = _networks(run, settings, beside, code)
-    made = rates.pictures(networks, source, how, settings.shading == "undone")
-    return list(rates.points(made, chosen, every)), chosen.stated()
+    files = rates.write(
+        path.parent, f"{path.stem}-{curves.stated['codec']}", curves.points,
+        {**stamp, **curves.stated},
+    )  # fmt: skip
+    lines = {name: [asdict(one) for one in curve]
+             for name, curve in rates.means(curves.points).items()}  # fmt: skip
+    return {"files": [str(file) for file in files], **curves.stated, "means": lines}
 
 
 def tell(found: "list[Point]") -> None:
@@ -64,21 +111,23 @@ def tell(found: "list[Point]") -> None:
         click.echo(f"{method:<22}{said}{more}")
 
 
-def _networks(
-    run: Path, settings: "Settings", beside: tuple[str, ...], code: Path | None
-) -> "dict[str, Camera]":
+def _networks(run: Path, settings: "Settings", code: Path | None) -> "dict[str, Camera]":
     """The run's; of one that was trained through a codec also as it was before that stage."""
     from isptools.train import checkpoint
 
-    trained = checkpoint.model(run, code)[0]
+    trained = _network(run, code)
     folder = run if run.is_dir() else run.parent
-    stages = [stage.train for stage in settings.stages]
+    stages = {stage.train for stage in settings.stages}
     before = checkpoint.standing(folder / "whole.safetensors")
-    out = {"network": trained}
-    if {"whole", "compressed"} <= {*stages} and before.exists():
-        agnostic = checkpoint.model(before, code)[0]
-        out = {AGNOSTIC: agnostic, AWARE: trained}
-    return out | {name: checkpoint.model(path, code)[0] for name, path in _named(beside).items()}
+    if {"whole", "compressed"} <= stages and before.exists():
+        return {AGNOSTIC: _network(before, code), AWARE: trained}
+    return {"network": trained}
+
+
+def _network(path: Path, code: Path | None) -> "Camera":
+    from isptools.train import checkpoint
+
+    return checkpoint.model(path, code)[0]
 
 
 def _named(beside: tuple[str, ...]) -> dict[str, Path]:

@@ -35,8 +35,10 @@ def turned(picture: Array, symmetry: int) -> Array:
 
 
 @lru_cache(1024)
-def phase(cfa: str, symmetry: int, side: int) -> tuple[int, int, tuple[int, ...]] | None:
-    """Where a turned mosaic of `side` pixels shows the phase networks see.
+def phase(
+    cfa: str, symmetry: int, side: int, pattern: str = ""
+) -> tuple[int, int, tuple[int, ...]] | None:
+    """Where a turned mosaic of `side` pixels shows the phase networks see, or another `pattern`.
 
     Top, left (each below the CFA's period) and, for every position of that phase, which position of
     `cfa` it was. None where this symmetry never shows it. Channels of a finished picture stay.
@@ -50,7 +52,7 @@ def phase(cfa: str, symmetry: int, side: int) -> tuple[int, int, tuple[int, ...]
     for top in range(every):
         for left in range(every):
             found = tiled[top : top + every, left : left + every].ravel()
-            if "".join(cfa[i] for i in found) == TARGET[len(cfa)]:
+            if "".join(cfa[i] for i in found) == (pattern or TARGET[len(cfa)]):
                 return top, left, tuple(found.tolist())
     return None
 
@@ -93,8 +95,11 @@ class Cuts:
 
     The cut is read with a margin of one CFA period less one pixel, which `arranged` takes off again
     where the turned pattern asks for it. With `undone`, inputs come with the gains that undo their
-    lens shading, where their truths have it undone.
+    lens shading, where their truths have it undone. A `pattern` other than that of `TARGET` is for
+    networks of one's own.
     """
+
+    pattern = ""
 
     def __init__(
         self, source: shards.Shards, size: int, seed: int, truths: Sequence[str],
@@ -134,8 +139,12 @@ class Cuts:
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
         choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
+        if not choices:
+            raise ValueError(
+                f"{self.source.path(i)}: its color pattern {facts.cfa} is none that is known here"
+            )
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
-        top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
+        top, left, positions = phase(facts.cfa, symmetry, window[2], self.pattern) or (0, 0, ())
         try:
             known = levels(facts, positions, self._mean(i))
         except OSError as error:

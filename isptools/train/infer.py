@@ -152,7 +152,7 @@ def _padded(camera: Camera, mosaic: Mosaic, device: torch.device) -> tuple[Tenso
                          f"{least(camera)} pixels a side are needed")  # fmt: skip
     unit = frame_unit(camera)
     rows, columns = (
-        _indices(side, before, unit, every) for side, before in zip(shape, (top, left), strict=True)
+        mirrored(side, before, unit, every) for side, before in zip(shape, (top, left), strict=True)
     )
     facts = {"raw": np.ascontiguousarray(mosaic.pixels[..., rows[:, None], columns])}
     if mosaic.shading is not None:
@@ -191,7 +191,8 @@ def frame_unit(camera: Camera) -> int:
     return math.lcm(camera.intake.period, *(one.factor * one.stride for one in camera.parts))
 
 
-def _indices(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
+def mirrored(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
+    """Which pixel of a side stands where, from `before` on ahead of it to a multiple of `unit`."""
     total = -(-(side + before) // unit) * unit
     at = np.arange(-before, total - before)
     mirrored = np.where(at < 0, -at, np.where(at >= side, 2 * (side - 1) - at, at))

@@ -40,6 +40,7 @@ class Intake:
     planes: Callable[[Tensor, Batch], Tensor]
     stations: Mapping[str, frozenset[str]]  # where its truths may stand
     noise: bool = False  # the noise level as one more plane (CameraNet v2, eq. 2)
+    clip: bool = True  # at 1 behind the gain
 
     @property
     def inputs(self) -> int:
@@ -58,7 +59,7 @@ class Intake:
     def prepared(self, batch: Batch) -> Tensor:
         """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
         with single(batch["raw"]):
-            x = self.planes(_normalized(batch), batch)
+            x = self.planes(_normalized(batch, self.clip), batch)
             if not self.noise:
                 return x
             return torch.cat([x, self._noise_plane(batch, x)], 1)
@@ -76,11 +77,11 @@ class Intake:
         return (gain * shot + gain**2 * read).expand(-1, 1, *x.shape[2:])
 
 
-def _normalized(batch: Batch) -> Tensor:
+def _normalized(batch: Batch, clip: bool) -> Tensor:
     """(N, 1, H, W), black 0 and white 1 before the gain; (N, 3, H, W) of finished pictures.
 
-    Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as Chen et
-    al. 2018 do); below 0 nothing is cut.
+    Behind the gain `clip` cuts it at 1, where the longer exposure of the truth was saturated (as
+    Chen et al. 2018 do); below 0 nothing is cut.
     """
     raw = batch["raw"].to(torch.float32)
     if raw.ndim == 4:  # a level a channel, and no exposure to be made up for
@@ -93,7 +94,8 @@ def _normalized(batch: Batch) -> Tensor:
     gain = batch["gain"].view(-1, 1, 1)
     if "shading" in batch:
         gain = gain * batch["shading"]
-    return ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
+    x = (raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain
+    return (x.clamp(max=1) if clip else x)[:, None]
 
 
 def bilinear(x: Tensor) -> Tensor:
@@ -157,6 +159,7 @@ def by_matrices(matrices: Tensor, x: Tensor) -> Tensor:
 XYZ_SRGB = {"restoration": frozenset({"xyz"}), "enhancement": frozenset({"srgb"})}
 # a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
 ANY_LINEAR = XYZ_SRGB | {"restoration": frozenset({"xyz", "camera"})}
+MOSAIC = Intake("bayer", 1, 1, lambda x, _: x, XYZ_SRGB)
 PACKED = Intake("bayer", 4, 2, lambda x, _: F.pixel_unshuffle(x, 2), XYZ_SRGB)
 XTRANS = Intake("xtrans", 9, 3, lambda x, _: nine_planes(x), XYZ_SRGB)
 BILINEAR = Intake("bayer", 3, 1, lambda x, _: bilinear(x), ANY_LINEAR)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isptools import whole
 from isptools.train.checkpoint import TrainError
 
 EARLY = 20  # steps between two looks whether losses are numbers
@@ -36,6 +37,29 @@ class Work:
         """Megapixels a second, and the share of the peak (NaN where that is unknown)."""
         used = steps * self.operations / seconds
         return steps * self.pixels / seconds / 1e6, used / self.peak if self.peak else math.nan
+
+
+def cut_back(path: Path, stage: str, step: int) -> None:
+    """Take from `log.csv` the lines of a stage behind a step, which come again, and half a line.
+
+    A run may be killed between such a line and its checkpoint, or while it writes.
+    """
+    if not path.exists():
+        return
+    text = path.read_bytes().decode(errors="replace")  # with the ends of its lines
+    lines = text.splitlines(keepends=True)
+    kept = "".join(line for line in lines if _stays(line, stage, step))
+    if not kept:
+        path.unlink()
+    elif kept != text:
+        whole.save(path, kept.encode())
+
+
+def _stays(line: str, stage: str, step: int) -> bool:
+    fields = line.split(",")
+    if len(fields) != len(COLUMNS) or not line.endswith("\n"):
+        return False
+    return fields[0] != stage or not fields[1].isdecimal() or int(fields[1]) <= step
 
 
 class Log:
@@ -123,7 +147,8 @@ class Log:
                 .astype(np.uint8)
                 .transpose(1, 2, 0)
             )
-            imageio.imwrite(folder / f"{self.stage}.png", shown)
+            encoded = imageio.imwrite("<bytes>", shown, extension=".png")
+            whole.save(folder / f"{self.stage}.png", encoded)
 
     def _board(self, step: int, values: dict[str, float]) -> None:
         """The same numbers for TensorBoard, where that is installed."""

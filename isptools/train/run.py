@@ -16,15 +16,16 @@ from isptools.train import confidence, data, feed, held, networks, resident, spe
 from isptools.train.camera import Camera, Examples, least
 from isptools.train.carry import carried
 from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
+from isptools.train.fit import fit
 from isptools.train.flops import of_step
 from isptools.train.intake import Batch
-from isptools.train.log import Log, Work
+from isptools.train.log import Log, Work, cut_back
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
 from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
-from isptools.train.task import Task, needs, span
+from isptools.train.task import Task, expect_patch, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
 Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
@@ -89,7 +90,7 @@ def _trained(settings: Settings, job: Job) -> Path:
     torch.manual_seed(settings.seed)
     camera, table = networks.built(settings.network, job.code)
     run = Run(camera, msgspec.structs.replace(settings, network=table), job, fabric)
-    _expect_patch(camera, settings.patch)
+    expect_patch(camera, settings.patch)
     _claim(run)
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
@@ -125,9 +126,13 @@ def _stage(run: Run, stage: Stage) -> bool:
     if not state:
         torch.manual_seed(settings.seed)  # whatever this call did before
         _take_earlier(run, task, stage)
+    if stage.train == "fit":
+        return _fitted(run, stage, task, parts, length)
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
     batches = iter(_loader(run, task, parts.train, range(moving.step, until)))
+    if fabric.is_global_zero:
+        cut_back(job.out / "log.csv", stage.train, moving.step)
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero, _work(run, task))
     while moving.step < until:
         rate = stage.rate_at(moving.step, length)
@@ -145,6 +150,19 @@ def _stage(run: Run, stage: Stage) -> bool:
             _save(run, stage, moving, last)
     moving.replay = None  # a recording holds its memory
     return until == length
+
+
+def _fitted(run: Run, stage: Stage, task: Task, parts: held.Parts, length: int) -> bool:
+    """A stage that is one step, and begins anew where it was killed."""
+    fit(run.camera, run.settings, parts.train, length)
+    loss = _validated(run, task.to(run.fabric.device), parts.train)
+    log = Log(run.job.out / "log.csv", stage.train, run.fabric.is_global_zero, Work(0, 0, 0))
+    log.add(torch.tensor(loss))
+    log.expect_finite(task.parameters())
+    log.write(length, 0.0, _validated(run, task, parts.val, log))
+    run.job.show(stage.train, length, length, loss)
+    _save(run, stage, Moving(task, [], None, [], [], length), True)
+    return True
 
 
 def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving:
@@ -363,15 +381,6 @@ def _examples(run: Run) -> Examples:
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = run.camera.intake.prepared(batch)
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
-
-
-def _expect_patch(camera: Camera, patch: int) -> None:
-    every = camera.intake.period
-    if patch % every or patch < least(camera):
-        raise TrainError(
-            f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
-            f"from {-(-least(camera) // every) * every} on"
-        )
 
 
 def _claim(run: Run) -> None:

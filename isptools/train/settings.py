@@ -17,8 +17,8 @@ AFTER = 0.75  # of a stage the papers' rate falls to a tenth
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One part of a training: which networks, against which truth, for how long, how fast."""
 
-    # the last two are those of the objective "compressed"
-    train: Literal["restore", "enhance", "joint", "whole", "simulator", "compressed"]
+    # fit: solved for, not descended; the last two are those of the objective "compressed"
+    train: Literal["restore", "enhance", "joint", "whole", "fit", "simulator", "compressed"]
     epochs: Count = 0  # over the inputs of the training split; or
     steps: Count = 0
     rate: Above = 1e-4

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from isptools.train import compression, data
 from isptools.train.adversarial import Enhancement
 from isptools.train.aligned import nearest
-from isptools.train.camera import Camera, shown
+from isptools.train.camera import Camera, least, shown
 from isptools.train.compression import COMPRESSED, SIMULATOR, Compression
 from isptools.train.intake import Batch
 from isptools.train.objectives import Compressed, Difference, Enhanced, Pair, Turn
@@ -90,7 +90,7 @@ class Task(nn.Module):
         if self.kind == "restore":
             return {"restoration": camera.run(x, 0, self.last)}
         out = camera(x)
-        if self.kind in {"whole", COMPRESSED}:
+        if self.kind in {"whole", "fit", COMPRESSED}:
             return {name: picture for name, picture in out.items() if name in self.truths()}
         if code:
             restored = data.truth(batch, "restoration")
@@ -151,7 +151,9 @@ def span(camera: Camera, stage: Stage) -> tuple[int, int]:
     if stage.train == COMPRESSED:
         return 0, last
     two = 0 <= camera.restored < camera.enhanced
-    if stage.train == "whole":
+    if stage.train == "fit" and (last or camera.parts[0].fit is None):
+        raise ValueError("this network has no closed form to 'fit'; use 'whole'")
+    if stage.train in {"whole", "fit"}:
         return 0, last
     if not two and not (stage.train == "restore" and camera.restored == last):
         raise ValueError(f"this network has no stages to train as {stage.train!r}; use 'whole'")
@@ -164,8 +166,18 @@ def needs(camera: Camera, kind: str) -> tuple[str, ...]:
     """The truths a stage takes from the shards."""
     if kind == "restore":
         return ("restoration",)
-    if kind == "whole":
+    if kind in {"whole", "fit"}:
         return ("enhancement",) if camera.enhanced >= 0 else ("restoration",)
     if kind in {SIMULATOR, COMPRESSED}:
         return ("enhancement",)
     return ("restoration", "enhancement")
+
+
+def expect_patch(camera: Camera, patch: int) -> None:
+    """ValueError in one line for cuts that the network can't take."""
+    every = camera.intake.period
+    if patch % every or patch < least(camera):
+        raise ValueError(
+            f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
+            f"from {-(-least(camera) // every) * every} on"
+        )

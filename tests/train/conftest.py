@@ -1,6 +1,8 @@
 """Training needs torch; without it these tests are skipped. Threads stay few: nets are tiny."""
 
 import contextlib
+import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +18,8 @@ with contextlib.suppress(ModuleNotFoundError):
 @pytest.fixture(scope="session")
 def shards_folder(tmp_path_factory):
     """The miniature SID, Sony: 8 training inputs, 3 for validation, 2 for testing."""
+    if ready := os.environ.get("ISPTOOLS_MINIATURE"):  # benchmarks/mutants.py builds it once
+        return Path(ready)
     folder = tmp_path_factory.mktemp("shards") / "sid"
     done = CliRunner().invoke(main, ["build", "sid", "--sample", "--out", str(folder)])
     assert done.exit_code == 0, done.output

@@ -182,7 +182,7 @@ def test_the_last_stage_takes_what_the_others_taught(run):
 
 
 def test_eval_draws_rate_and_quality(run, shards_folder):
-    said = invoke("eval", run, "--shards", shards_folder, "--no-baselines", "--qualities",
+    said = invoke("eval", run, shards_folder, "--no-baselines", "--qualities",
                   "80:96:16", "--beside", f"again={run}")  # fmt: skip
     assert "compression-agnostic" in said
     assert (run / "eval-test-jpeg.png").read_bytes()[:4] == b"\x89PNG"
@@ -212,7 +212,7 @@ def test_eval_draws_rate_and_quality(run, shards_folder):
 
 
 def test_eval_refuses_what_it_can_not_draw(run, shards_folder):
-    words = ["eval", str(run), "--shards", str(shards_folder), "--no-baselines"]
+    words = ["eval", str(run), str(shards_folder), "--no-baselines"]
     for more, said in (
         (["--qualities", "80:x"], "expected 80,90 or FIRST:LAST:STEP"),
         (["--qualities", "0,3"], "from 1 to 100"),

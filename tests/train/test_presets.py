@@ -32,6 +32,7 @@ CASES = [
         },
     ),
     ("compression-aware-tiny", "unprocess", {}),
+    ("deepcamera-tiny", "unprocess", {}),
     ("deepisp-msr", "msr", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
@@ -39,6 +40,10 @@ CASES = [
     ("dped-code", "pairs", {"network.width": 4, "batch": 2, "objective.content": 0}),
     ("dped-paper", "dped", {"network.width": 4, "batch": 2, "objective.content": 0}),
     ("dped-tiny", "dped", {}),
+    ("johnson-tiny", "unprocess", {}),
+    ("l3-tiny", "unprocess", {}),
+    ("nafnet-tiny", "unprocess", {}),
+    ("sid-unet-tiny", "unprocess", {}),
     ("srcnn-tiny", "unprocess", {}),
 ]
 
@@ -68,15 +73,13 @@ def test_a_preset_trains_and_validates_from_its_miniature(
     preset, recipe, small, miniature, tmp_path
 ):
     """Its networks, losses and stages as they are; patch, widths and steps made small."""
-    network = max((one for one in NAMES if preset.startswith(f"{one}-")), key=len)
-    name = preset.removeprefix(f"{network}-")
     settings = Settings.load(shipped.folder("recipes") / "train" / f"{preset}.toml")
     stages = ", ".join(f'{{train="{s.train}", steps=3, rate={s.rate}}}' for s in settings.stages)
     changes = {"patch": 64, "stages": f"[{stages}]", "log_every": 1, **small}
     words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     done = CliRunner().invoke(
         main,
-        ["train", network, "--preset", name, "--shards", str(miniature(recipe)), "--device",
+        ["train", network, "--preset", name, str(miniature(recipe)), "--device",
          "cpu", "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output

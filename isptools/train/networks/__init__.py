@@ -33,6 +33,11 @@ NAMES = (
     "srcnn",
     "compression-aware",
     "dped",
+    "johnson",
+    "deepcamera",
+    "l3",
+    "nafnet",
+    "sid-unet",
 )  # in the order in which they are listed
 
 
