@@ -100,7 +100,7 @@ def _measured(
         return values(picture, aim)
     file = compressed(picture, jpeg)
     both = decoded(file), decoded(compressed(aim, jpeg)) if jpeg.truth else aim
-    return *values(*both), measure.bits_per_pixel(len(file), aim.shape[0] * aim.shape[1])
+    return *values(*both), measure.bits_per_pixel(len(file), aim.shape)
 
 
 def compressed(picture: F32, jpeg: Jpeg) -> bytes:

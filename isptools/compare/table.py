@@ -24,6 +24,7 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Count = 0  # inputs that are scored
     seeds: tuple[Count, ...] = ()
     network: dict[str, dict[str, Any]] = {}  # options of networks by their names
+    simulator: dict[str, dict[str, Any]] = {}  # and of what simulates a codec, by its kind
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
