@@ -16,6 +16,7 @@ GROUND: dict[str, set[str]] = {
     "children": {"serving"},
     "sources": set(),
     "scratch": set(),
+    "whole": set(),
     "shown": set(),  # what strangers wrote, for people
     "apart": {"children", "sources"},
     "convert": set(),
@@ -42,8 +43,8 @@ MAY_SEE = GROUND | {
     "propose": {"datasets", "raw", "picture", "apart", "sources", "shown"},
     "get": {"datasets"},
     "report": {"shards", "frame", "patches", "develop", "datasets"},
-    "train": {"shards", "measure", "frame", "children", "datasets"},
-    "compare": {"shards", "measure", "frame", "develop", "build", "train", "shipped"},
+    "train": {"shards", "measure", "frame", "children", "datasets", "whole"},
+    "compare": {"shards", "measure", "frame", "develop", "build", "train", "shipped", "whole"},
     "testing": {"shards", "train", "datasets", "build", "recipe"},
 }
 MAY_SEE |= {"cli": set(MAY_SEE)}

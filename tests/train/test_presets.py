@@ -66,7 +66,7 @@ def test_a_preset_trains_and_validates_from_its_miniature(
     words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     done = CliRunner().invoke(
         main,
-        ["train", network, "--preset", name, "--shards", str(miniature(recipe)), "--device",
+        ["train", network, "--preset", name, str(miniature(recipe)), "--device",
          "cpu", "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output

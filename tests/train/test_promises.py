@@ -18,6 +18,7 @@ SMALLER = {
     "deepcamera": {"widths": [4, 4, 4], "depths": [1, 2, 2]},
     "nafnet": {"width": 4, "down": [1, 1], "middle": 1, "up": [1, 1]},
 }
+FOLDERS = {"cameranet-xtrans": "xtrans_folder", "dped": "pictures_folder"}
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +30,8 @@ def xtrans_folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
-def test_every_network_that_ships_keeps_its_promises(name, shards_folder, request):
-    xtrans = name == "cameranet-xtrans"
-    folder = request.getfixturevalue("xtrans_folder") if xtrans else shards_folder
+def test_every_network_that_ships_keeps_its_promises(name, request):
+    folder = request.getfixturevalue(FOLDERS.get(name, "shards_folder"))
     known = networks.opened(name).options.__struct_fields__
     small = {word: SMALL[word] for word in known if word in SMALL} | SMALLER.get(name, {})
     testing.network(name, folder, small)

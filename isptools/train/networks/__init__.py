@@ -31,6 +31,8 @@ NAMES = (
     "deepisp",
     "deepisp-low",
     "srcnn",
+    "compression-aware",
+    "dped",
     "johnson",
     "deepcamera",
     "l3",
