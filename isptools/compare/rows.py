@@ -28,11 +28,18 @@ def settings(
     words |= _simulator(words, budget)
     with torch.device("meta"):
         camera, _ = networks.built(words["network"], code)
-    chosen = Settings.of(words)
-    stages = _suiting(camera, _chosen_stages(row, chosen.stages))
+    stages = _suiting(camera, _chosen_stages(row, _decoded(words.get("stages"))))
     words["stages"] = [_words(stage, budget) for stage in _budgeted(stages, budget)]
-    words |= _sizes(camera, chosen, budget)
-    return Settings.of(words)
+    words |= {"batch": budget.batch} if budget.batch else {}
+    chosen = Settings.of(words)
+    return replace(chosen, patch=_patch(camera, chosen.patch, budget))
+
+
+def _decoded(stages: Any) -> tuple[Stage, ...]:
+    try:
+        return msgspec.convert(stages, tuple[Stage, ...])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"stages: {error}") from None
 
 
 def _preset(name: str, data: Data) -> Path:
@@ -99,9 +106,9 @@ def _simulator(words: dict[str, Any], budget: Budget) -> dict[str, Any]:
     return {"objective": objective | {"simulator": smaller}} if own else {}
 
 
-def _sizes(camera: Camera, chosen: Settings, budget: Budget) -> dict[str, Any]:
-    """Patch and batch; the budget's patch grows to what the network takes."""
+def _patch(camera: Camera, patch: int, budget: Budget) -> int:
+    """The budget's, grown to what the network takes."""
+    if not budget.patch:
+        return patch
     every = camera.intake.period
-    patch = budget.patch or chosen.patch
-    smallest = max(patch, least(camera)) if budget.patch else patch
-    return {"patch": -(-smallest // every) * every, "batch": budget.batch or chosen.batch}
+    return -(-max(budget.patch, least(camera)) // every) * every

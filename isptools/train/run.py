@@ -155,10 +155,8 @@ def _stage(run: Run, stage: Stage) -> bool:
 def _fitted(run: Run, stage: Stage, task: Task, parts: held.Parts, length: int) -> bool:
     """A stage that is one step, and begins anew where it was killed."""
     fit(run.camera, run.settings, parts.train, length)
-    loss = _validated(run, task.to(run.fabric.device), parts.train)
     log = Log(run.job.out / "log.csv", stage.train, run.fabric.is_global_zero, Work(0, 0, 0))
-    log.add(torch.tensor(loss))
-    log.expect_finite(task.parameters())
+    log.add(torch.tensor(loss := _validated(run, task.to(run.fabric.device), parts.train)))
     log.write(length, 0.0, _validated(run, task, parts.val, log))
     run.job.show(stage.train, length, length, loss)
     _save(run, stage, Moving(task, [], None, [], [], length), True)

@@ -276,7 +276,7 @@ def compared(tmp_path_factory, shards_folder):
 
 
 def called(folder, shards):
-    words = ["compare", folder / "table.toml", "--shards", shards, "--out", folder / "out",
+    words = ["compare", folder / "table.toml", shards, "--out", folder / "out",
              "--budget", "tiny", "--device", "cpu", "--code", folder]  # fmt: skip
     return CliRunner().invoke(main, list(map(str, words)))
 
@@ -297,7 +297,7 @@ def test_a_comparison_makes_its_folder(compared):
     assert cells["LibRaw"][3] == "-"
     assert "no open tool" in cells["Photoshop"][-1]
     assert "ZeroDivisionError: by nobody" in cells["broken"][-1]
-    assert "needs shards of SID beside sid: --shards 'SID=FOLDER'" in cells["transferred"][-1]
+    assert "needs shards of SID beside sid: 'SID=FOLDER'" in cells["transferred"][-1]
     assert "--camera" in cells["camera"][-1]
     assert "Not comparable: these shards are of recipe sid, the paper's numbers are of SID" in text
     assert "Not comparable: another truth" in text
@@ -367,8 +367,8 @@ def test_a_killed_comparison_goes_on(compared, shards_folder, monkeypatch):
         (["compare"], 2, "give a TABLE"),
         (["compare", "mars"], 1, "no table of that name ships"),
         (["compare", "mars.toml"], 1, "there is no such table"),
-        (["compare", "cameranet-v2-table-1"], 1, "give --shards"),
-        (["compare", "cameranet-v2-table-1", "--shards", "nowhere"], 1, "nowhere"),
+        (["compare", "cameranet-v2-table-1"], 1, "give a FOLDER"),
+        (["compare", "cameranet-v2-table-1", "nowhere"], 1, "nowhere"),
         (["compare", "cameranet-v2-table-1", "--row", "x"], 1, "no row x"),
     ],
 )
