@@ -21,6 +21,8 @@ CASES = [
     ("cameranet-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
     ("cameranet-sid", "sid-cameranet", {"network.widths": [6, 8]}),
     ("cameranet-tiny", "unprocess", {}),
+    ("cameranet-v1-fivek", "fivek", {"network.widths": [6, 8]}),
+    ("cameranet-v1-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
     ("cameranet-v1-sid", "sid-cameranet", {"network.widths": [6, 8]}),
     (
         "compression-aware-fivek",
@@ -46,21 +48,6 @@ CASES = [
     ("sid-unet-tiny", "unprocess", {}),
     ("srcnn-tiny", "unprocess", {}),
 ]
-
-
-@pytest.fixture(scope="module")
-def miniature(tmp_path_factory):
-    """The shards of a recipe's miniature, made once."""
-    folder = tmp_path_factory.mktemp("miniatures")
-
-    def shards(recipe):
-        if not (folder / recipe).exists():
-            words = ["build", recipe, "--sample", "--out", str(folder / recipe)]
-            built = CliRunner().invoke(main, words)
-            assert built.exit_code == 0, built.output
-        return folder / recipe
-
-    return shards
 
 
 def test_every_preset_has_a_case():
