@@ -10,7 +10,6 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 
 from isptools.apart import time_limit
-from isptools.build import align, develop, released, unprocess
 from isptools.build.journal import Made
 from isptools.build.plan import told_fault
 from isptools.build.task import Undone, Unit, Wait
@@ -51,13 +50,22 @@ def made(unit: Unit, work: Work) -> Made | Undone:
 
 
 def _made(unit: Unit, work: Work) -> Made:
+    """By the maker of its truth, loaded for who makes one: each brings libraries of its own."""
     truth = work.recipe.truth
     if isinstance(truth, Develop):
+        from isptools.build import develop  # noqa: PLC0415 - see above
+
         return develop.make(unit, work, truth)
     if isinstance(truth, Align):
+        from isptools.build import align  # noqa: PLC0415
+
         return align.make(unit, work, truth)
     if isinstance(truth, Unprocess):
+        from isptools.build import unprocess  # noqa: PLC0415
+
         return unprocess.make(unit, work, truth)
+    from isptools.build import released  # noqa: PLC0415
+
     return released.make(unit, work, truth)
 
 
