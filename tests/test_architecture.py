@@ -11,6 +11,7 @@ from isptools.datasets.names import ROOMS
 ROOT = Path(__file__).resolve().parents[1] / "isptools"
 GROUND: dict[str, set[str]] = {
     "frame": set(),
+    "compiled": set(),  # kernels
     "shipped": set(),
     "serving": set(),  # what children run
     "children": {"serving"},
@@ -24,13 +25,13 @@ GROUND: dict[str, set[str]] = {
     "fields": {"frame", "patches"},
     "sound": set(),
     "measure": {"frame"},
-    "raw": {"frame", "sources"},
-    "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
+    "raw": {"frame", "sources", "compiled"},
+    "develop": {"frame", "raw", "fields", "compiled"},  # raw: LibRaw demosaics
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "measure", "patches", "fields", "sound", "shown"},
+    "shards": {"frame", "compiled", "measure", "patches", "fields", "sound", "shown"},
     "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",

@@ -10,7 +10,7 @@ import msgspec
 
 from isptools import datasets, raw
 from isptools.apart import SECONDS, time_limit
-from isptools.build import folder, index, journal, ledger, state
+from isptools.build import folder, headers, index, journal, ledger, state
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan, travelling
 from isptools.build.run import run_units
@@ -83,11 +83,13 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     except OSError as error:
         raise folder.refused_by_system(out, error) from error
     with time_limit(options.seconds):
-        todo = _planned(recipe, data_set, source, options, splits)
-    card = travelling(data_set.card)
+        found = versions(data_set)
+        card = travelling(data_set.card)
+        known = headers.loaded(out, card, found)
+        todo = _planned(recipe, data_set, source, options, Choice(splits, headers=known))
     try:
         with folder.locked(out) as token:
-            found = versions(data_set)
+            known.save(out)
             place, seconds = todo.root, options.seconds
             work = Work(recipe, card, found, place, out, options.enhanced, token, seconds)
             return _run(todo, work, options, splits)
@@ -144,14 +146,15 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
 
 
 def _planned(
-    recipe: Recipe, data_set: Opened, source: Path, options: Options, splits: tuple[Split, ...]
+    recipe: Recipe, data_set: Opened, source: Path, options: Options, choice: Choice
 ) -> Plan:
     def progress(done: int, total: int) -> None:
         options.progress("headers", done, total)
 
     try:
         listing = listed(data_set, source)
-        return plan(recipe, data_set, listing, Choice(splits, options.enhanced, progress))
+        asked = replace(choice, pictures=options.enhanced, progress=progress)
+        return plan(recipe, data_set, listing, asked)
     except StartError as error:
         raise BuildError(f"no decoder: {error}") from error
     except OSError as error:

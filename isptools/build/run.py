@@ -1,16 +1,12 @@
 """Run units: in this process, in children, or where joblib was told to."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-from joblib.parallel import get_active_backend
-
 from isptools.apart import time_limit
-from isptools.build import align, develop, released, unprocess
 from isptools.build.journal import Made
 from isptools.build.plan import told_fault
 from isptools.build.task import Undone, Unit, Wait
@@ -51,13 +47,22 @@ def made(unit: Unit, work: Work) -> Made | Undone:
 
 
 def _made(unit: Unit, work: Work) -> Made:
+    """By the maker of its truth, loaded for who makes one: each brings libraries of its own."""
     truth = work.recipe.truth
     if isinstance(truth, Develop):
+        from isptools.build import develop  # noqa: PLC0415 - see above
+
         return develop.make(unit, work, truth)
     if isinstance(truth, Align):
+        from isptools.build import align  # noqa: PLC0415
+
         return align.make(unit, work, truth)
     if isinstance(truth, Unprocess):
+        from isptools.build import unprocess  # noqa: PLC0415
+
         return unprocess.make(unit, work, truth)
+    from isptools.build import released  # noqa: PLC0415
+
     return released.make(unit, work, truth)
 
 
@@ -81,6 +86,11 @@ def _made_of(work: Work, unit: Unit) -> Made | Undone:
 
 
 def _parallel(units: Sequence[Unit], work: Work) -> Iterator[Made | Undone]:
+    from joblib import Parallel, delayed  # noqa: PLC0415 - for who chose it
+    from joblib.externals.loky.process_executor import (  # noqa: PLC0415
+        TerminatedWorkerError,
+    )
+
     workers = Parallel(return_as="generator_unordered", batch_size=1)
     work = _anywhere(work)
     try:
@@ -104,5 +114,9 @@ def _anywhere(work: Work) -> Work:
 
 
 def _chosen_by_caller() -> bool:
+    if "joblib" not in sys.modules:
+        return False
+    from joblib.parallel import get_active_backend  # noqa: PLC0415 - it is there already
+
     backend, jobs = get_active_backend()
     return type(backend).__name__ != "LokyBackend" or jobs not in {None, 1}
