@@ -1,4 +1,4 @@
-"""The chain on the device: its integers beside the processor's, which are LibRaw's, and its speed."""
+"""The chain on the device: its integers beside the processor's, and its speed."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -114,7 +114,8 @@ def rows(size: Size) -> list[dict[str, Any]]:
     out = []
     for (what, pixels), method in product(frames.items(), METHODS):
         on_device = torch.from_numpy(pixels).to(size.device)
-        work = lambda x=on_device, s=usual(method): gpu.develop(x, facts, s)  # noqa: E731
+        steps = usual(method)
+        work = lambda x=on_device, s=steps: gpu.develop(x, facts, s)  # noqa: E731 - one word
         work()
         cuda = size.device.type == "cuda"
         each = clock.each(clock.replayed(work) if cuda else work, size.device, size.seconds / 3)

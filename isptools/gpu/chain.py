@@ -97,7 +97,7 @@ def _expect_known(capture: Capture) -> None:
     with_square_sites(bare, "the GPU's chain")
     only(bare, "bayer", "the GPU's chain")
     pattern = capture.cfa
-    if "".join(sorted(pattern)) != "BGGR" or pattern[0] != "G" and pattern[1] != "G":
+    if "".join(sorted(pattern)) != "BGGR" or "G" not in pattern[:2]:
         raise UnsupportedError(f"the GPU's chain knows no sensor of {pattern}")
     if listed.pending(bare, 1):
         raise UnsupportedError("OpcodeList1 of this file has no kernel on a GPU")
@@ -105,4 +105,3 @@ def _expect_known(capture: Capture) -> None:
 
 def _name(step: Step) -> str:
     return str(type(step).__struct_config__.tag)
-

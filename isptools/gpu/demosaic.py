@@ -15,11 +15,11 @@ from isptools.gpu.light import EXACT
 
 ROWS, COLUMNS = 4, 128  # of a block
 FRAME = 256  # pixels of the frame around the picture, a block
-AHD_FRAME, PPG_GREENS = tl.constexpr(5), tl.constexpr(3)
+AHD_FRAME = tl.constexpr(5)
 
 
 @triton.jit
-def _place(height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _place(height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Rows and columns of a block, and which pixels are in the picture."""
     x = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)[None, :]
     y = tl.program_id(1) * ROWS + tl.arange(0, ROWS)[:, None]
@@ -127,7 +127,9 @@ def _means(image, red, n, y, x, height, width):
 
 
 @triton.jit
-def _frame(mosaics, red, rgb, height, width, REACH: tl.constexpr, LYING: tl.constexpr, BLOCK: tl.constexpr):  # noqa: N803, E501
+def _frame(
+    mosaics, red, rgb, height, width, REACH: tl.constexpr, LYING: tl.constexpr, BLOCK: tl.constexpr
+):
     """The frame of width REACH: above and below (LYING), or left and right."""
     n = tl.program_id(1)
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -145,7 +147,7 @@ def _frame(mosaics, red, rgb, height, width, REACH: tl.constexpr, LYING: tl.cons
 
 
 @triton.jit
-def _linear(mosaics, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _linear(mosaics, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     n = tl.program_id(2)
     y, x, _ = _place(height, width, ROWS, COLUMNS)
     image = _picture(mosaics, n, 1, height, width)
@@ -162,7 +164,7 @@ def _linear(mosaics, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.co
 
 
 @triton.jit
-def _ppg_greens(mosaics, red, greens, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _ppg_greens(mosaics, red, greens, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     n = tl.program_id(2)
     y, x, inside = _place(height, width, ROWS, COLUMNS)
     image = _picture(mosaics, n, 1, height, width)
@@ -195,7 +197,7 @@ def _steep(far, c_2, g_1, here, d_1, e_2, end):
 
 
 @triton.jit
-def _ppg(mosaics, greens, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _ppg(mosaics, greens, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     n = tl.program_id(2)
     y, x, _ = _place(height, width, ROWS, COLUMNS)
     image, green = _picture(mosaics, n, 1, height, width), _picture(greens, n, 1, height, width)
@@ -222,7 +224,7 @@ def _lean(image, green, known, y, x, by, height, width):
 
 
 @triton.jit
-def _ahd_greens(mosaics, red, greens, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _ahd_greens(mosaics, red, greens, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """Along the row and along the column: (N, 2, H, W)."""
     n = tl.program_id(2)
     y, x, inside = _place(height, width, ROWS, COLUMNS)
@@ -251,7 +253,18 @@ def _ahd_colors(image, green, y, x, height, width, red_row, green_site):
 
 
 @triton.jit
-def _ahd_lab(mosaics, greens, red, matrices, roots, lab, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803, E501
+def _ahd_lab(
+    mosaics,
+    greens,
+    red,
+    matrices,
+    roots,
+    lab,
+    height,
+    width,
+    ROWS: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
     """CIELAB times 64 of both directions: (N, 2, 3, H, W) int16."""
     n = tl.program_id(2)
     y, x, inside = _place(height, width, ROWS, COLUMNS)
@@ -299,7 +312,7 @@ def _alike(light, chroma, near, close):
 
 
 @triton.jit
-def _ahd_lead(labs, leads, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _ahd_lead(labs, leads, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """How many more of the four neighbors look alike along the column than along the row."""
     n = tl.program_id(2)
     y, x, inside = _place(height, width, ROWS, COLUMNS)
@@ -327,7 +340,9 @@ def _ahd_lead(labs, leads, height, width, ROWS: tl.constexpr, COLUMNS: tl.conste
 
 
 @triton.jit
-def _ahd(mosaics, greens, leads, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803, E501
+def _ahd(
+    mosaics, greens, leads, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr
+):
     """The direction with more votes in the 3x3 window, or the mean of both."""
     n = tl.program_id(2)
     y, x, _ = _place(height, width, ROWS, COLUMNS)
@@ -353,7 +368,7 @@ def _chosen(h, v, lead):
 
 
 @triton.jit
-def _half(mosaics, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # noqa: N803
+def _half(mosaics, red, rgb, height, width, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
     """A 2x2 block becomes a pixel; what an odd side cuts off counts as 0."""
     n = tl.program_id(2)
     rows, columns = (height + 1) // 2, (width + 1) // 2

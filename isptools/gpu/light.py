@@ -15,14 +15,14 @@ BLOCK = 1024
 
 
 @triton.jit
-def _site(height, width, BLOCK: tl.constexpr):  # noqa: N803 - Triton's constants
+def _site(height, width, BLOCK: tl.constexpr):
     """Flat index, row and column of a block's samples, and which are in the picture."""
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     return i, i // width, i % width, i < height * width
 
 
 @triton.jit
-def levels(sensor, black, out, height, width, BLOCK: tl.constexpr):  # noqa: N803
+def levels(sensor, black, out, height, width, BLOCK: tl.constexpr):
     """DN above black, clipped at 0; `black` (N, 4) int32, a CFA position each."""
     n = tl.program_id(1).to(tl.int64)
     i, y, x, inside = _site(height, width, BLOCK)
@@ -32,7 +32,7 @@ def levels(sensor, black, out, height, width, BLOCK: tl.constexpr):  # noqa: N80
 
 
 @triton.jit
-def scale(mosaic, factor, out, height, width, BLOCK: tl.constexpr):  # noqa: N803
+def scale(mosaic, factor, out, height, width, BLOCK: tl.constexpr):
     """Each sample times the factor of its CFA position, (N, 4) float32; truncated and clipped."""
     n = tl.program_id(1).to(tl.int64)
     i, y, x, inside = _site(height, width, BLOCK)
@@ -43,7 +43,7 @@ def scale(mosaic, factor, out, height, width, BLOCK: tl.constexpr):  # noqa: N80
 
 
 @triton.jit
-def _pixel(rgb, count, BLOCK: tl.constexpr):  # noqa: N803
+def _pixel(rgb, count, BLOCK: tl.constexpr):
     """Where red, green and blue of a block's pixels lie, and the three as int32."""
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     at, inside = tl.program_id(1).to(tl.int64) * count * 3 + 3 * i, i < count
@@ -54,7 +54,7 @@ def _pixel(rgb, count, BLOCK: tl.constexpr):  # noqa: N803
 
 
 @triton.jit
-def blend(rgb, clips, out, count, BLOCK: tl.constexpr):  # noqa: N803
+def blend(rgb, clips, out, count, BLOCK: tl.constexpr):
     """Chroma above the clip level drawn to that of the clipped copy; `clips` (N,) int32."""
     at, inside, r, g, b = _pixel(rgb, count, BLOCK)
     clip = tl.load(clips + tl.program_id(1))
@@ -91,7 +91,7 @@ def _blended(known, total, over, gray):
 
 
 @triton.jit
-def convert(rgb, matrices, out, count, BLOCK: tl.constexpr):  # noqa: N803
+def convert(rgb, matrices, out, count, BLOCK: tl.constexpr):
     """Times a 3x3 a picture, (N, 9) float32, truncated and clipped to 16 bit."""
     at, inside, r, g, b = _pixel(rgb, count, BLOCK)
     m = matrices + tl.program_id(1) * 9
@@ -102,7 +102,7 @@ def convert(rgb, matrices, out, count, BLOCK: tl.constexpr):  # noqa: N803
 
 
 @triton.jit
-def project(rgb, matrices, out, count, BLOCK: tl.constexpr):  # noqa: N803
+def project(rgb, matrices, out, count, BLOCK: tl.constexpr):
     """Times a 3x3 a picture, (N, 9) float32, as it comes, float32."""
     at, inside, r, g, b = _pixel(rgb, count, BLOCK)
     m = matrices + tl.program_id(1) * 9
@@ -117,7 +117,7 @@ def _row(m, r, g, b):
 
 
 @triton.jit
-def encode(linear, tables, out, count, BLOCK: tl.constexpr):  # noqa: N803
+def encode(linear, tables, out, count, BLOCK: tl.constexpr):
     """Looked up in a table of 65536 a picture; `count` values a picture."""
     i = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     n, inside = tl.program_id(1).to(tl.int64), i < count

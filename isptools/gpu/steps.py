@@ -189,9 +189,7 @@ def oriented(held: Held, _: Orient) -> Held:
     return replace(held, pixels=x.view(held.pixels.dtype))
 
 
-def _by_pixel(
-    held: Held, kernel: Any, numbers: Tensor, dtype: torch.dtype = torch.uint16
-) -> Held:
+def _by_pixel(held: Held, kernel: Any, numbers: Tensor, dtype: torch.dtype = torch.uint16) -> Held:
     out = torch.empty_like(held.pixels, dtype=dtype)
     n, height, width, _ = out.shape
     light.over(kernel, n, height * width, held.pixels, numbers, out, height * width)

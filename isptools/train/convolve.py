@@ -31,7 +31,23 @@ def _mirrored(at, side):
 
 
 @triton.jit
-def _products(acc, x, weight, y, u, image, n, height, width, inputs, first, every, dilation, CHUNKS: tl.constexpr, INPUTS: tl.constexpr):  # noqa: N803, E501
+def _products(
+    acc,
+    x,
+    weight,
+    y,
+    u,
+    image,
+    n,
+    height,
+    width,
+    inputs,
+    first,
+    every,
+    dilation,
+    CHUNKS: tl.constexpr,
+    INPUTS: tl.constexpr,
+):
     """Plus the products with `inputs` channels of x, from `first` of the weight's `every` on."""
     k = tl.arange(0, INPUTS)
     for step in range(9 * CHUNKS):
@@ -50,9 +66,9 @@ def _products(acc, x, weight, y, u, image, n, height, width, inputs, first, ever
 def _convolve(
     x, beside, weight, bias, added, picture, shown, out,
     pixels, height, width, inputs, others, outputs, dilation, slope,
-    CHUNKS: tl.constexpr, MORE: tl.constexpr,  # noqa: N803
-    ADDED: tl.constexpr, PICTURE: tl.constexpr,  # noqa: N803
-    PIXELS: tl.constexpr, OUTPUTS: tl.constexpr, INPUTS: tl.constexpr,  # noqa: N803
+    CHUNKS: tl.constexpr, MORE: tl.constexpr,
+    ADDED: tl.constexpr, PICTURE: tl.constexpr,
+    PIXELS: tl.constexpr, OUTPUTS: tl.constexpr, INPUTS: tl.constexpr,
 ):  # fmt: skip
     m = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     n = tl.program_id(1) * OUTPUTS + tl.arange(0, OUTPUTS)
@@ -60,10 +76,42 @@ def _convolve(
     image = at // (height * width) * (height * width)
     y, u = (at - image) // width, (at - image) % width
     every = inputs + others
-    acc = tl.zeros((PIXELS, OUTPUTS), tl.float32)
-    acc = _products(acc, x, weight, y, u, image, known, height, width, inputs, 0, every, dilation, CHUNKS, INPUTS)  # noqa: E501
+    acc = tl.full((PIXELS, OUTPUTS), 0.0, tl.float32)
+    acc = _products(
+        acc,
+        x,
+        weight,
+        y,
+        u,
+        image,
+        known,
+        height,
+        width,
+        inputs,
+        0,
+        every,
+        dilation,
+        CHUNKS,
+        INPUTS,
+    )
     if MORE:
-        acc = _products(acc, beside, weight, y, u, image, known, height, width, others, inputs, every, dilation, MORE, INPUTS)  # noqa: E501
+        acc = _products(
+            acc,
+            beside,
+            weight,
+            y,
+            u,
+            image,
+            known,
+            height,
+            width,
+            others,
+            inputs,
+            every,
+            dilation,
+            MORE,
+            INPUTS,
+        )
     acc += tl.load(bias + known)[None, :].to(tl.float32)
     inside = (m < pixels)[:, None] & (n < outputs)[None, :]
     place = m.to(tl.int64)[:, None] * outputs + n[None, :]
@@ -81,7 +129,8 @@ def _convolve(
         spot = m.to(tl.int64)[:, None] * 3 + channel[None, :]
         own = out + m.to(tl.int64)[:, None] * outputs + (outputs - 3 + channel)[None, :]
         change = tl.load(own, mask=three, other=0.0).to(tl.float32)
-        changed = tl.load(picture + spot, mask=three, other=0.0) + (2 * tl.sigmoid(2 * change) - 1)
+        tanh = 2 / (1 + tl.exp(-2 * change)) - 1
+        changed = tl.load(picture + spot, mask=three, other=0.0) + tanh
         tl.store(shown + spot, changed, mask=three)
         tl.store(own, changed.to(out.dtype.element_ty), mask=three)
 
@@ -107,11 +156,41 @@ def convolved(
     _convolve[grid](
         x, _or(beside, x), weight, bias, _or(added, x), _or(picture, bias), shown, out,
         pixels, height, width, inputs, others, outputs, dilation, slope,
-        CHUNKS=triton.cdiv(inputs, b.inputs), MORE=triton.cdiv(others, b.inputs), ADDED=added is not None, PICTURE=picture is not None,
+        CHUNKS=triton.cdiv(inputs, b.inputs), MORE=triton.cdiv(others, b.inputs),
+        ADDED=added is not None, PICTURE=picture is not None,
         PIXELS=b.pixels, OUTPUTS=b.outputs, INPUTS=b.inputs, num_warps=b.warps,
         num_stages=b.stages,
     )  # fmt: skip
     return out, shown
+
+
+@triton.jit
+def _pool(x, out, count, height, width, rows, columns, channels, BLOCK: tl.constexpr):
+    i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    c, place = i % channels, i // channels
+    u, line = place % columns, place // columns
+    y, image = 2 * (line % rows) - height % 2, line // rows
+    u = 2 * u - width % 2
+    most = tl.full((BLOCK,), float("-inf"), tl.float32)
+    for k in tl.static_range(9):
+        v, h = y + k // 3, u + k % 3
+        there = (i < count) & (v >= 0) & (v < height) & (h >= 0) & (h < width)
+        at = ((image * height + v) * width + h) * channels + c
+        most = tl.maximum(most, tl.load(x + at, mask=there, other=float("-inf")).to(tl.float32))
+    tl.store(out + i, most.to(out.dtype.element_ty), mask=i < count)
+
+
+def pooled(x: Tensor) -> Tensor:
+    """Maxima of 3x3 windows at every second pixel, ceil(side / 2) a side, channels last."""
+    n, channels, height, width = x.shape
+    rows, columns = -(-height // 2), -(-width // 2)
+    out = torch.empty(
+        (n, channels, rows, columns), dtype=x.dtype, device=x.device,
+        memory_format=torch.channels_last,
+    )  # fmt: skip
+    grid = (triton.cdiv(out.numel(), 1024),)
+    _pool[grid](x, out, out.numel(), height, width, rows, columns, channels, BLOCK=1024)
+    return out
 
 
 def _or(given: Tensor | None, other: Tensor) -> Tensor:

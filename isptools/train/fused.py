@@ -1,42 +1,51 @@
 """Where a convolution and what follows it run as one kernel: on a GPU, in halves, at inference."""
 
 from importlib.util import find_spec
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-MOST = 512  # outputs, above which the vendor's convolution and separate passes were faster
+
+def suits(layer: Any, x: Tensor) -> bool:
+    """Whether there is such a kernel for this Conv2d and input, and nobody wants a gradient."""
+    return _here(x) and bool(layer.stride == (1, 1) and layer.out_channels % 8 == 0)
 
 
-def suits(layer: nn.Conv2d, x: Tensor) -> bool:
-    """Whether there is such a kernel for this layer and input, and nobody wants a gradient."""
+def _here(x: Tensor) -> bool:
     return bool(
         x.is_cuda
         and not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and torch.is_autocast_enabled("cuda")
-        and layer.stride == (1, 1)
-        and layer.out_channels % 8 == 0
-        and layer.out_channels <= MOST
         and find_spec("triton") is not None
     )
 
 
+def halved(x: Tensor) -> Tensor | None:
+    """Maxima of 3x3 windows at every second pixel; None where there is no such kernel."""
+    if not _here(x):
+        return None
+    from isptools.train.convolve import pooled  # noqa: PLC0415 - Triton only where a GPU is
+
+    return pooled(_laid(x, x.dtype))
+
+
 def activated(
-    layer: nn.Conv2d, x: Tensor, slope: float, beside: Tensor | None, added: Tensor | None
+    layer: Any, x: Tensor, slope: float, beside: Tensor | None, added: Tensor | None
 ) -> Tensor:
     """LeakyReLU of the convolution of x with what lies beside it, plus what is added."""
     return _convolved(layer, x, slope, beside, added, None)[0]
 
 
-def corrected(layer: nn.Conv2d, x: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
+def corrected(layer: Any, x: Tensor, picture: Tensor) -> tuple[Tensor, Tensor]:
     """DeepISP's block: ReLU of features beside the picture plus tanh of its change; the picture."""
     return _convolved(layer, x, 0.0, None, None, picture)
 
 
 def _convolved(
-    layer: nn.Conv2d, x: Tensor, slope: float, beside: Tensor | None, added: Tensor | None,
+    layer: Any, x: Tensor, slope: float, beside: Tensor | None, added: Tensor | None,
     picture: Tensor | None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     from isptools.train.convolve import convolved  # noqa: PLC0415 - Triton only where a GPU is

@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-KERNELS = ("isptools.gpu.light", "isptools.gpu.demosaic", "isptools.gpu.steps")
+KERNELS = ("isptools.gpu.light", "isptools.gpu.demosaic", "isptools.gpu.steps",
+           "isptools.train.convolve")  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,8 @@ def kernels(interpreted: None) -> ModuleType:
     demosaic.ROWS = demosaic.COLUMNS = 64
     light.BLOCK = demosaic.FRAME = 4096
     return import_module(KERNELS[2])
+
+
+@pytest.fixture(scope="session")
+def convolve(interpreted: None) -> ModuleType:
+    return import_module(KERNELS[3])

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 from isptools import gpu  # noqa: E402 - needs torch
 from isptools.develop.chain import develop  # noqa: E402
 from isptools.develop.steps import (  # noqa: E402
-    Balance,
     BadPixels,
+    Balance,
     Demosaic,
     Encode,
     Levels,
@@ -59,7 +59,8 @@ def test_libraw_itself_gives_the_same_integers(kernels, at):
 
 
 @pytest.mark.parametrize(
-    ("method", "shape"), [("ahd", (11, 10)), ("ppg", (10, 13)), ("ppg", (3, 24)), ("linear", (1, 2))]
+    ("method", "shape"),
+    [("ahd", (11, 10)), ("ppg", (10, 13)), ("ppg", (3, 24)), ("linear", (1, 2))],
 )
 def test_pictures_that_are_all_frame(kernels, method, shape):
     frame = libraw.probe("GRBG", shape)

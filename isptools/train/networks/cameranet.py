@@ -150,6 +150,7 @@ class Level(nn.Module):
         """The block; with `active` false its last convolution is left as it is."""
         entered = x
         for i, convolution in enumerate(self.block):
+            assert isinstance(convolution, Convolution)
             last = i == len(self.block) - 1
             added = entered if last and self.residual else None
             x = convolution.activated(x, SLOPE if active or not last else 1.0, added=added)
@@ -234,7 +235,8 @@ def halve(x: Tensor) -> Tensor:
     """3x3 max pooling, stride 2; ceil(side / 2), windows placed as TensorFlow's SAME does."""
     height, width = x.shape[-2:]
     sides = (width % 2, 1, height % 2, 1)
-    return maxima(F.pad(x, sides, value=float("-inf")), 3)
+    there = fused.halved(x)
+    return there if there is not None else maxima(F.pad(x, sides, value=float("-inf")), 3)
 
 
 def _first(dilation: int, count: int) -> list[int]:
