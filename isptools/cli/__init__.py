@@ -16,6 +16,7 @@ COMMANDS = {
     "bad-pixels": "Find hot and dead pixels of a camera.",
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",
+    "convert": "Write shards as files of other tools.",
     "develop": "Develop raw files with a trained network.",
     "eval": "Score a trained network on a split of shards.",
     "export": "Write a trained network as ONNX and check it.",

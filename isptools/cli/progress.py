@@ -22,6 +22,7 @@ STAGES = {
     "headers": "reading headers",
     "kernels": "preparing kernels (compiled on the first run, then kept)",
     "inputs": "building",
+    "inputs_out": "converting",
     "frames": "fusing",
     "shards": "checking",
     "rows": "measuring",

@@ -1,0 +1,42 @@
+"""`isptools convert`: shards for other tools."""
+
+from pathlib import Path
+
+import click
+
+KINDS = ("webdataset", "zarr", "parquet", "tiff", "exr", "npz")  # isptools.exports.KINDS
+PATH = click.Path(path_type=Path)
+
+
+@click.command(name="convert")
+@click.argument("shards", type=PATH)
+@click.option("--to", "kind", type=click.Choice(KINDS), required=True, help="What to write.")
+@click.option("--out", type=PATH, required=True, help="New folder to write to.")
+@click.option("--patches", type=click.IntRange(min=1), metavar="N",
+              help="Cut frames into squares of N pixels, whole CFA cells.")  # fmt: skip
+@click.option("--split", help="Only this split.")
+@click.option("--overwrite", is_flag=True, help="Replace what is at --out.")
+def command(
+    shards: Path, kind: str, out: Path, patches: int | None, split: str | None, overwrite: bool
+) -> None:
+    """Write SHARDS (a folder, or one shard) as files of another tool, with all facts.
+
+    Numbers are as stored (physical for exr); README.md and facts.jsonl say what they mean, and the
+    licence stands in each container.
+    """
+    from isptools.cli.progress import shown
+    from isptools.exports import Options, convert
+
+    try:
+        with shown() as show:
+
+            def progress(done: int, total: int) -> None:
+                show("inputs_out", done, total)
+
+            made = convert(shards, kind, out, Options(split, patches, overwrite, progress))
+    except (ValueError, OSError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from None
+    click.echo(f"{out}: {made.records} records in {made.files} files, {made.bytes / 1e6:.1f} MB")
+    for terms in made.redistribution:
+        said = {"forbidden": ": keep them to yourself", "unknown": ": ask before you pass them on"}
+        click.echo(f"redistribution: {terms}{said.get(terms, '')}")
