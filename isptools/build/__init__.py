@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -49,7 +50,7 @@ class Options:
     data_set: Opened | None = None  # None opens the shipped one that the recipe names
     verify: bool = False  # hash what was finished before, and build anew what differs
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
-    # called with "headers", "kernels" or "inputs", how many are done, and how many there are
+    # called with "headers", "hashes", "kernels" or "inputs", how many are done, and how many of all
     seconds: float = SECONDS  # that one file may take to be decoded
     share: Share | None = None  # one of several calls into one folder makes its units alone
     cluster: str | None = None  # tcp://HOST:PORT, local:N or slurm[:options], instead of `jobs`
@@ -116,7 +117,8 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
     mine = options.share.units(todo.units) if options.share else todo.units
     names = {unit.name for unit in mine} if options.share else None
     folder.sweep(work.out, names)
-    found = state.remaining(todo, work, splits, options.verify, options.share)
+    verify = partial(options.progress, "hashes") if options.verify else None
+    found = state.remaining(todo, work, splits, verify, options.share)
     rest = found.units
     if rest:
         index.remove(work.out)  # it says that all is whole

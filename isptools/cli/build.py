@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.codes import LOOK, STOPPED, WAITS
+from isptools.cli.splits import SPLITS, several
 from isptools.shown import shown as escaped
 from isptools.storage.places import url_of
 
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from isptools.recipe import Recipe
     from isptools.storage.shadow import Shadow
 
-SPLITS = ("train", "val", "test")
-WAITS = 75  # exit code: EX_TEMPFAIL of sysexits.h, "try again later"
 SECONDS = 300.0  # isptools.apart's, without its imports
 PATH = click.Path(path_type=Path)
 
@@ -32,7 +32,11 @@ PATH = click.Path(path_type=Path)
               show_default=True, metavar="GB",
               help="Large files of an address that are here at once.")  # fmt: skip
 @click.option("--sample", is_flag=True, help="Use the miniature, which is made from code.")
-@click.option("--split", help="Splits to make, with commas: train,val,test. All if left out.")
+@click.option(
+    "--split",
+    callback=several,
+    help="Splits to make, with commas: train,val,test. All if left out.",
+)
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
 )
@@ -46,13 +50,14 @@ PATH = click.Path(path_type=Path)
               show_default=True, help="Seconds that one file may take to be decoded.")  # fmt: skip
 @click.option("--verify", is_flag=True,
               help="Hash the shards that are there, and build anew what differs.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="What was made and left out as JSON.")
 def command(
     recipe: str,
     source: Path | None,
     out: Path,
     staging: float,
     sample: bool,
-    split: str | None,
+    split: "tuple[Split, ...] | None",
     jobs: int,
     share: str | None,
     cluster: str | None,
@@ -60,20 +65,23 @@ def command(
     enhanced: Path | None,
     time_limit: float,
     verify: bool,
+    as_json: bool,
 ) -> None:
     """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
 
-    A build that was stopped goes on where it was when the same command runs again.
+    A build that was stopped goes on where it was when the same command runs again. Exit code 3 if
+    files were refused (see `isptools ledger`); the others are built.
     """
     _expect_fitting(sample, source, out, verify, share, cluster, jobs)
-    splits, part = _splits(split), _share(share)
+    part = _share(share)
     chosen, data_set = _chosen(recipe, sample, limit)
 
     from isptools.build import BuildError, Options, WaitError, build
+    from isptools.build.ledger import odd
     from isptools.cli.progress import shown, stoppable
     from isptools.storage import StorageError
 
-    options = partial(Options, jobs, splits, enhanced, data_set, verify, seconds=time_limit,
+    options = partial(Options, jobs, split, enhanced, data_set, verify, seconds=time_limit,
                       share=part, cluster=cluster)  # fmt: skip
 
     try:
@@ -92,11 +100,17 @@ def command(
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo(f"stopped; whole shards stay in {out}, run the same command to go on", err=True)
-        raise click.exceptions.Exit(130) from None
-    _tell(summary, str(url_of(out) or out))
+        raise click.exceptions.Exit(STOPPED) from None
+    place = str(url_of(out) or out)
+    if as_json:
+        click.echo(_json(summary, place))
+    else:
+        _tell(summary, place)
     if summary.waits:
         click.echo(escaped(_waiting(summary)), err=True)
         raise click.exceptions.Exit(WAITS)
+    if odd(summary.refusals) and not summary.recipe.sample:  # a miniature's faults are meant
+        raise click.exceptions.Exit(LOOK)
 
 
 def _expect_fitting(
@@ -128,16 +142,6 @@ def _waiting(summary: "Summary") -> str:
         f"Error: {waits}, since files could not be read just now ({why}): {scenes[0]}{more}; "
         "run the same command again to go on"
     )
-
-
-def _splits(text: str | None) -> "tuple[Split, ...] | None":
-    if text is None:
-        return None
-    names = tuple(name.strip() for name in text.split(","))
-    wrong = [name for name in names if name not in SPLITS]
-    if wrong:
-        raise click.UsageError(f"no split {wrong[0]!r}; there are {', '.join(SPLITS)}")
-    return names  # type: ignore[return-value] # every name is one of SPLITS
 
 
 def _share(text: str | None) -> "Share | None":
@@ -234,8 +238,9 @@ def _tell(summary: "Summary", out: str) -> None:
     for line in summary.mended:
         click.echo(f"  mended: {line}")
     for kind, reasons in summary.refusals.items():
-        counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
-        click.echo(f"  {kind}: {counted} (see {out}/ledger.jsonl)")
+        click.echo(f"  {kind}: {_counted(kind, reasons)}")
+    if summary.refusals:
+        click.echo(f"what was left out, and why: isptools ledger {out}")
     if summary.missing:
         number, first = len(summary.missing), summary.missing[0]
         more = f" and {number - 1} more" if number > 1 else ""
@@ -243,3 +248,20 @@ def _tell(summary: "Summary", out: str) -> None:
                    "the index")  # fmt: skip
     elif not summary.waits and not url_of(out):
         click.echo(f"verify with: isptools check {out}")
+
+
+def _counted(kind: str, reasons: dict[str, int]) -> str:
+    """Each reason once: where it says no more than the kind, its number alone."""
+    return ", ".join(
+        f"{number}" if reason == kind else f"{reason} {number}"
+        for reason, number in reasons.items()
+    )
+
+
+def _json(summary: "Summary", out: str) -> str:
+    import msgspec
+
+    words = ("recipe", "shards", "made", "kept", "refusals", "mended", "waits", "missing")
+    told = {"out": out} | {word: getattr(summary, word) for word in words}
+    told["recipe"] = summary.recipe.name
+    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()

@@ -122,7 +122,7 @@ def _expect_shared(needed: int) -> None:
     if SHARED.is_dir() and (free := shutil.disk_usage(SHARED).free) < needed:
         raise ValueError(
             f"{SHARED}: {free >> 20} MB are free, reading ahead takes {-(-needed >> 20)} MB: take "
-            "fewer --workers or a smaller patch, or give the container more (--shm-size)"
+            "fewer --jobs or a smaller patch, or give the container more (--shm-size)"
         )
 
 

@@ -21,10 +21,15 @@ CASES = [
     ("cameranet-sid", "sid-cameranet", {"network.widths": [6, 8]}),
     ("cameranet-tiny", "unprocess", {}),
     ("cameranet-v1-sid", "sid-cameranet", {"network.widths": [6, 8]}),
+    ("deepcamera-tiny", "unprocess", {}),
     ("deepisp-msr", "msr", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
     ("deepisp-tiny", "unprocess", {}),
+    ("johnson-tiny", "unprocess", {}),
+    ("l3-tiny", "unprocess", {}),
+    ("nafnet-tiny", "unprocess", {}),
+    ("sid-unet-tiny", "unprocess", {}),
     ("srcnn-tiny", "unprocess", {}),
 ]
 
@@ -61,7 +66,7 @@ def test_a_preset_trains_and_validates_from_its_miniature(
     words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     done = CliRunner().invoke(
         main,
-        ["train", network, "--preset", name, "--shards", str(miniature(recipe)), "--device",
+        ["train", network, "--preset", name, str(miniature(recipe)), "--device",
          "cpu", "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
