@@ -245,7 +245,7 @@ def hashes(folder: Path) -> dict[str, str]:
     [
         (["--patches", "31"], "give a multiple of 2"),
         (["--patches", "66"], "a patch of 66 pixels does not fit"),
-        (["--split", "none"], "there is no shard of split 'none'"),
+        (["--split", "val,test", "--patches", "1"], "give a multiple of 2"),
     ],
 )
 def test_what_cannot_be_cut_leaves_nothing(built: Path, tmp_path: Path, words, says) -> None:

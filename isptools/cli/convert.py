@@ -1,8 +1,12 @@
 """`isptools convert`: shards for other tools."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
+
+from isptools.cli.splits import several
 
 KINDS = ("webdataset", "zarr", "parquet", "tiff", "exr", "npz")  # isptools.exports.KINDS
 PATH = click.Path(path_type=Path)
@@ -14,11 +18,13 @@ PATH = click.Path(path_type=Path)
 @click.option("--out", type=PATH, required=True, help="New folder to write to.")
 @click.option("--patches", type=click.IntRange(min=1), metavar="N",
               help="Cut frames into squares of N pixels, whole CFA cells.")  # fmt: skip
-@click.option("--split", help="Only this split.")
+@click.option("--split", callback=several, help="Only these splits, with commas.")
 @click.option("--overwrite", is_flag=True, help="Replace what is at --out.")
+@click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 def command(
-    shards: Path, kind: str, out: Path, patches: int | None, split: str | None, overwrite: bool
-) -> None:
+    shards: Path, kind: str, out: Path, patches: int | None, split: tuple[str, ...] | None,
+    overwrite: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Write SHARDS (a folder, or one shard) as files of another tool, with all facts.
 
     Numbers are as stored (physical for exr); README.md and facts.jsonl say what they mean, and the
@@ -36,6 +42,9 @@ def command(
             made = convert(shards, kind, out, Options(split, patches, overwrite, progress))
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
+    if as_json:
+        click.echo(json.dumps({"out": str(out), **asdict(made)}))
+        return
     click.echo(f"{out}: {made.records} records in {made.files} files, {made.bytes / 1e6:.1f} MB")
     for terms in made.redistribution:
         said = {"forbidden": ": keep them to yourself", "unknown": ": ask before you pass them on"}

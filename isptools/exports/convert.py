@@ -37,7 +37,7 @@ class Writer(Protocol):
 class Options:
     """What is converted, and what may be written over."""
 
-    split: str | None = None  # None: all
+    splits: tuple[str, ...] | None = None  # None: all
     side: int | None = None  # pixels of square patches; None: whole frames
     overwrite: bool = False
     progress: Callable[[int, int], None] = lambda _done, _total: None  # inputs
@@ -53,7 +53,7 @@ class Converted:
     redistribution: tuple[str, ...]
 
 
-def convert(folder: Path, kind: str, out: Path, options: Options | None = None) -> Converted:
+def convert(folder: str | Path, kind: str, out: Path, options: Options | None = None) -> Converted:
     """Write the shards of `folder` as files of `kind`, one of KINDS, into a new folder `out`.
 
     It is there whole or not at all. ValueError in one line where the shards can't be read or cut,
@@ -66,13 +66,21 @@ def convert(folder: Path, kind: str, out: Path, options: Options | None = None) 
     temp = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
     temp.mkdir()
     try:
-        with shards.open(folder, options.split) as opened:
+        with _opened(folder, options.splits) as opened:
             number, terms = _written(opened, kind, temp, options)
         _replace(temp, out)
     finally:
         shutil.rmtree(temp, ignore_errors=True)
     files = [path for path in out.rglob("*") if path.is_file()]
     return Converted(number, len(files), sum(path.stat().st_size for path in files), terms)
+
+
+def _opened(folder: str | Path, splits: tuple[str, ...] | None) -> shards.Shards:
+    opened = shards.open(folder)
+    tables = tuple(one for one in opened.tables if splits is None or one.split in splits)
+    if not tables:
+        raise ValueError(f"{folder}: there is no shard of split {', '.join(splits or ())}")
+    return shards.Shards(tables)
 
 
 def _written(
