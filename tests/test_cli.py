@@ -22,7 +22,7 @@ OPTIONS = {
     "build": ["recipe", "source", "out", "staging", "sample", "split", "jobs", "share", "cluster",
               "limit", "enhanced", "time_limit", "verify", "as_json"],
     "check": ["folder", "as_json"],
-    "convert": ["shards", "kind", "out", "patches", "split", "overwrite", "as_json"],
+    "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
     "doctor": ["test", "as_json"],
     "eval": ["run", "folder", "split", "out", "tile", "device", "baselines", "camera", "code",

@@ -13,7 +13,7 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command(name="convert")
-@click.argument("shards", type=PATH)
+@click.argument("folder", type=PATH)
 @click.option("--to", "kind", type=click.Choice(KINDS), required=True, help="What to write.")
 @click.option("--out", type=PATH, required=True, help="New folder to write to.")
 @click.option("--patches", type=click.IntRange(min=1), metavar="N",
@@ -22,10 +22,10 @@ PATH = click.Path(path_type=Path)
 @click.option("--overwrite", is_flag=True, help="Replace what is at --out.")
 @click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 def command(
-    shards: Path, kind: str, out: Path, patches: int | None, split: tuple[str, ...] | None,
+    folder: Path, kind: str, out: Path, patches: int | None, split: tuple[str, ...] | None,
     overwrite: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write SHARDS (a folder, or one shard) as files of another tool, with all facts.
+    """Write the shards in FOLDER (or one shard) as files of another tool, with all facts.
 
     Numbers are as stored (physical for exr); README.md and facts.jsonl say what they mean, and the
     licence stands in each container.
@@ -39,7 +39,7 @@ def command(
             def progress(done: int, total: int) -> None:
                 show("inputs_out", done, total)
 
-            made = convert(shards, kind, out, Options(split, patches, overwrite, progress))
+            made = convert(folder, kind, out, Options(split, patches, overwrite, progress))
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
     if as_json:

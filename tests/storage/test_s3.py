@@ -193,7 +193,7 @@ def test_training_from_a_bucket(there: Tiny, kept: Path, tmp_path: Path) -> None
     pytest.importorskip("torch", reason="needs the extra `train`")
     weights = []
     for name, place in (("disk", str(there.out)), ("bucket", "s3://bucket/shards")):
-        line = ["train", "srcnn", "--preset", "tiny", "--shards", place, "--device", "cpu",
+        line = ["train", "srcnn", place, "--preset", "tiny", "--device", "cpu",
                 "--out", str(tmp_path / name), "--set", "patch=32",
                 "--set", 'recipes=["tiny"]', "--set",
                 'stages=[{train="whole",steps=2,rate=1e-3}]']  # fmt: skip
