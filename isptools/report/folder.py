@@ -113,11 +113,19 @@ def uri(data: bytes, kind: str) -> str:
 
 
 def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> None:
-    """A problem that names a sample stands beside it."""
+    """A problem that names a sample stands beside it, once a kind: it may be of both truths."""
     for problem in problems:
         for one in samples:
-            if one.key in problem.detail and problem.detail not in one.problems:
-                one.problems.append(f"{problem.what}: {problem.detail}")
+            again = any(told.startswith(f"{problem.what}: ") for told in one.problems)
+            if _names(problem.detail, one.key) and not again:
+                rest = problem.detail.removeprefix(one.key).lstrip(" ,:")
+                one.problems.append(f"{problem.what}: {rest}")
+
+
+def _names(text: str, key: str) -> bool:
+    """Whether a text names a key, not one that begins like it."""
+    at = text.find(key)
+    return at >= 0 and text[at + len(key) : at + len(key) + 1] in {"", " ", ",", ":", ")"}
 
 
 def _verdict(problems: Sequence[Problem], twins: Sequence[Any], count: int) -> tuple[str, str]:

@@ -119,7 +119,6 @@ def _shown(shards: Shards, index: int, measured: tuple[Measured, ...]) -> Shown:
     if table.pairs:
         pair = next(pair for pair in table.pairs if pair.key == one.key)
         one.correlation, one.residual_px = pair.correlation, pair.residual_px
-    one.problems += [each.told for each in measured if each.told]
     return one
 
 
