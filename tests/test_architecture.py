@@ -16,6 +16,7 @@ GROUND: dict[str, set[str]] = {
     "children": {"serving"},
     "sources": set(),
     "scratch": set(),
+    "whole": set(),
     "shown": set(),  # what strangers wrote, for people
     "apart": {"children", "sources"},
     "convert": set(),
@@ -42,7 +43,8 @@ MAY_SEE = GROUND | {
     "propose": {"datasets", "raw", "picture", "apart", "sources", "shown"},
     "get": {"datasets"},
     "report": {"shards", "frame", "patches", "develop", "datasets"},
-    "train": {"shards", "measure", "frame", "children", "datasets"},
+    "train": {"shards", "measure", "frame", "children", "datasets", "whole"},
+    "compare": {"shards", "measure", "frame", "develop", "build", "train", "shipped", "whole"},
     "testing": {"shards", "train", "datasets", "build", "recipe"},
 }
 MAY_SEE |= {"cli": set(MAY_SEE)}
@@ -50,7 +52,7 @@ OWNERS = {
     "rawpy": {"raw"},
     "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
-    "torch": {"train", "testing"},
+    "torch": {"train", "testing", "compare"},
     "click": {"cli"},
     "jinja2": {"report"},
     "fsspec": {"get"},

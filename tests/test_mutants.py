@@ -69,4 +69,4 @@ def test_faults_in_a_measure_are_noticed():
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "2 of 2 mutants noticed, 100.0%; seed 0", done.stdout
+    assert done.stdout.splitlines()[-1] == "3 of 3 mutants noticed, 100.0%; seed 0", done.stdout

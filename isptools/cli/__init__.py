@@ -1,6 +1,7 @@
 """Command line: names, options, messages. A command is imported when it is asked for."""
 
 from difflib import get_close_matches
+from errno import EPIPE
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,7 @@ COMMANDS = {
     "bad-pixels": "Find hot and dead pixels of a camera.",
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",
+    "compare": "Train and score the methods of a table, of a paper's or your own.",
     "develop": "Develop raw files with a trained network.",
     "doctor": "Look whether everything that isptools needs works here.",
     "eval": "Score a trained network on a split of shards.",
@@ -68,7 +70,13 @@ class Lazy(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """What strangers wrote is shown, and moves no cursor; see `output`."""
         with output.opened():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except OSError as error:  # nobody foresaw it: a disk that took no more of the output
+                if error.errno == EPIPE:  # who reads it has seen enough; click's
+                    raise
+                where = error.filename or "the output"
+                raise click.ClickException(f"{where}: {error.strerror or error}") from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from isptools import whole
 from isptools.cli.codes import LOOK
 from isptools.cli.target import Target
 
@@ -89,20 +90,11 @@ def _write(judged: "Judged", out: Path, report: tuple[Path, ...]) -> None:
         target = out / f"{side}.png"
         target.unlink(missing_ok=True)
         if judged.passed and judged.pair is not None:
-            _save(target, align_report.png(getattr(judged.pair, side)))
+            whole.save(target, align_report.png(getattr(judged.pair, side)))
     for path in {out / "report.json", *report}:
         path.parent.mkdir(parents=True, exist_ok=True)
         html = path.suffix.lower() == ".html"
-        _save(path, align_report.html(judged) if html else align_report.json(judged))
-
-
-def _save(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        whole.save(path, align_report.html(judged) if html else align_report.json(judged))
 
 
 def _keep_apart(out: Path, inputs: tuple[Path, ...]) -> None:
@@ -113,16 +105,13 @@ def _keep_apart(out: Path, inputs: tuple[Path, ...]) -> None:
 
 def _picture(path: Path) -> "Array":
     """An upright picture: a raw file goes through the chain to sRGB."""
-    from isptools.build.pictures import upright_picture
-    from isptools.frame import UnsupportedError
+    from isptools.cli import raws
 
     try:
-        return upright_picture(path)
-    except (UnsupportedError, ValueError) as error:
+        return raws.upright(path)
+    except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(path) in text else f"{path}: {text}") from None
-    except OSError as error:
-        raise click.ClickException(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _limits(given: tuple[str, ...]) -> Any:

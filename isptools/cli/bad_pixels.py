@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.target import Target, save
 
 if TYPE_CHECKING:
     from isptools.frame import Frame
@@ -24,8 +24,8 @@ def command(raws: tuple[Path, ...], ratio: float, out: Path | None, as_json: boo
 
     On a single picture fine texture is found too: give several with other content.
     """
+    from isptools.cli.raws import read
     from isptools.develop import badpixels
-    from isptools.raw import read
 
     found, camera, shape = [], "", None
     for path in raws:
@@ -50,7 +50,7 @@ def command(raws: tuple[Path, ...], ratio: float, out: Path | None, as_json: boo
             f"{camera or 'camera'}: {len(sites)} bad pixels in at least {ratio:.0%} of {len(raws)}"
         )
     if out is not None:
-        out.write_text(_step(camera, sites.tolist()), encoding="utf-8")
+        save(out, _step(camera, sites.tolist()).encode())
 
 
 def _camera(frame: "Frame") -> str:

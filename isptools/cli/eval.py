@@ -1,21 +1,24 @@
 """`isptools eval`."""
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli import codes
 from isptools.cli.splits import several
 from isptools.cli.target import Target
 
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
     from isptools.frame import Array, Capture
+    from isptools.shards import Shards
     from isptools.shards.schema import InputRow
     from isptools.train.camera import Camera
-    from isptools.train.evaluate import Score
+    from isptools.train.evaluate import Protocol, Score
     from isptools.train.infer import How
     from isptools.train.settings import Settings
 
@@ -23,12 +26,16 @@ PATH = click.Path(path_type=Path)
 
 
 @click.command(name="eval")
-@click.argument("run", type=PATH)
-@click.argument("folder", type=PATH)
+@click.argument("run", type=PATH, required=False)
+@click.argument("folder", type=PATH, required=False)
+@click.option("--predictions", type=PATH,
+              help="Instead of RUN: a folder of pictures made elsewhere, named by the inputs' keys "
+                   "(KEY.png or .tif of 16 bits, .npy).")  # fmt: skip
 @click.option("--split", default="test", show_default=True, callback=several,
               help="Splits to score, with commas: val,test.")  # fmt: skip
 @click.option("--out", type=Target(),
-              help="CSV of one split; RUN/eval-SPLIT.csv if left out.")  # fmt: skip
+              help="CSV of one split; RUN/eval-SPLIT.csv if left out, none with "
+                   "--predictions.")  # fmt: skip
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -39,30 +46,44 @@ PATH = click.Path(path_type=Path)
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Means and protocol of each split as JSON.")
+@click.option("--json", "as_json", is_flag=True,
+              help="Means, every picture and protocol of each split as JSON.")  # fmt: skip
 def command(
-    run: Path, folder: Path, split: tuple[str, ...], out: Path | None, tile: int | None,
-    device: str, baselines: bool, camera: Path | None, code: Path | None, as_json: bool,
+    run: Path | None, folder: Path | None, predictions: Path | None, split: tuple[str, ...],
+    out: Path | None, tile: int | None, device: str, baselines: bool, camera: Path | None,
+    code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means."""
+    """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means.
+
+    With --predictions, and FOLDER alone, pictures that were made elsewhere; 3 where some are
+    missing or do not fit.
+    """
+    places = [place for place in (run, folder) if place]
+    if len(places) != (1 if predictions else 2):
+        raise click.UsageError("give RUN and FOLDER, or --predictions PICTURES and FOLDER alone")
     if out and len(split) > 1:
         raise click.UsageError("--out takes one split; leave it out for a file each in RUN")
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.train import checkpoint, infer
+    from isptools.train import infer
 
     told = []
     try:
-        network, settings = checkpoint.model(run, code)
-        how = infer.How(tile, infer.device_of(device), settings.precision)
-        scored = Scored(network, settings, how, baselines, camera)
+        how = infer.How(tile, infer.device_of(device))
+        scored = (
+            Scored(how, baselines, camera, pictures=predictions)
+            if predictions
+            else _of_run(places[0], code, Scored(how, baselines, camera))
+        )
         for name in split:
-            found, stamp, columns = _scores(scored, folder, name)
-            path = out or (run if run.is_dir() else run.parent) / f"eval-{name}.csv"
-            told.append(_written(path, found, stamp, columns))
+            found = _scores(scored, places[-1], name)
+            path = out
+            if not predictions:
+                path = out or (run if run.is_dir() else run.parent) / f"eval-{name}.csv"
+            told.append(_written(path, found))
             if not as_json:
-                _tell(found, stamp, path, columns)
+                _tell(found.scores, found.stamp, path, found.protocol.columns)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -70,59 +91,130 @@ def command(
         raise click.ClickException(f"{place}{error.strerror or error}") from None
     if as_json:
         click.echo(json.dumps(told, indent=1))
+    if any(one["left_out"] for one in told):
+        raise click.exceptions.Exit(codes.LOOK)
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A network, how it is run, and what is scored beside it."""
+    """A network or pictures of it, how it is run, and what is scored beside it."""
 
-    network: "Camera"
-    settings: "Settings"
     how: "How"
     baselines: bool
     camera: Path | None
+    network: "Camera | None" = None
+    settings: "Settings | None" = None
+    pictures: Path | None = None
 
 
-def _scores(
-    scored: Scored, folder: Path, split: str
-) -> "tuple[list[Score], dict[str, Any], tuple[str, ...]]":
-    """Every picture's, what they hold for, and the columns' names."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The scores of a split, what they hold for, and what was left out, a line each."""
+
+    scores: "list[Score]"
+    stamp: dict[str, Any]
+    protocol: "Protocol"
+    left_out: list[str]
+
+
+def _of_run(run: Path, code: Path | None, scored: Scored) -> Scored:
+    from isptools.train import checkpoint
+
+    network, settings = checkpoint.model(run, code)
+    how = replace(scored.how, precision=settings.precision)
+    return replace(scored, how=how, network=network, settings=settings)
+
+
+def _scores(scored: Scored, folder: Path, split: str) -> Found:
     from isptools.cli.progress import shown
+
+    with shown() as show:
+        if scored.pictures:
+            return _of_pictures(scored, folder, split)
+        return _of_network(scored, folder, split, show)
+
+
+def _of_network(scored: Scored, folder: Path, split: str, show: Any) -> Found:
     from isptools.train import evaluate
 
-    with evaluate.opened(folder, split, scored.network) as source, shown() as show:
-        linear = evaluate.station(source) == "camera"
-        others = (_linear() if linear else _baselines()) if scored.baselines else {}
-        others |= {"camera JPEG": _camera(scored.camera)} if scored.camera else {}
-        undone = scored.settings.shading == "undone"
+    network, settings = scored.network, scored.settings
+    assert network is not None
+    assert settings is not None
+    with evaluate.opened(folder, split, network) as source:
+        undone = settings.shading == "undone"
         found, seen = [], 0
         show(f"scoring {split}", 0, len(source))
-        for one in evaluate.scores(scored.network, source, others, scored.how, undone):
+        for one in evaluate.scores(network, source, _others(source, scored), scored.how, undone):
             seen += one.method == "network"
             found.append(one)
             show(f"scoring {split}", seen - (seen == len(source)), len(source))
         show(f"scoring {split}", len(source), len(source))
-        stamp = {"network": scored.settings.title} | evaluate.protocol(source, split)
-        return found, stamp, evaluate.of(source).columns
+        stamp = {"network": settings.title} | evaluate.protocol(source, split)
+        return Found(found, stamp, evaluate.of(source), [])
 
 
-def _written(
-    path: Path, found: "list[Score]", stamp: dict[str, Any], columns: tuple[str, ...]
-) -> dict[str, Any]:
-    """As CSV; gives the means as JSON takes them."""
+def _of_pictures(scored: Scored, folder: Path, split: str) -> Found:
+    """What is missing or does not fit is told and kept in `left_out`."""
+    from isptools import shards
+    from isptools.cli import predictions
     from isptools.train import evaluate
 
-    evaluate.write(path, found, stamp, columns)
-    means = {
-        method: {name: None if value != value else value  # noqa: PLR0124 - NaN is no JSON
-                 for name, value in zip(columns, row, strict=True)}
-        for method, row in evaluate.means(found).items()
-    }  # fmt: skip
-    return {"file": str(path), "means": means} | stamp
+    pictures, wrong = scored.pictures, list[str]()
+    assert pictures is not None
+
+    def tell(line: str) -> None:
+        wrong.append(line)
+        click.echo(line, err=True)
+
+    with shards.open(folder, split) as source:
+        there = predictions.found(pictures, [source.facts(i).key for i in range(len(source))])
+        for line in there.wrong:
+            tell(line)
+
+        def picture(i: int) -> "predictions.Floats | None":
+            path = there.files.get(source.facts(i).key)
+            try:
+                return predictions.read(path, source.shape(i)) if path else None
+            except ValueError as error:
+                tell(f"{error}; left out")
+                return None
+
+        found = list(evaluate.given(source, picture, _others(source, scored)))
+        if not found:
+            raise ValueError(f"{pictures}: holds no picture of an input of {folder}, {split}")
+        stamp = {"predictions": str(pictures)} | evaluate.protocol(source, split)
+        return Found(found, stamp, evaluate.of(source), wrong)
+
+
+def _others(source: "Shards", scored: Scored) -> dict[str, Any]:
+    """What is scored beside."""
+    from isptools.train import evaluate
+
+    kind = scored.network.intake.kind if scored.network else ""
+    others = _untrained(evaluate.station(source), kind) if scored.baselines else {}
+    return others | ({"camera JPEG": _camera(scored.camera)} if scored.camera else {})
+
+
+def _written(path: Path | None, found: Found) -> dict[str, Any]:
+    """As CSV; gives what JSON takes: NaN and infinity as null, which it has no word for."""
+    from isptools.train import evaluate
+
+    columns = found.protocol.columns
+    if path:
+        evaluate.write(path, found.scores, found.stamp, columns)
+
+    def row(values: tuple[float, ...]) -> dict[str, float | None]:
+        numbers = zip(columns, values, strict=True)
+        return {name: x if math.isfinite(x) else None for name, x in numbers}
+
+    means = {method: row(values) for method, values in evaluate.means(found.scores).items()}
+    pictures = [{"method": one.method, "key": one.key} | row(one.values) for one in found.scores]
+    told = {"file": str(path) if path else None, "means": means, "pictures": pictures}
+    return told | {"left_out": found.left_out} | found.stamp
 
 
 def _tell(
-    found: "list[Score]", stamp: dict[str, Any], path: Path, columns: tuple[str, ...]
+    found: "list[Score]", stamp: dict[str, Any], path: Path | None, columns: tuple[str, ...]
 ) -> None:
     from collections import Counter
 
@@ -139,7 +231,21 @@ def _tell(
     for method, row in means(found).items():
         some = "" if count[method] == stamp["pairs"] else f", {count[method]} of {stamp['pairs']}"
         click.echo(f"{method + some:<22}" + "".join(f"{value:>13.3f}" for value in row))
-    click.echo(f"{path}: every picture")
+    if path:
+        click.echo(f"{path}: every picture")
+
+
+def _untrained(station: str, kind: str) -> dict[str, Any]:
+    """What needs no training, for these truths and inputs."""
+    if kind == "rgb":
+        return {"the picture itself": _as_it_is}
+    return _linear() if station == "camera" else _baselines()
+
+
+def _as_it_is(pixels: "Array", _: "Capture", facts: "InputRow") -> "Array":
+    """A finished picture as it went in, (H, W, 3) uint16."""
+    whole = 65535 // int(facts.white)  # 8 bits or 16
+    return pixels.transpose(1, 2, 0).astype("uint16") * whole
 
 
 def _baselines() -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, overload
 import click
 
 from isptools.cli.codes import LOOK
-from isptools.cli.target import Target
+from isptools.cli.target import Target, save
 
 if TYPE_CHECKING:
     from isptools.burst import Fused, Noted, Refused
     from isptools.develop.noise import Noise
-    from isptools.frame import Array, Frame
+    from isptools.frame import Frame
 
 FILE = Target()
 
@@ -54,9 +54,9 @@ def command(
         raise click.ClickException(f"{out}: {error}") from None
     except OSError as error:
         raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
-    for path, write in ((weights, _weights), (report, _report), (image, _image)):
+    for path, encoded in ((weights, _weights), (report, _report), (image, _image)):
         if path is not None:
-            _replaced(path, write, fused, frames)
+            save(path, encoded(fused, frames))
     if as_json:
         click.echo(_facts(fused, frames), nl=False)
     else:
@@ -79,7 +79,7 @@ class Files(Sequence["Frame"]):
     @overload
     def __getitem__(self, index: slice) -> Sequence["Frame"]: ...
     def __getitem__(self, index: int | slice) -> "Frame | Sequence[Frame]":
-        from isptools.raw import read
+        from isptools.cli.raws import read
 
         return Files(self.paths[index]) if isinstance(index, slice) else read(self.paths[index])
 
@@ -90,35 +90,21 @@ def _expect_suffixes(files: dict[str, Path | None]) -> None:
             raise click.ClickException(f"{path}: give a name that ends in {suffix}")
 
 
-def _replaced(path: Path, write: Any, fused: "Fused", frames: Sequence[Path]) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part, fused, frames)
-        part.replace(path)
-    except OSError as error:
-        raise click.ClickException(f"{path}: could not be written ({error.strerror})") from None
-    finally:
-        part.unlink(missing_ok=True)
+def _weights(fused: "Fused", _frames: Sequence[Path]) -> bytes:
+    from isptools.cli.target import tif
+
+    return tif(fused.weight, photometric="minisblack")
 
 
-def _weights(path: Path, fused: "Fused", _frames: Sequence[Path]) -> None:
-    import tifffile
-
-    tifffile.imwrite(path, fused.weight, photometric="minisblack", metadata=None)
-
-
-def _image(path: Path, fused: "Fused", _frames: Sequence[Path]) -> None:
-    import imageio.v3 as imageio
-
+def _image(fused: "Fused", _frames: Sequence[Path]) -> bytes:
     from isptools.cli.flow import picture
+    from isptools.cli.target import png
 
-    shown: Array = picture(fused)
-    imageio.imwrite(path, shown, extension=".png")
+    return png(picture(fused))
 
 
-def _report(path: Path, fused: "Fused", frames: Sequence[Path]) -> None:
-    path.write_text(_facts(fused, frames), encoding="utf-8")
+def _report(fused: "Fused", frames: Sequence[Path]) -> bytes:
+    return _facts(fused, frames).encode()
 
 
 def _facts(fused: "Fused", frames: Sequence[Path]) -> str:

@@ -213,7 +213,7 @@ def tsv(table: "Table") -> str:
 
 def save(files: dict[Path, str], overwrite: bool) -> None:
     """Write all or, if one is there already, nothing."""
-    from isptools.shards import disk
+    from isptools import whole
 
     there = [path for path in files if path.exists()]
     if there and not overwrite:
@@ -223,7 +223,7 @@ def save(files: dict[Path, str], overwrite: bool) -> None:
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            disk.save(path, text.encode())
+            whole.save(path, text.encode())
     except OSError as error:
         place = error.filename or path
         raise click.ClickException(f"{place}: it can't be written ({error.strerror})") from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.target import Target, png, save
 
 if TYPE_CHECKING:
     from isptools.frame import Frame
@@ -48,12 +48,7 @@ def _is_shard(file: Path) -> bool:
 
 
 def _save(path: Path, picture: Any) -> None:
-    import imageio.v3 as imageio
-
-    try:
-        imageio.imwrite(path, picture, extension=".png")
-    except OSError as error:
-        raise click.ClickException(f"{path}: it can't be written ({error.strerror})") from None
+    save(path, png(picture))
     click.echo(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 
@@ -81,11 +76,11 @@ def _text(value: Any) -> list[str]:
 
 
 def _raw(file: Path, wanted: bool, as_json: bool) -> Any:
-    from isptools import raw
+    from isptools.cli import raws
     from isptools.cli.progress import busy
 
     with busy(f"reading {file.name}"):
-        frame = raw.read(file, larger=True)
+        frame = raws.read(file, larger=True)
     if as_json:
         _print_json({name.strip(): value for name, value in _facts(file, frame)})
     else:

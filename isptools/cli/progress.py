@@ -24,6 +24,7 @@ from isptools.cli import output
 
 STAGES = {
     "headers": "reading headers",
+    "hashes": "hashing shards",
     "kernels": "preparing kernels (compiled on the first run, then kept)",
     "inputs": "building",
     "frames": "fusing",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.target import Target, png, save, tif
 
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
@@ -44,8 +44,8 @@ def command(
     A line says where LibRaw's numbers are not those that the file states.
     """
     from isptools.cli.progress import busy
+    from isptools.cli.raws import read
     from isptools.develop.chain import develop
-    from isptools.raw import read
 
     _expect_suffix(out)
     names = {"method": demosaic, "balance": balance, "space": space, "gamma": gamma}
@@ -62,10 +62,7 @@ def command(
     except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None
-    try:
-        write_picture(out, picture)
-    except OSError as error:
-        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
+    save(out, encoded(out, picture))
     click.echo(f"{out}: {picture.shape[1]} x {picture.shape[0]}, {space}, {gamma} gamma")
     told = _departures(frame, trust)
     if balance == "camera" and developed.balance_origin == "gray_world":
@@ -129,18 +126,8 @@ def _gains(text: str) -> tuple[str, tuple[float, float, float, float] | None]:
     return "user", (r, g, b, g2)
 
 
-def write_picture(out: Path, picture: "Array") -> None:
-    """Whole or not at all."""
-    part = out.with_name(f".{out.name}.part")
-    try:
-        if out.suffix.lower() == ".png":
-            import imageio.v3 as imageio
-
-            imageio.imwrite(part, (picture >> 8).astype("uint8"), extension=".png")
-        else:
-            import tifffile
-
-            tifffile.imwrite(part, picture, photometric="rgb", compression=None, metadata=None)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+def encoded(out: Path, picture: "Array") -> bytes:
+    """A file of (H, W, 3) uint16: its suffix says which."""
+    if out.suffix.lower() == ".png":
+        return png((picture >> 8).astype("uint8"))
+    return tif(picture, photometric="rgb", compression=None)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from isptools.cli.codes import LOOK
-from isptools.cli.target import Target
+from isptools.cli.target import Target, save
 
 
 @click.command(name="report")
@@ -23,18 +23,14 @@ def command(folder: Path, out: Path, as_json: bool) -> None:
     from isptools.cli.progress import shown
     from isptools.report import folder as of_folder
     from isptools.report.page import html
-    from isptools.shards import disk
 
     try:
         with shown() as show:
             made = of_folder.page(folder, show)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    try:
-        disk.save(out, html(made))
-        disk.save(out.with_suffix(".json"), of_folder.numbers(made))
-    except OSError as error:
-        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
+    save(out, html(made))
+    save(out.with_suffix(".json"), of_folder.numbers(made))
     if as_json:
         click.echo(of_folder.numbers(made).decode(), nl=False)
     else:

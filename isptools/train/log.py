@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from isptools import whole
 from isptools.train.checkpoint import TrainError
 
 EARLY = 20  # steps between two looks whether losses are numbers
@@ -36,6 +37,29 @@ class Work:
         """Megapixels a second, and the share of the peak (NaN where that is unknown)."""
         used = steps * self.operations / seconds
         return steps * self.pixels / seconds / 1e6, used / self.peak if self.peak else math.nan
+
+
+def cut_back(path: Path, stage: str, step: int) -> None:
+    """Take from `log.csv` the lines of a stage behind a step, which come again, and half a line.
+
+    A run may be killed between such a line and its checkpoint, or while it writes.
+    """
+    if not path.exists():
+        return
+    text = path.read_bytes().decode(errors="replace")  # with the ends of its lines
+    lines = text.splitlines(keepends=True)
+    kept = "".join(line for line in lines if _stays(line, stage, step))
+    if not kept:
+        path.unlink()
+    elif kept != text:
+        whole.save(path, kept.encode())
+
+
+def _stays(line: str, stage: str, step: int) -> bool:
+    fields = line.split(",")
+    if len(fields) != len(COLUMNS) or not line.endswith("\n"):
+        return False
+    return fields[0] != stage or not fields[1].isdecimal() or int(fields[1]) <= step
 
 
 class Log:
@@ -92,19 +116,25 @@ class Log:
                 "before it: lower the rate, or train in fp32 or bf16"
             )
 
-    def write(self, step: int, rate: float, validation: float) -> None:
+    def write(
+        self, step: int, rate: float, validation: float, noted: dict[str, float] | None = None
+    ) -> None:
+        """A line, and `noted` as further columns, the same ones every time."""
         self.expect_finite()
         training = torch.stack(self.losses).mean().item()
         seconds = time.perf_counter() - self.since
         waited = self.waited + sum(before.elapsed_time(after) for before, after in self.gaps) / 1e3
         speed = self.work.rates(len(self.losses), seconds)
-        row = (self.stage, step, rate, training, validation, waited / seconds, seconds, *speed)
+        more = noted or {}
+        columns = (*COLUMNS, *more)
+        numbers = (rate, training, validation, waited / seconds, seconds, *speed, *more.values())
+        row = (self.stage, step, *numbers)
         if self.writes:
             fresh = not self.path.exists()
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 writer = csv.writer(file)
-                writer.writerows([COLUMNS] * fresh + [row])
-            self._board(step, dict(zip(COLUMNS[2:], row[2:], strict=True)))
+                writer.writerows([columns] * fresh + [row])
+            self._board(step, dict(zip(columns[2:], numbers, strict=True)))
         self._new()
 
     def picture(self, strip: NDArray[np.float32]) -> None:
@@ -117,7 +147,8 @@ class Log:
                 .astype(np.uint8)
                 .transpose(1, 2, 0)
             )
-            imageio.imwrite(folder / f"{self.stage}.png", shown)
+            encoded = imageio.imwrite("<bytes>", shown, extension=".png")
+            whole.save(folder / f"{self.stage}.png", encoded)
 
     def _board(self, step: int, values: dict[str, float]) -> None:
         """The same numbers for TensorBoard, where that is installed."""

@@ -12,19 +12,20 @@ import torch
 from torch import Tensor, nn
 
 from isptools import shards
-from isptools.train import data, feed, held, networks, resident, speed
+from isptools.train import confidence, data, feed, held, networks, resident, speed
 from isptools.train.camera import Camera, Examples, least
 from isptools.train.carry import carried
 from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
+from isptools.train.fit import fit
 from isptools.train.flops import of_step
 from isptools.train.intake import Batch
-from isptools.train.log import Log, Work
+from isptools.train.log import Log, Work, cut_back
 from isptools.train.memory import fitting_patch
 from isptools.train.place import Place, launched
 from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
-from isptools.train.task import Task, needs, span
+from isptools.train.task import Task, expect_patch, needs, span
 
 VALIDATION = 8  # cuts, the same ones every time
 Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
@@ -85,11 +86,11 @@ def train(settings: Settings, job: Job) -> Path:
 
 
 def _trained(settings: Settings, job: Job) -> Path:
-    fabric = launched(job.place, settings.precision)
+    fabric = launched(job.place, settings.precision, getattr(settings.objective, "texture", 0) > 0)
     torch.manual_seed(settings.seed)
     camera, table = networks.built(settings.network, job.code)
     run = Run(camera, msgspec.structs.replace(settings, network=table), job, fabric)
-    _expect_patch(camera, settings.patch)
+    expect_patch(camera, settings.patch)
     _claim(run)
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
@@ -117,19 +118,21 @@ def _stage(run: Run, stage: Stage) -> bool:
     settings, job, fabric = run.settings, run.job, run.fabric
     task = Task(run.camera, settings, stage)
     parts = _parts(run, task.truths())
-    length = stage.length(
-        len(parts.train), settings.batch * settings.accumulate * fabric.world_size
-    )
+    length = stage.length(len(parts.train), task.batch * settings.accumulate * fabric.world_size)
     state = load(run.file(stage)) if run.file(stage).exists() else {}
     if state.get("done"):
         _take(run.camera, stage, state)
         return True
     if not state:
         torch.manual_seed(settings.seed)  # whatever this call did before
-        _take_earlier(run, stage)
+        _take_earlier(run, task, stage)
+    if stage.train == "fit":
+        return _fitted(run, stage, task, parts, length)
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
     batches = iter(_loader(run, task, parts.train, range(moving.step, until)))
+    if fabric.is_global_zero:
+        cut_back(job.out / "log.csv", stage.train, moving.step)
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero, _work(run, task))
     while moving.step < until:
         rate = stage.rate_at(moving.step, length)
@@ -137,7 +140,8 @@ def _stage(run: Run, stage: Stage) -> bool:
         step, last = moving.step, moving.step == length
         told = last or step % settings.log_every == 0
         if told:
-            log.write(step, rate, _validated(run, task, parts.val, log if last else None))
+            checked = _validated(run, task, parts.val, log if last else None)
+            log.write(step, rate, checked, task.noted())
         job.show(stage.train, step, length, loss.item() if told else None)
         if last:
             _take_mean(moving)
@@ -146,6 +150,19 @@ def _stage(run: Run, stage: Stage) -> bool:
             _save(run, stage, moving, last)
     moving.replay = None  # a recording holds its memory
     return until == length
+
+
+def _fitted(run: Run, stage: Stage, task: Task, parts: held.Parts, length: int) -> bool:
+    """A stage that is one step, and begins anew where it was killed."""
+    fit(run.camera, run.settings, parts.train, length)
+    loss = _validated(run, task.to(run.fabric.device), parts.train)
+    log = Log(run.job.out / "log.csv", stage.train, run.fabric.is_global_zero, Work(0, 0, 0))
+    log.add(torch.tensor(loss))
+    log.expect_finite(task.parameters())
+    log.write(length, 0.0, _validated(run, task, parts.val, log))
+    run.job.show(stage.train, length, length, loss)
+    _save(run, stage, Moving(task, [], None, [], [], length), True)
+    return True
 
 
 def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving:
@@ -172,6 +189,7 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
         moving.replay = Replay(lambda micros: _turns(run, moving, micros))
     if state:
         run.camera.load_state_dict(state["model"])
+        task.difference.learned.load_state_dict(state.get("beside", {}))
         for optimizer, held in zip(optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(speed.restored(held, optimizer))
         torch.set_rng_state(state["random"])
@@ -188,7 +206,7 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
 
 def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Log) -> Tensor:
     """Every turn moves its weights once; gives the sum of their losses."""
-    micros: Iterable[Batch] = _micros(run, batches, log)
+    micros: Iterable[Batch] = _micros(run, moving.model.module, batches, log)
     if len(moving.optimizers) > 1:
         micros = list(micros)  # every turn sees the same cuts
     for optimizer in moving.optimizers:
@@ -208,12 +226,12 @@ def _turns(run: Run, moving: Moving, micros: Iterable[Batch]) -> Tensor:
     return total
 
 
-def _micros(run: Run, batches: Iterator[Any], log: Log) -> Iterator[Batch]:
+def _micros(run: Run, task: Task, batches: Iterator[Any], log: Log) -> Iterator[Batch]:
     """The batches of one step, on the device and turned."""
     cuda = run.fabric.device.type == "cuda"
     for _ in range(run.settings.accumulate):
         batch, turns = log.wait(lambda: next(batches), cuda)
-        yield data.arranged(batch, turns) if turns else batch
+        yield task.completed(data.arranged(batch, turns) if turns else batch)
 
 
 def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tensor:
@@ -243,7 +261,7 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
     patch = run.settings.patch
     with run.fabric.autocast():
         fits = fitting_patch(task, batch, patch, least(run.camera))
-    many = f" {run.settings.batch} times" if run.settings.batch > 1 else ""
+    many = f" {task.batch} times" if task.batch > 1 else ""
     return f"a patch of {patch} pixels does not fit{many} into this GPU's memory; " + (
         f"{fits} does (--set patch={fits})" if fits else "no smaller one that suits it does"
     )
@@ -255,9 +273,11 @@ def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
         source, settings.patch, settings.seed, task.truths(), settings.augment,
         settings.shading == "undone",
     )  # fmt: skip
+    if settings.confidence.scenes:
+        cuts.confidence = confidence.weights(source, settings.confidence)
     cuda = fabric.device.type == "cuda"
     ahead = feed.Feed(
-        settings.batch, run.job.place.workers, cuda, fabric.global_rank, fabric.world_size
+        task.batch, run.job.place.workers, cuda, fabric.global_rank, fabric.world_size
     )
     micro = settings.accumulate
     micros = range(steps.start * micro, steps.stop * micro)
@@ -272,9 +292,9 @@ def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
 def _work(run: Run, task: Task) -> Work:
     """What a step of all processes is; operations are counted where a GPU's peak is known."""
     settings, fabric = run.settings, run.fabric
-    cuts = settings.batch * settings.accumulate * fabric.world_size
+    cuts = task.batch * settings.accumulate * fabric.world_size
     peak = speed.peak(fabric.device) * fabric.world_size
-    each = of_step(task, run.camera.intake.period**2, settings.patch) if peak else 0
+    each = of_step(task, run.camera.intake.positions, settings.patch) if peak else 0
     return Work(cuts * settings.patch**2, cuts * each, peak)
 
 
@@ -293,7 +313,7 @@ def _validated(run: Run, task: Task, source: shards.Shards | None, log: Log | No
         task.eval()
         total = 0.0
         for at, batch in enumerate(batches):
-            moved = run.fabric.to_device(batch)
+            moved = task.completed(run.fabric.to_device(batch))
             with run.fabric.autocast():
                 total += task.forward(moved).item()  # not compiled anew for a few cuts
                 if log and not at:
@@ -315,6 +335,7 @@ def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
     if run.fabric.is_global_zero:
         save(run.file(stage).with_suffix(SUFFIX), run.facts() | {
             "step": moving.step, "done": done, "model": run.camera.state_dict(),
+            "beside": moving.model.module.difference.learned.state_dict(),
             "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
             "random": torch.get_rng_state(), "random_cuda": _random(run.fabric),
             "scaler": run.fabric.strategy.precision.state_dict(),
@@ -329,15 +350,17 @@ def _random(fabric: Any) -> Tensor:
     return torch.cuda.get_rng_state(fabric.device)
 
 
-def _take_earlier(run: Run, stage: Stage) -> None:
-    """A joint stage begins with what the stages before it trained."""
-    if stage.train != "joint":
+def _take_earlier(run: Run, task: Task, stage: Stage) -> None:
+    """A joint stage begins with what the stages before it trained, a simulator among them."""
+    if stage.train not in {"joint", "compressed"}:
         return
     for before in run.settings.stages[: run.settings.stages.index(stage)]:
         state = load(run.file(before))
         if not state["done"]:
             raise TrainError(f"{run.file(before)}: not done yet; finish --only {before.train}")
         _take(run.camera, before, state)
+        if before.train == "simulator":
+            task.difference.learned.load_state_dict(state["beside"])
 
 
 def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
@@ -358,15 +381,6 @@ def _examples(run: Run) -> Examples:
     for batch in feed.loader(cuts, range(len(source)), feed.Feed()):
         x = run.camera.intake.prepared(batch)
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
-
-
-def _expect_patch(camera: Camera, patch: int) -> None:
-    every = camera.intake.period
-    if patch % every or patch < least(camera):
-        raise TrainError(
-            f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
-            f"from {-(-least(camera) // every) * every} on"
-        )
 
 
 def _claim(run: Run) -> None:

@@ -21,10 +21,15 @@ CASES = [
     ("cameranet-sid", "sid-cameranet", {"network.widths": [6, 8]}),
     ("cameranet-tiny", "unprocess", {}),
     ("cameranet-v1-sid", "sid-cameranet", {"network.widths": [6, 8]}),
+    ("deepcamera-tiny", "unprocess", {}),
     ("deepisp-msr", "msr", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
     ("deepisp-tiny", "unprocess", {}),
+    ("johnson-tiny", "unprocess", {}),
+    ("l3-tiny", "unprocess", {}),
+    ("nafnet-tiny", "unprocess", {}),
+    ("sid-unet-tiny", "unprocess", {}),
     ("srcnn-tiny", "unprocess", {}),
 ]
 
