@@ -22,7 +22,7 @@ WRONG = {
     "blurred truth": ("sharpness", f"{VAL}/20007_00_0.1s"),
     "other white": ("white", f"{OTHER}/00102_01_0.1s"),
     "clipped": ("clipping", f"{SCENE}/00001_01_0.1s"),
-    "row of hot pixels": ("hot pixels", f"{TEST}/10003_00_0.04s"),
+    "row of hot pixels": ("hot pixels in a line", f"{TEST}/10003_00_0.04s"),
     "noise mismatch": ("noise", f"{SCENE}/00001_01_0.1s"),
 }
 TWINS = {VAL, TEST}
@@ -70,13 +70,26 @@ def _val(file: h5py.File, out: Path) -> None:
         for name in ("restoration", "enhancement"):
             file[name][0] = test[name][0]
         rows, own = file["meta"][:], test["meta"][:]
-        kept = {"key", "scene", "source", "source_sha256", "restoration", "enhancement"}
+        kept = {
+            "key",
+            "scene",
+            "source",
+            "source_sha256",
+            "restoration",
+            "enhancement",
+            "make",
+            "model",
+        }
         for i in range(len(rows)):
             j = min(i, len(own) - 1)
             file["input"][i] = test["input"][j]
             for word in set(rows.dtype.names) - kept:
                 rows[word][i] = own[word][j]
         file["meta"][...] = rows
+        truths, theirs = file["truth_meta"][:], test["truth_meta"][:]
+        for word in set(truths.dtype.names) - kept:
+            truths[word][0] = theirs[word][0]
+        file["truth_meta"][...] = truths
     file["restoration"][0] = np.rint(
         gaussian_filter(file["restoration"][0].astype(float), (0, 2.5, 2.5))
     )
