@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from isptools import whole
 from isptools.compare.plan import Asked
 from isptools.compare.run import Outcome, opened, renderer
-from isptools.compare.score import F32, compressed, decoded, target, truth
+from isptools.compare.score import F32, behind, truth
 from isptools.compare.table import Jpeg
 from isptools.shards import Shards
+from isptools.train import evaluate
 
 SIDE = 128  # pixels of a cut
 LABEL, GAP = 16, 4
@@ -83,8 +84,8 @@ def _place(source: Shards, key: str) -> int:
 def _shown(source: Shards, picture: F32, jpeg: Jpeg | None) -> F32:
     clipped = np.clip(picture, 0, 1).astype(np.float32)
     if jpeg:
-        return decoded(compressed(clipped, jpeg))
-    return clipped if target(source) == "enhancement" else clipped ** np.float32(1 / 2.2)
+        return behind(clipped, jpeg)[0]
+    return clipped if evaluate.compared(source) == "enhancement" else clipped ** np.float32(1 / 2.2)
 
 
 def side_by_side(pictures: Sequence[tuple[str, F32]], aim: F32) -> Bytes:
