@@ -25,7 +25,7 @@ from isptools.train.place import Place, launched
 from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
-from isptools.train.task import Task, expect_patch, needs, span
+from isptools.train.task import Task, expect_patch, needs, span, taken
 
 VALIDATION = 8  # cuts, the same ones every time
 Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
@@ -121,7 +121,7 @@ def _stage(run: Run, stage: Stage) -> bool:
     length = stage.length(len(parts.train), task.batch * settings.accumulate * fabric.world_size)
     state = load(run.file(stage)) if run.file(stage).exists() else {}
     if state.get("done"):
-        _take(run.camera, stage, state)
+        taken(run.camera, stage, state)
         return True
     if not state:
         torch.manual_seed(settings.seed)  # whatever this call did before
@@ -358,18 +358,9 @@ def _take_earlier(run: Run, task: Task, stage: Stage) -> None:
         state = load(run.file(before))
         if not state["done"]:
             raise TrainError(f"{run.file(before)}: not done yet; finish --only {before.train}")
-        _take(run.camera, before, state)
+        taken(run.camera, before, state)
         if before.train == "simulator":
             task.difference.learned.load_state_dict(state["beside"])
-
-
-def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
-    """The parts a stage trained, from its checkpoint: they may come from two processes."""
-    first, last = span(camera, stage)
-    own = tuple(f"nets.{at}." for at in range(first, last + 1))
-    camera.load_state_dict(
-        camera.state_dict() | {k: v for k, v in state["model"].items() if k.startswith(own)}
-    )
 
 
 def _examples(run: Run) -> Examples:

@@ -73,6 +73,8 @@ def test_a_preset_trains_and_validates_from_its_miniature(
     preset, recipe, small, miniature, tmp_path
 ):
     """Its networks, losses and stages as they are; patch, widths and steps made small."""
+    network = max((one for one in NAMES if preset.startswith(f"{one}-")), key=len)
+    name = preset.removeprefix(f"{network}-")
     settings = Settings.load(shipped.folder("recipes") / "train" / f"{preset}.toml")
     stages = ", ".join(f'{{train="{s.train}", steps=3, rate={s.rate}}}' for s in settings.stages)
     changes = {"patch": 64, "stages": f"[{stages}]", "log_every": 1, **small}
