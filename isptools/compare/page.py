@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from isptools import whole
 from isptools.compare import losses, plots, summary
 from isptools.compare.plan import Asked
 from isptools.compare.run import Outcome
@@ -208,6 +209,4 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _put(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    whole.save(path, text.encode())
