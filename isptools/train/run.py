@@ -261,6 +261,8 @@ def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tenso
 
 def _too_large(run: Run, task: Any, batch: Batch) -> str:
     patch = run.settings.patch
+    if len(task.turns) > 1:  # a discriminator takes cuts of one size
+        return f"{task.batch} cuts of {patch} pixels do not fit into this GPU's memory: take fewer"
     with run.fabric.autocast():
         fits = fitting_patch(task, batch, patch, least(run.camera))
     many = f" {task.batch} times" if task.batch > 1 else ""
