@@ -80,7 +80,7 @@ def _slurm(words: str) -> Any:
     """A cluster of Slurm's jobs, with one thread a worker; all options but `jobs` are
     dask_jobqueue.SLURMCluster's."""
     try:
-        from dask_jobqueue import SLURMCluster  # noqa: PLC0415 - an extra
+        from dask_jobqueue.slurm import SLURMCluster  # noqa: PLC0415 - an extra
     except ImportError:
         raise BuildError(f"--cluster slurm needs dask-jobqueue: {EXTRA}") from None
     options = slurm_options(words)
