@@ -43,12 +43,19 @@ PATH = click.Path(path_type=Path)
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--codec", type=click.Choice(["jpeg", "webp", "jpeg2000", "avif"]),
+              help="Also rate and quality behind this codec; jpeg for runs trained through "
+                   "it.")  # fmt: skip
+@click.option("--qualities", help="Of the codec: 80,90 or 80:96:2; dB of jpeg2000.")
+@click.option("--beside", multiple=True, metavar="NAME=RUN",
+              help="Another run in the curves of --codec.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Means, every picture and protocol of each split as JSON.")  # fmt: skip
 def command(
     run: Path | None, folder: Path | None, predictions: Path | None, split: tuple[str, ...],
     out: Path | None, tile: int | None, device: str, baselines: bool, camera: Path | None,
-    code: Path | None, as_json: bool,
+    code: Path | None, codec: str | None, qualities: str | None, beside: tuple[str, ...],
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means.
 
@@ -63,6 +70,7 @@ def command(
     from isptools.cli.extra import expect_train
 
     expect_train()
+    from isptools.cli import rates
     from isptools.train import infer
 
     told = []
@@ -73,14 +81,20 @@ def command(
             if predictions
             else _of_run(places[0], code, Scored(how, baselines, camera))
         )
+        words = rates.Words(codec, qualities, beside, code)
+        asked = rates.asked(None if predictions else places[0], scored.settings, words)
         for name in split:
             found = _scores(scored, places[-1], name)
-            path = out
-            if not predictions:
-                path = out or (run if run.is_dir() else run.parent) / f"eval-{name}.csv"
+            home = places[0] if places[0].is_dir() else places[0].parent
+            path = out or (None if predictions else home / f"eval-{name}.csv")
             told.append(_written(path, found))
             if not as_json:
                 _tell(found.scores, found.stamp, path, found.protocol.columns)
+            if asked and path:
+                curves = rates.score(asked, places[-1], name, scored.how)
+                told[-1]["rates"] = rates.written(path, curves, found.stamp)
+                if not as_json:
+                    rates.tell(curves.points)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isptools import whole
 from isptools.compare.plan import Asked
 from isptools.compare.run import Outcome, opened, renderer
 from isptools.compare.score import F32, behind, truth
@@ -35,7 +36,7 @@ def write(asked: Asked, outcomes: Sequence[Outcome], data: str) -> dict[str, Pat
             path = asked.out / "crops" / f"{data.replace(' ', '-')}-{what}.png"
             path.parent.mkdir(exist_ok=True)
             picture = side_by_side(*_pictures(asked, first, key))
-            cv2.imwrite(str(path), picture[..., ::-1])
+            whole.save(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
             out[f"{what} scene, {key}"] = path
     return out
 

@@ -18,8 +18,9 @@ from isptools.shards import Shards
 from isptools.train import checkpoint, evaluate, infer
 from isptools.train.camera import Camera
 from isptools.train.checkpoint import SUFFIX
+from isptools.train.job import Job
 from isptools.train.place import Place
-from isptools.train.run import Job, train
+from isptools.train.run import train
 from isptools.train.settings import Settings
 
 Tell = Callable[[str], None]

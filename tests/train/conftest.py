@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from isptools.cli import main
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of commands that tests start or call
 with contextlib.suppress(ModuleNotFoundError):
     import torch
 
