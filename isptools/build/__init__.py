@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -47,7 +48,7 @@ class Options:
     data_set: Opened | None = None  # None opens the shipped one that the recipe names
     verify: bool = False  # hash what was finished before, and build anew what differs
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
-    # called with "headers", "kernels" or "inputs", how many are done, and how many there are
+    # called with "headers", "hashes", "kernels" or "inputs", how many are done, and how many of all
     seconds: float = SECONDS  # that one file may take to be decoded
 
 
@@ -105,7 +106,8 @@ def _opened(recipe: Recipe) -> Opened:
 
 def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) -> Summary:
     folder.sweep(work.out)
-    found = state.remaining(todo, work, splits, options.verify)
+    verify = partial(options.progress, "hashes") if options.verify else None
+    found = state.remaining(todo, work, splits, verify)
     rest = found.units
     if rest:
         (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole

@@ -1,6 +1,6 @@
 """What an output folder already holds, and what of it is still good."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Split
 from isptools.recipe import Recipe
 from isptools.shards import disk, read
+
+Progress = Callable[[int, int], None]
 
 
 def claim(out: Path, recipe: Recipe) -> None:
@@ -48,11 +50,14 @@ class Rest:
     mended: tuple[str, ...]  # a line for each thing that was damaged
 
 
-def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = False) -> Rest:
+def remaining(
+    todo: Plan, work: Work, splits: Sequence[Split], verify: Progress | None = None
+) -> Rest:
     """The units that are not finished, after what is no longer part of the plan was removed.
 
-    With `verify` the shards of those that are must have the hashes they had. BuildError if a split
-    that is not built now was made with other versions of the libraries.
+    With `verify`, which is called with the shards that were hashed and all, those of finished units
+    must have the hashes they had. BuildError if a split that is not built now was made with other
+    versions of the libraries.
     """
     dropped = [f"{name} was damaged, or of an older version" for name in journal.mend(work.out)]
     made = journal.made(work.out)
@@ -71,11 +76,23 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = Fa
             path.unlink()  # finished by a build that was killed before it could note it
     open_ = [unit for unit in todo.units if not unit.waits]  # others can't be looked at now
     rest = [unit for unit in open_ if not _good(made.get(unit.name), unit, work)]
-    kept = [made[unit.name] for unit in open_ if unit not in rest] if verify else []
-    rotten = {entry.name for entry in kept if not _as_written(work.out, entry)}
+    left = {unit.name for unit in rest}
+    rotten = set()
+    if verify:
+        kept = [made[unit.name] for unit in open_ if unit.name not in left]
+        rotten = {entry.name for entry in _rotten(work.out, kept, verify)}
     told = [f"{name} was not what had been built" for name in sorted(rotten)]
-    units = [unit for unit in open_ if unit in rest or unit.name in rotten]
+    units = [unit for unit in open_ if unit.name in left | rotten]
     return Rest(units, (*dropped, *told))
+
+
+def _rotten(out: Path, kept: Sequence[Made], progress: Progress) -> Iterator[Made]:
+    """Those whose shard is not what it was."""
+    for done, entry in enumerate(kept):
+        progress(done, len(kept))
+        if not _as_written(out, entry):
+            yield entry
+    progress(len(kept), len(kept))
 
 
 def _as_written(out: Path, entry: Made) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.codes import LOOK, STOPPED, WAITS
+from isptools.cli.splits import SPLITS, several
 from isptools.shown import shown as escaped
 
 if TYPE_CHECKING:
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     from isptools.datasets.card import Split
     from isptools.recipe import Recipe
 
-SPLITS = ("train", "val", "test")
-WAITS = 75  # exit code: EX_TEMPFAIL of sysexits.h, "try again later"
 SECONDS = 300.0  # isptools.apart's, without its imports
 PATH = click.Path(path_type=Path)
 
@@ -27,7 +27,11 @@ PATH = click.Path(path_type=Path)
 @click.option("--source", type=PATH, help="Folder of the data set.")
 @click.option("--out", type=PATH, required=True, help="Folder for the shards.")
 @click.option("--sample", is_flag=True, help="Use the miniature, which is made from code.")
-@click.option("--split", help="Splits to make, with commas: train,val,test. All if left out.")
+@click.option(
+    "--split",
+    callback=several,
+    help="Splits to make, with commas: train,val,test. All if left out.",
+)
 @click.option(
     "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes."
 )
@@ -37,31 +41,34 @@ PATH = click.Path(path_type=Path)
               show_default=True, help="Seconds that one file may take to be decoded.")  # fmt: skip
 @click.option("--verify", is_flag=True,
               help="Hash the shards that are there, and build anew what differs.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="What was made and left out as JSON.")
 def command(
     recipe: str,
     source: Path | None,
     out: Path,
     sample: bool,
-    split: str | None,
+    split: "tuple[Split, ...] | None",
     jobs: int,
     limit: int | None,
     enhanced: Path | None,
     time_limit: float,
     verify: bool,
+    as_json: bool,
 ) -> None:
     """Build the shards of RECIPE (a shipped name or a .toml file) from raw files.
 
-    A build that was stopped goes on where it was when the same command runs again.
+    A build that was stopped goes on where it was when the same command runs again. Exit code 3 if
+    files were refused (see `isptools ledger`); the others are built.
     """
     if sample and source:
         raise click.UsageError("--sample makes its own files; leave out --source")
-    splits = _splits(split)
     chosen, data_set = _chosen(recipe, sample, limit)
 
     from isptools.build import BuildError, Options, WaitError, build
+    from isptools.build.ledger import odd
     from isptools.cli.progress import shown, stoppable
 
-    options = partial(Options, jobs, splits, enhanced, data_set, verify, seconds=time_limit)
+    options = partial(Options, jobs, split, enhanced, data_set, verify, seconds=time_limit)
 
     try:
         with stoppable(), _files(data_set, source, sample) as place, shown() as show:
@@ -73,11 +80,16 @@ def command(
         raise click.ClickException(str(error)) from None
     except KeyboardInterrupt:
         click.echo(f"stopped; whole shards stay in {out}, run the same command to go on", err=True)
-        raise click.exceptions.Exit(130) from None
-    _tell(summary)
+        raise click.exceptions.Exit(STOPPED) from None
+    if as_json:
+        click.echo(_json(summary))
+    else:
+        _tell(summary)
     if summary.waits:
         click.echo(escaped(_waiting(summary)), err=True)
         raise click.exceptions.Exit(WAITS)
+    if odd(summary.refusals) and not summary.recipe.sample:  # a miniature's faults are meant
+        raise click.exceptions.Exit(LOOK)
 
 
 def _waiting(summary: "Summary") -> str:
@@ -90,16 +102,6 @@ def _waiting(summary: "Summary") -> str:
         f"Error: {waits}, since files could not be read just now ({why}): {scenes[0]}{more}; "
         "run the same command again to go on"
     )
-
-
-def _splits(text: str | None) -> "tuple[Split, ...] | None":
-    if text is None:
-        return None
-    names = tuple(name.strip() for name in text.split(","))
-    wrong = [name for name in names if name not in SPLITS]
-    if wrong:
-        raise click.UsageError(f"no split {wrong[0]!r}; there are {', '.join(SPLITS)}")
-    return names  # type: ignore[return-value] # every name is one of SPLITS
 
 
 def _chosen(name: str, sample: bool, limit: int | None) -> "tuple[Recipe, Opened]":
@@ -159,7 +161,25 @@ def _tell(summary: "Summary") -> None:
     for line in summary.mended:
         click.echo(f"  mended: {line}")
     for kind, reasons in summary.refusals.items():
-        counted = ", ".join(f"{reason} {number}" for reason, number in reasons.items())
-        click.echo(f"  {kind}: {counted} (see {summary.out / 'ledger.jsonl'})")
+        click.echo(f"  {kind}: {_counted(kind, reasons)}")
+    if summary.refusals:
+        click.echo(f"what was left out, and why: isptools ledger {summary.out}")
     if not summary.waits:
         click.echo(f"verify with: isptools check {summary.out}")
+
+
+def _counted(kind: str, reasons: dict[str, int]) -> str:
+    """Each reason once: where it says no more than the kind, its number alone."""
+    return ", ".join(
+        f"{number}" if reason == kind else f"{reason} {number}"
+        for reason, number in reasons.items()
+    )
+
+
+def _json(summary: "Summary") -> str:
+    import msgspec
+
+    words = ("recipe", "shards", "made", "kept", "refusals", "mended", "waits")
+    told = {"out": str(summary.out)} | {word: getattr(summary, word) for word in words}
+    told["recipe"] = summary.recipe.name
+    return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()

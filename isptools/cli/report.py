@@ -4,13 +4,15 @@ from pathlib import Path
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.codes import LOOK
+from isptools.cli.target import Target, save
 
 
 @click.command(name="report")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=Target(), required=True, help="The page, as .html; .json beside it.")
-def command(folder: Path, out: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what the .json holds.")
+def command(folder: Path, out: Path, as_json: bool) -> None:
     """Make one page of the shards in FOLDER: a verdict, its numbers, the worst pairs to look at.
 
     The page needs no other file and no network. Every number stands in a .json of the same name.
@@ -21,19 +23,18 @@ def command(folder: Path, out: Path) -> None:
     from isptools.cli.progress import shown
     from isptools.report import folder as of_folder
     from isptools.report.page import html
-    from isptools.shards import disk
 
     try:
         with shown() as show:
             made = of_folder.page(folder, show)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    try:
-        disk.save(out, html(made))
-        disk.save(out.with_suffix(".json"), of_folder.numbers(made))
-    except OSError as error:
-        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
-    click.echo(made.sentence)
-    click.echo(f"{out}: open it in a browser; {out.with_suffix('.json')} has its numbers")
+    save(out, html(made))
+    save(out.with_suffix(".json"), of_folder.numbers(made))
+    if as_json:
+        click.echo(of_folder.numbers(made).decode(), nl=False)
+    else:
+        click.echo(made.sentence)
+        click.echo(f"{out}: open it in a browser; {out.with_suffix('.json')} has its numbers")
     if made.verdict != "ship":
-        raise click.exceptions.Exit(3)
+        raise click.exceptions.Exit(LOOK)

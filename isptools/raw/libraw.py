@@ -36,6 +36,13 @@ def version() -> str:
     return ".".join(map(str, rawpy.libraw_version))
 
 
+def codecs() -> dict[str, bool]:
+    """What this LibRaw can unpack of DNG beyond the plain and lossless ones."""
+    flags = rawpy.flags or {}
+    names = {"DNGDEFLATECODEC": "DNG deflate", "DNGLOSSYCODEC": "DNG lossy JPEG"}
+    return {name: bool(flags.get(flag)) for flag, name in names.items()}
+
+
 def frame_of(
     raw: Any, info: capi.Info, array: Filters | None = None, sensor: NDArray[Any] | None = None
 ) -> Frame:

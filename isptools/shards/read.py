@@ -15,7 +15,7 @@ from isptools.frame import Capture
 from isptools.shards import crops as cuts
 from isptools.shards import structure
 from isptools.shards.opened import Opened, looked_at, opened
-from isptools.shards.schema import TRUST, FusionRow, InputRow, TruthRow, decode
+from isptools.shards.schema import TRUST, FusionRow, InputRow, PairRow, TruthRow, decode
 from isptools.shards.sums import expect_sealed
 from isptools.shards.table import Table, table_of
 from isptools.shards.tiles import Tiles
@@ -145,6 +145,11 @@ class Shards:
         """What the truth of input i was fused from; None where it was not."""
         table, row = self._place(i)
         return table.fusions[table.rows[row].truth] if table.fusions else None
+
+    def pair(self, i: int) -> PairRow | None:
+        """How well input i lies on its truth; None where one camera took both."""
+        table, row = self._place(i)
+        return table.pairs[row] if table.pairs else None
 
     def facts(self, i: int) -> InputRow:
         """The facts of input i, without reading pixels."""

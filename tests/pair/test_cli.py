@@ -56,12 +56,12 @@ def test_a_pair_passes_with_its_report(pair, tmp_path):
     assert "<h1 class=pass>" in page
 
 
-def test_different_scenes_fail_with_2_and_leave_no_pair(pair, tmp_path):
+def test_different_scenes_fail_with_3_and_leave_no_pair(pair, tmp_path):
     other = save(tmp_path / "other.png", views.scene(720, 960, seed=55))
     out = tmp_path / "out"
     assert run(pair[0], pair[1], "--out", out).exit_code == 0
     done = run(pair[0], other, "--out", out)
-    assert done.exit_code == 2
+    assert done.exit_code == 3
     report = json.loads((out / "report.json").read_text())
     assert report["verdict"] == "fail"
     assert report["reasons"]
@@ -72,7 +72,7 @@ def test_two_real_overlapping_photographs(shared_data, tmp_path):
     folder = shared_data / "registration" / "boofcv"
     names = [folder / f"apartment_building_0{i}.jpg" for i in (1, 2)]
     assert run(*names, "--out", tmp_path / "a").exit_code == 0
-    assert run(names[0], folder / "kayak_01.jpg", "--out", tmp_path / "b").exit_code == 2
+    assert run(names[0], folder / "kayak_01.jpg", "--out", tmp_path / "b").exit_code == 3
 
 
 def test_portrait_by_exif_against_landscape(pair, tmp_path):
@@ -145,9 +145,10 @@ def test_damaged_files_are_errors_in_one_line(pair, tmp_path):
 
 
 def test_a_wrong_command_line_is_an_error_and_no_fail(pair, tmp_path):
-    assert run(pair[0]).exit_code == 1
-    assert run(pair[0], pair[1]).exit_code == 1
-    assert run(*pair[:2], "--out", tmp_path, "--limit", "x=1").exit_code == 1
+    assert run(pair[0]).exit_code == 2
+    assert run(pair[0], pair[1]).exit_code == 2
+    assert run(*pair[:2], "--out", tmp_path, "--threshold", "x=1").exit_code == 1
+    assert run(*pair[:2], "--out", tmp_path, "--limit", "x=1").exit_code == 1  # its former name
     assert run(*pair[:2], "--out", tmp_path, "--size", "wide").exit_code == 1
     assert run(*pair[:2], "--out", tmp_path, "--report", "r.txt").exit_code == 1
     save(tmp_path / "phone.png", views.scene(100, 100))
