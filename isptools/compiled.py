@@ -19,8 +19,8 @@ class _Kernel:
         if self.dispatcher is None:
             import numba  # noqa: PLC0415 - the reason for this class
 
-            compile_ = numba.njit(nogil=True, cache=True, error_model="numpy")
-            self.dispatcher = compile_(self.function)
+            options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+            self.dispatcher = numba.njit(**options)(self.function)
         return self.dispatcher
 
     def __call__(self, *args: Any) -> Any:

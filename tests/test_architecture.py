@@ -21,6 +21,7 @@ GROUND: dict[str, set[str]] = {
     "shown": set(),  # what strangers wrote, for people
     "apart": {"children", "sources"},
     "convert": set(),
+    "storage": {"sources"},  # object stores
     "patches": {"frame"},
     "fields": {"frame", "patches"},
     "sound": set(),
@@ -31,7 +32,7 @@ GROUND: dict[str, set[str]] = {
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "compiled", "measure", "patches", "fields", "sound", "shown"},
+    "shards": {"frame", "compiled", "measure", "patches", "fields", "sound", "shown", "storage"},
     "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
@@ -43,6 +44,7 @@ MAY_SEE = GROUND | {
     "build": set(GROUND),
     "propose": {"datasets", "raw", "picture", "apart", "sources", "shown"},
     "get": {"datasets"},
+    "exports": {"shards", "patches"},
     "report": {"shards", "frame", "patches", "develop", "datasets"},
     "train": {"shards", "measure", "frame", "children", "datasets", "whole"},
     "compare": {"shards", "measure", "frame", "develop", "build", "train", "shipped", "whole"},
@@ -51,12 +53,17 @@ MAY_SEE = GROUND | {
 MAY_SEE |= {"cli": set(MAY_SEE)}
 OWNERS = {
     "rawpy": {"raw"},
-    "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
+    "tifffile": {"raw", "cli", "exports"},  # cli: `render --out x.tif`
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train", "testing", "compare"},
     "click": {"cli"},
     "jinja2": {"report"},
-    "fsspec": {"get"},
+    "OpenEXR": {"exports"},
+    "zarr": {"exports"},
+    "pyarrow": {"exports"},
+    "distributed": {"build"},
+    "dask_jobqueue": {"build"},
+    "fsspec": {"get", "storage"},
     "aiohttp": {"get"},
 }
 

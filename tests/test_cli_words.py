@@ -31,9 +31,9 @@ WORDS = {
 # no command calls these things otherwise
 STRANGE = {"--workers", "--connections", "--force", "--shards", "--threads", "--num-workers",
            "--splits", "--silent", "--verbose", "--log-file"}  # fmt: skip
-FACTS = {"align", "bad-pixels", "build", "check", "doctor", "eval", "fuse", "get", "inspect",
-         "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
-OF_SHARDS = {"check", "eval", "ledger", "report", "stats", "train"}
+FACTS = {"align", "bad-pixels", "build", "check", "convert", "doctor", "eval", "fuse", "get",
+         "inspect", "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
+OF_SHARDS = {"check", "convert", "eval", "ledger", "report", "stats", "train"}
 
 
 def run(*words):

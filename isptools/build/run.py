@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from isptools.apart import time_limit
+from isptools.apart import time_limit, used_by
+from isptools.build import cluster
 from isptools.build.journal import Made
 from isptools.build.plan import told_fault
 from isptools.build.task import Undone, Unit, Wait
@@ -17,15 +18,20 @@ from isptools.recipe import Align, Develop, Unprocess
 from isptools.sources import FaultError
 
 
-def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | Undone]:
+def run_units(
+    units: Sequence[Unit], work: Work, jobs: int, where: str | None = None
+) -> Iterator[Made | Undone]:
     """Make every unit and yield it when it is finished, or left undone, in no fixed order.
 
     `jobs` counts children, each with one OpenMP and one numba thread; 1 works in this process, -1
-    takes every core. A backend that the caller chose with `joblib.parallel_config` (Dask, say) is
-    used instead. Wherever it is, files are decoded in another process. A unit is left undone where
-    the machine fails: a source that can't be read, a child that is killed.
+    takes every core. `where` names a Dask cluster (isptools.build.cluster). A backend that the
+    caller chose with `joblib.parallel_config` is used instead. Wherever it is, files are decoded in
+    another process. A unit is left undone where the machine fails: a source that can't be read, a
+    child that is killed.
     """
-    if _chosen_by_caller():
+    if where and units:
+        yield from cluster.run(units, _anywhere(work), where, made)
+    elif _chosen_by_caller():
         yield from _parallel(units, work)
     elif jobs == 1 or len(units) < 2:
         yield from (made(unit, work) for unit in units)
@@ -36,7 +42,7 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | U
 def made(unit: Unit, work: Work) -> Made | Undone:
     """One unit, here."""
     try:
-        with time_limit(work.seconds):
+        with time_limit(work.seconds), used_by(work.shadow.used if work.shadow else None):
             return _made(unit, work)
     except FaultError as error:
         return undone(unit, told_fault(error, work.root))

@@ -74,7 +74,7 @@ def _xyz(picture: Array) -> F64:
 
 
 def _blurred(picture: Array, per_degree: float) -> F64:
-    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - decoders start without it
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - for who asks for it
 
     planes = _xyz(picture) @ OPPONENT.T
     for i, terms in enumerate(SEEN):

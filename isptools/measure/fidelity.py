@@ -78,7 +78,7 @@ def _similarity(ours: F64, theirs: F64, peak: float) -> tuple[F64, F64]:
 
 
 def _smooth(plane: F64) -> F64:
-    from scipy.ndimage import correlate1d  # noqa: PLC0415 - decoders start without it
+    from scipy.ndimage import correlate1d  # noqa: PLC0415 - for who asks for it
 
     for axis in (0, 1):
         plane = correlate1d(plane, WINDOW, axis=axis)

@@ -199,7 +199,7 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
             torch.cuda.set_rng_state(state["random_cuda"], fabric.device)
         fabric.strategy.precision.load_state_dict(state["scaler"])
         moving.step, moving.mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
-    if settings.channels_last:  # compiled too: of other weights the compiler makes slow steps
+    if settings.channels_last and not settings.compile:  # the compiler lays its own copies out
         run.camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
         for optimizer in optimizers:
             speed.laid_as_weights(optimizer.optimizer)

@@ -61,8 +61,7 @@ class Task(nn.Module):
 
     def noted(self) -> dict[str, float]:
         """What else is to be logged since this was last asked."""
-        known = isinstance(self.difference, Enhancement)
-        return self.difference.noted() if known else {}  # type: ignore[operator] # it has one
+        return self.difference.noted() if isinstance(self.difference, Enhancement) else {}
 
     def _loss(self, turn: Turn, pictures: dict[str, Tensor], batch: Batch) -> Tensor:
         return turn.loss({name: self._pair(name, x.float(), batch) for name, x in pictures.items()})

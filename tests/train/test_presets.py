@@ -13,7 +13,6 @@ from click.testing import CliRunner  # noqa: E402 - behind the skip
 from isptools import shipped  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.train import checkpoint  # noqa: E402 - behind the skip
-from isptools.train.networks import NAMES  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
 
 CASES = [
@@ -66,8 +65,8 @@ def test_a_preset_trains_and_validates_from_its_miniature(
     words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     done = CliRunner().invoke(
         main,
-        ["train", network, "--preset", name, str(miniature(recipe)), "--device",
-         "cpu", "--out", str(tmp_path / "run"), *words],
+        ["train", preset, str(miniature(recipe)), "--device", "cpu",
+         "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     model = checkpoint.load(tmp_path / "run/model.safetensors")["model"]
