@@ -4,6 +4,8 @@
 #   make test   linters, types and all tests
 #   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
 #               without one the tiny form, into gpu/
+#   make bench  how fast it is beside other programs, in at most 15 minutes: docs/benchmarks.md
+#   make bench-quick   the ratios alone, against half of what they were
 #   make faults everything that was tried to break it, again (20 minutes): docs/reliability.md
 #   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
@@ -17,7 +19,7 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test gpu mutants fingerprint faults fuzz clean
+.PHONY: bench bench-quick demo train test gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -48,6 +50,12 @@ mutants: $(VENV)/.installed-dev
 fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py
 	$(BIN)/python benchmarks/fingerprint_train.py
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/speed.py --page docs/benchmarks.md
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/speed.py --quick --turns 5
 
 faults: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/faults.py --minutes 20 --page docs/reliability.md
