@@ -25,6 +25,7 @@ GROUND: dict[str, set[str]] = {
     "measure": {"frame"},
     "raw": {"frame", "sources"},
     "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
+    "gpu": {"frame", "develop"},  # the same steps over tensors
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
@@ -50,7 +51,8 @@ OWNERS = {
     "rawpy": {"raw"},
     "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
-    "torch": {"train", "testing"},
+    "torch": {"train", "testing", "gpu"},
+    "triton": {"train", "gpu"},
     "click": {"cli"},
     "jinja2": {"report"},
     "fsspec": {"get"},
