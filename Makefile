@@ -26,8 +26,8 @@ demo: $(VENV)/.installed
 	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo
-	$(BIN)/isptools train cameranet --shards $(OUT) --out $(OUT)/run --preset tiny
-	$(BIN)/isptools eval $(OUT)/run --shards $(OUT)
+	$(BIN)/isptools train cameranet $(OUT) --out $(OUT)/run --preset tiny
+	$(BIN)/isptools eval $(OUT)/run $(OUT)
 	$(BIN)/isptools sample sid --out $(OUT)/raws
 	$(BIN)/isptools develop $(OUT)/run $(OUT)/raws/Sony/short/10003_00_0.1s.ARW --out $(OUT)/developed.png --gain 100
 

@@ -1,28 +1,24 @@
-"""Damaged and hostile shards, folders and weights: how many were tried, how many held.
+"""Damaged and hostile shards, folders and weights.
 
-Each function is a row of docs/reliability.md: it takes a number of tries and a seed and gives
-(class, tried, held, failed). A damaged byte holds where what is read is right, or one line says
-that it can't be read; a hostile shard likewise, in a process that may take a gigabyte and a minute.
-
-python benchmarks/faults_shards.py [--share 0.1] [--seed 1]
+Each function yields "" for a try that held, else why it did not. A damaged byte holds where what is
+read is right, or one line says that it can't be read; a hostile shard likewise, in a process that
+may take a gigabyte and a minute.
 """
 
-import argparse
-import contextlib
-import json
+import os
 import random
 import resource
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from click.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.faults_kills import forks
 from isptools import shards
 from isptools.cli import main as cli
 from isptools.shards.check import check
@@ -33,14 +29,8 @@ from isptools.train.settings import Settings
 from tests.build import tiny as tinies
 from tests.shards import hostile
 
-Row = tuple[str, int, int, int]
-MEMORY, SECONDS = 1 << 20, 60  # kilobytes, and what a command may take
+MEMORY, SECONDS = 1 << 20, 60  # kilobytes, and what all ways to read one shard may take
 TRUTHS = ("restoration", "enhancement")
-
-
-def counted(name: str, tries: Iterator[bool]) -> Row:
-    found = list(tries)
-    return name, len(found), sum(found), len(found) - sum(found)
 
 
 def flipped(path: Path, chance: random.Random) -> bytes:
@@ -104,96 +94,88 @@ READERS = {
 }  # fmt: skip
 
 
-def flips(tries: int, seed: int, way: str) -> Row:
+def flips(way: str, dice: random.Random, place: Path) -> Iterator[str]:
     """One bit anywhere in a shard, then read in a way."""
-    chance = random.Random(seed)
-
-    def tried() -> Iterator[bool]:
-        with made() as sound:
-            image, read = sound.parent / "x.png", READERS[way]
-            right = read(sound, image)
-            for _ in range(tries):
-                whole = flipped(sound, chance)
-                try:
-                    yield read(sound, image) == right
-                except (ValueError, OSError):
-                    yield True
-                except Exception as error:
-                    print(way, type(error), error)
-                    yield False
-                sound.write_bytes(whole)
-
-    return counted(f"flips in a shard, read by `{way}`", tried())
+    sound, read = made(place), READERS[way]
+    image = sound.parent / "x.png"
+    right = read(sound, image)
+    while True:
+        whole = flipped(sound, dice)
+        try:
+            yield "" if read(sound, image) == right else "other pixels"
+        except (ValueError, OSError):
+            yield ""
+        except Exception as error:
+            yield f"{type(error).__name__}: {error}"
+        sound.write_bytes(whole)
 
 
-@contextlib.contextmanager
-def made() -> Iterator[Path]:
+def made(place: Path) -> Path:
     """A sound shard in a folder that was built."""
-    with tempfile.TemporaryDirectory() as folder:
-        tiny = tinies.make(Path(folder) / "tiny")
-        tiny.build()
-        yield next(tiny.out.glob("tiny-train-*-0000.h5"))
+    tiny = tinies.make(place / "tiny")
+    tiny.build()
+    return next(tiny.out.glob("tiny-train-*-0000.h5"))
 
 
 # -- crafted shards -----------------------------------------------------------------------------
 
-SCRIPT = """
-import json, resource, sys
-from hashlib import sha256
-from pathlib import Path
-resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[3]), int(sys.argv[3])))
-sys.path.insert(0, sys.argv[1])
-from benchmarks import faults_shards as rows
-path = Path(sys.argv[2])
-for way in sys.argv[4:]:
-    try:
-        if way == "check":
-            code, _, clean = rows.invoked("check", path.parent)
-            told = ",".join(sorted({one.what for one in rows.check(path.parent) if one.sure}))
-            print(json.dumps([code if clean else 99, told]), flush=True)
-        else:
-            found = rows.READERS[way](path, path.parent / "x.png")
-            print(json.dumps([0, sha256(b"".join(found)).hexdigest()]), flush=True)
-    except (ValueError, OSError) as error:
-        print(json.dumps([1 if str(error).strip() else 99, ""]), flush=True)
-"""
 WAYS = (*READERS, "check")
+Found = list[tuple[int, str]]  # for each way its exit status and a hash of what was read
 
 
-def in_process(path: Path) -> list[tuple[int, str]]:
-    """For each way to read its exit status and a hash of what was read.
-
-    -1 from where on it crashed or took more than a minute of the processor's time; and for all
-    where it took more than a gigabyte.
-    """
-    root = str(Path(__file__).resolve().parents[1])
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    words = [sys.executable, "-c", SCRIPT, root, str(path), str(SECONDS), *WAYS]
-    done = subprocess.run(words, capture_output=True, timeout=20 * SECONDS, check=False)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    told = [tuple(json.loads(line)) for line in done.stdout.splitlines()]
-    if peak > max(before, MEMORY):
-        return [(-1, f"{peak >> 10} MB")] * len(WAYS)
-    return told + [(-1, done.stderr.decode()[-300:])] * (len(WAYS) - len(told))
-
-
-def crafted(tries: int) -> Row:
+def crafted(_: random.Random, place: Path) -> Iterator[str]:
     """Every crafted shard by each way to read."""
+    sound = made(place)
+    right, _ = in_process(hostile.crafted(sound, place / "c", "nothing"))
+    for number, name in enumerate(hostile.CHANGES):
+        path = hostile.crafted(sound, place / f"c{number}", name)
+        found, ended = in_process(path)
+        for at, way in enumerate(WAYS):
+            code, digest = found[at] if at < len(found) else (-1, ended)
+            held = not ended and _held(name, way, code, digest == right[at][1])
+            yield "" if held else f"{name}, {way}: {code} {digest} {ended}"
+        shutil.rmtree(path.parents[1])
 
-    def tried() -> Iterator[bool]:
-        with made() as sound:
-            right = in_process(hostile.crafted(sound, sound.parent / "c", "nothing"))
-            for number, name in enumerate(list(hostile.CHANGES)[:tries]):
-                path = hostile.crafted(sound, sound.parent / f"c{number}", name)
-                for way, (code, digest), wanted in zip(WAYS, in_process(path), right, strict=True):
-                    held = _held(name, way, code, digest == wanted[1])
-                    if not held:
-                        print(name, way, code, digest)
-                    yield held
-                shutil.rmtree(path.parents[1])
 
-    count = min(tries, len(hostile.CHANGES))
-    return counted(f"{count} crafted shards x {len(WAYS)} ways to read", tried())
+def in_process(path: Path) -> tuple[Found, str]:
+    """What each way found, and what ended the process or took too much, "" where nothing."""
+    ours, theirs = forks.Pipe()
+    process = forks.Process(target=_read, args=(path, theirs))
+    process.start()
+    theirs.close()
+    told: list[Any] = []
+    try:
+        while len(told) <= len(WAYS):
+            if not ours.poll(SECONDS):
+                process.kill()
+                break
+            told.append(ours.recv())
+    except EOFError:
+        pass
+    process.join()
+    if len(told) <= len(WAYS):
+        return told, f"ended with {process.exitcode}"
+    peak = told.pop()
+    return told, f"{peak >> 10} MB" if peak > MEMORY else ""
+
+
+def _read(path: Path, pipe: Any) -> None:
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    for way in WAYS:
+        try:
+            if way == "check":
+                code, _, clean = invoked("check", path.parent)
+                told = ",".join(sorted({one.what for one in check(path.parent) if one.sure}))
+                pipe.send((code if clean else 99, told))
+            else:
+                found = READERS[way](path, path.parent / "x.png")
+                pipe.send((0, sha256(b"".join(found)).hexdigest()))
+        except (ValueError, OSError) as error:
+            pipe.send((1 if str(error).strip() else 99, ""))
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    pipe.send(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
 
 
 def _held(name: str, way: str, code: int, same: bool) -> bool:
@@ -207,97 +189,76 @@ def _held(name: str, way: str, code: int, same: bool) -> bool:
 # -- folders and weights ------------------------------------------------------------------------
 
 
-def flips_beside(tries: int, seed: int, pattern: str) -> Row:
+def flips_beside(pattern: str, dice: random.Random, place: Path) -> Iterator[str]:
     """One bit in a file of the output folder: `check` says so, the next build makes it whole."""
-    chance = random.Random(seed)
-
-    def tried() -> Iterator[bool]:
-        with tempfile.TemporaryDirectory() as folder:
-            tiny = tinies.make(Path(folder) / "tiny")
-            raw = tiny.file("short/a1_0.dng")
-            raw.write_bytes(raw.read_bytes()[:2000])  # so that the ledger has a line
-            tiny.build()
-            whole = {path: path.read_bytes() for path in tiny.out.rglob("*.*") if path.is_file()}
-            before = set(check(tiny.out))
-            for _ in range(tries):
-                path = chance.choice(sorted(tiny.out.glob(pattern)))
-                flipped(path, chance)
-                said = any(one.sure for one in set(check(tiny.out)) - before)
-                tiny.build()
-                mended = all(one.read_bytes() == held for one, held in whole.items())
-                yield said and mended
-                for one, held in whole.items():
-                    one.write_bytes(held)
-
-    return counted(f"flips in {pattern}: seen by `check`, mended by `build`", tried())
+    tiny = tinies.make(place / "tiny")
+    raw = tiny.file("short/a1_0.dng")
+    raw.write_bytes(raw.read_bytes()[:2000])  # so that the ledger has a line
+    tiny.build()
+    whole = {path: path.read_bytes() for path in tiny.out.rglob("*.*") if path.is_file()}
+    before = set(check(tiny.out))
+    while True:
+        flipped(dice.choice(sorted(tiny.out.glob(pattern))), dice)
+        said = any(one.sure for one in set(check(tiny.out)) - before)
+        tiny.build()
+        other = [one.name for one, held in whole.items() if one.read_bytes() != held]
+        yield f"not mended: {other}" if other else "" if said else "not seen"
+        for one, held in whole.items():
+            one.write_bytes(held)
 
 
-def rot(tries: int, seed: int) -> Row:
+def rot(dice: random.Random, place: Path) -> Iterator[str]:
     """One bit in a shard: `build --verify` makes it anew."""
-    chance = random.Random(seed)
-
-    def tried() -> Iterator[bool]:
-        with tempfile.TemporaryDirectory() as folder:
-            tiny = tinies.make(Path(folder) / "tiny")
-            tiny.build()
-            for _ in range(tries):
-                path = chance.choice(sorted(tiny.out.glob("*.h5")))
-                whole = flipped(path, chance)
-                said = any(one.what == "sha256" for one in check(tiny.out))
-                tiny.build(verify=True)
-                yield said and path.read_bytes() == whole
-
-    return counted("flips in shards: seen by `check`, healed by `build --verify`", tried())
+    tiny = tinies.make(place / "tiny")
+    tiny.build()
+    while True:
+        path = dice.choice(sorted(tiny.out.glob("*.h5")))
+        whole = flipped(path, dice)
+        said = any(one.what == "sha256" for one in check(tiny.out))
+        tiny.build(verify=True)
+        yield "" if said and path.read_bytes() == whole else f"{path.name}: seen {said}"
 
 
-def weights(tries: int, seed: int) -> Row:
-    chance = random.Random(seed)
-
-    def tried() -> Iterator[bool]:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.safetensors"
-            words = {"title": "t", "network": {"name": "srcnn"}, "patch": 32, "batch": 1,
-                     "stages": [{"train": "whole", "steps": 1, "rate": 1e-3}]}  # fmt: skip
-            settings = Settings.of(words)
-            camera, _ = built(settings.network)
-            held = {"settings": settings.to_json(), "model": camera.state_dict()}
-            checkpoint.save(path, held)
-            for _ in range(tries):
-                whole = flipped(path, chance)
-                try:
-                    checkpoint.model(Path(folder))
-                    yield False
-                except checkpoint.TrainError as error:
-                    yield "\n" not in str(error)
-                path.write_bytes(whole)
-
-    return counted("flips in weights", tried())
+def seen(dice: random.Random, place: Path) -> Iterator[str]:
+    """One bit in a shard: `check` is sure of it."""
+    path = hostile.crafted(made(place), place / "c", "nothing")
+    before = {(one.where, one.what) for one in check(path.parent)}
+    while True:
+        whole = flipped(path, dice)
+        told = {(one.where, one.what) for one in check(path.parent) if one.sure}
+        yield "" if told - before else "not seen"
+        path.write_bytes(whole)
 
 
-def rows(share: float = 1.0, seed: int = 1) -> Iterator[Row]:
-    """Every row; `share` of the full numbers."""
-
-    def some(number: int) -> int:
-        return max(1, round(number * share))
-
-    for way in READERS:
-        yield flips(some(1000 if way == "open" else 300), seed, way)
-    yield crafted(some(len(hostile.CHANGES)))
-    for pattern in (".journal/*.json", "index.json", "ledger.jsonl"):
-        yield flips_beside(some(100), seed, pattern)
-    yield rot(some(50), seed)
-    yield weights(some(100), seed)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--share", type=float, default=1.0, help="of the full numbers")
-    parser.add_argument("--seed", type=int, default=1)
-    chosen = parser.parse_args()
-    print(f"| class (seed {chosen.seed}) | tried | held | failed |\n|---|---|---|---|", flush=True)
-    for row in rows(chosen.share, chosen.seed):
-        print("| {} | {} | {} | {} |".format(*row), flush=True)
+def weights(dice: random.Random, place: Path) -> Iterator[str]:
+    path = place / "model.safetensors"
+    words = {"title": "t", "network": {"name": "srcnn"}, "patch": 32, "batch": 1,
+             "stages": [{"train": "whole", "steps": 1, "rate": 1e-3}]}  # fmt: skip
+    settings = Settings.of(words)
+    camera, _ = built(settings.network)
+    checkpoint.save(path, {"settings": settings.to_json(), "model": camera.state_dict()})
+    while True:
+        whole = flipped(path, dice)
+        try:
+            checkpoint.model(place)
+            yield "used"
+        except checkpoint.TrainError as error:
+            yield "" if "\n" not in str(error) else f"more than one line: {error}"
+        path.write_bytes(whole)
 
 
-if __name__ == "__main__":
-    main()
+BESIDE = (".journal/*.json", "index.json", "ledger.jsonl")
+Tries = Callable[[random.Random, Path], Iterator[str]]
+CLASSES: dict[str, tuple[Tries, int, int]] = {  # how many are tried, and about how many seconds
+    **{f"flips in a shard, read by `{way}`": (partial(flips, way), count, seconds)
+       for way, count, seconds in (("open", 1000, 60), ("train", 1000, 60), ("stats", 1000, 90),
+                                   ("inspect", 1000, 90))},
+    "flips in a shard: seen by `check`": (seen, 1000, 60),
+    f"{len(hostile.CHANGES)} crafted shards x {len(WAYS)} ways to read": (
+        crafted, len(hostile.CHANGES) * len(WAYS), 60,
+    ),
+    **{f"flips in {pattern}: seen by `check`, mended by `build`": (
+        partial(flips_beside, pattern), 100, 60) for pattern in BESIDE},
+    "flips in shards: seen by `check`, healed by `build --verify`": (rot, 50, 40),
+    "flips in weights": (weights, 100, 5),
+}  # fmt: skip

@@ -6,7 +6,11 @@ and which functions it calls is written down; then each mutant meets the tests t
 function, the quick ones first, until one fails. Mutants that nothing can tell from the code as it
 is stand in mutants_equivalent.tsv with the reason.
 
-python benchmarks/mutants.py [--count 400] [--seed 0] [--jobs 2] [--only objectives] [--calls FILE]
+Every mutant meets its tests in a child of a process that has imported all of it: the faulty code is
+put into the loaded function, so that a test of a tenth of a second takes a second and not ten.
+
+python benchmarks/mutants.py [--count 400] [--seed 0] [--jobs 2] [--only objectives]
+    [--calls FILE] [--results FILE [--again]] [--most SECONDS]
 """
 
 import argparse
@@ -17,10 +21,14 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import types
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -192,7 +200,8 @@ def calls(tests: list[str]) -> dict[str, dict[str, Any]]:
         plugin = Calls()
         import pytest
 
-        code = pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[plugin])
+        options = ["-q", "-p", "no:cacheprovider", "--assert=plain"]
+        code = pytest.main([*options, *tests], plugins=[plugin])
         out.write_text(json.dumps(plugin.tests))
         return int(code)
 
@@ -218,23 +227,86 @@ def meeting(mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
     return sorted(tests, key=lambda name: known[name]["seconds"])
 
 
-def noticed(mutant: Mutant, known: dict[str, dict[str, Any]]) -> bool:
-    """Whether a test fails, or never ends, with the fault planted."""
-    tests = meeting(mutant, known)
+def noticed(mutant: Mutant, known: dict[str, dict[str, Any]], most: float) -> bool:
+    """Whether a test fails, or never ends, with the fault planted.
+
+    Tests are run until those of `most` seconds are done; 0 runs all that meet it.
+    """
+    tests = within(meeting(mutant, known), known, most)
     if not tests:
         return False
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+
+        def run() -> int:
+            plant(mutant)
+            import pytest
+
+            options = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain"]
+            return int(pytest.main([*options, f"--basetemp={folder}/tests", *tests]))
+
+        seconds = sum(known[test]["seconds"] for test in tests)
+        return _forked(run, 4 * seconds + PATIENCE) != 0
+
+
+def within(tests: list[str], known: dict[str, dict[str, Any]], most: float) -> list[str]:
+    """The first tests, at least one, that take no longer than `most` seconds together."""
+    total, out = 0.0, []
+    for test in tests:
+        total += known[test]["seconds"]
+        if out and most and total > most:
+            break
+        out.append(test)
+    return out
+
+
+# -- planting --------------------------------------------------------------------------------------
+
+
+def plant(mutant: Mutant) -> None:
+    """Put a fault into this process: into the function that is loaded, else into a module anew."""
     path = ROOT / mutant.file
+    source = path.read_text("utf-8")
     name = mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    faulty = compile(planted(source, mutant.at), str(path), "exec")
+    plain = compile(ast.parse(source), str(path), "exec")
+    outer = mutant.function.partition(".<locals>")[0]
+    code, own = inside(faulty, outer), loaded(name, outer)
+    if own is None or code is None or code == inside(plain, outer):
+        replant(name, path, faulty)
+    else:
+        own.__code__ = code
 
-    def run() -> int:
-        import pytest
 
-        code = compile(planted(path.read_text("utf-8"), mutant.at), str(path), "exec")
-        sys.meta_path.insert(0, Finder(name, path, code))
-        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
+def replant(name: str, path: Path, faulty: types.CodeType) -> None:
+    """Have a module's code be another one, and everything imported anew."""
+    for other in [one for one in sys.modules if one.partition(".")[0] in {"isptools", "tests"}]:
+        del sys.modules[other]
+    sys.meta_path.insert(0, Finder(name, path, faulty))
 
-    seconds = sum(known[test]["seconds"] for test in tests)
-    return _forked(run, 4 * seconds + PATIENCE) != 0
+
+def inside(code: types.CodeType, function: str) -> types.CodeType | None:
+    """The code of a function or method in that of its module; None where it stands in none."""
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            if one.co_qualname == function:
+                return one
+            if function.startswith(f"{one.co_qualname}.") and (found := inside(one, function)):
+                return found
+    return None
+
+
+def loaded(module: str, function: str) -> types.FunctionType | None:
+    """The function or method of that name in a module that was imported, bare of decorators."""
+    found: Any = sys.modules.get(module)
+    for part in function.split("."):
+        found = getattr(found, "__dict__", {}).get(part)
+    while not isinstance(found, types.FunctionType) or hasattr(found, "__wrapped__"):
+        layers = ("__wrapped__", "__func__", "fget")
+        inner = next((getattr(found, one) for one in layers if hasattr(found, one)), None)
+        if inner is None:
+            return None
+        found = inner
+    return found
 
 
 class Finder:
@@ -284,8 +356,8 @@ def _forked(work: Any, seconds: float, quiet: bool = True) -> int:
 # -- the whole -------------------------------------------------------------------------------------
 
 
-def sample(count: int, seed: int, only: str) -> list[Mutant]:
-    """So many of all mutants, the same ones for the same seed and code."""
+def sample(count: int, seed: int, only: str, left_out: Collection[str] = ()) -> list[Mutant]:
+    """So many of all mutants but those `left_out`, the same ones for the same seed and code."""
     found: list[Mutant] = []
     for folder in MUTATED:
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -293,7 +365,7 @@ def sample(count: int, seed: int, only: str) -> list[Mutant]:
             if only in file:
                 found += mutants(file, path.read_text("utf-8"))
     random.Random(seed).shuffle(found)
-    return found[:count]
+    return [one for one in found if plain(one) not in left_out][:count]
 
 
 def equivalent() -> set[str]:
@@ -308,44 +380,93 @@ def plain(mutant: Mutant) -> str:
     return f"{mutant.file} {mutant.function}: {mutant.before} -> {mutant.after}"
 
 
-def main() -> None:
+def earlier(path: Path | None, again: bool) -> dict[str, bool]:
+    """What a run before this one found, by mutant; with `again` only those that were noticed."""
+    if not path or not path.is_file():
+        return {}
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    found = {row["mutant"]: row["noticed"] for row in rows}
+    return {name: dead for name, dead in found.items() if dead or not again}
+
+
+def imported(tests: Sequence[str]) -> None:
+    """What every child needs, once and here: libraries, the trainer, the tests' own files."""
+    import pytest
+
+    for name in ("scipy.ndimage", "skimage.metrics", "torch", "lightning.fabric"):
+        importlib.import_module(name)
+    importlib.import_module("tests.conftest")
+    for place in tests:
+        path = ROOT / place.partition("::")[0]
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            with suppress(pytest.skip.Exception):
+                importlib.import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+
+
+def miniature(folder: Path) -> None:
+    """The shards that most tests train from, built once and not in every child."""
+    words = ["-m", "isptools.cli", "build", "sid", "--sample", "--out", str(folder)]
+    if "ISPTOOLS_MINIATURE" in os.environ:
+        return
+    subprocess.run([sys.executable, *words], check=True, capture_output=True, cwd=ROOT)
+    os.environ["ISPTOOLS_MINIATURE"] = str(folder)
+
+
+def tried(todo: list[Mutant], known: dict[str, dict[str, Any]], chosen: Any) -> dict[str, bool]:
+    """Whether each is noticed, as far as not known from `chosen.results`, where it is written."""
+    found = earlier(chosen.results, chosen.again)
+
+    def one(mutant: Mutant) -> None:
+        dead = found[str(mutant)] = noticed(mutant, known, chosen.most)
+        if chosen.results:
+            with chosen.results.open("a") as file:
+                file.write(json.dumps({"mutant": str(mutant), "noticed": dead}) + "\n")
+
+    with ThreadPoolExecutor(chosen.jobs) as pool:
+        list(pool.map(one, [mutant for mutant in todo if str(mutant) not in found]))
+    return found
+
+
+def words() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="Of files whose path holds this.")
     parser.add_argument("--calls", type=Path, help="Where it is kept which test calls what.")
+    parser.add_argument("--results", type=Path, help="Where outcomes are kept, to go on with.")
+    parser.add_argument("--again", action="store_true", help="Try kept survivors again.")
+    parser.add_argument(
+        "--most", type=float, default=0.0, help="Seconds of tests a mutant; 0: all."
+    )
     parser.add_argument("--tests", nargs="+", default=list(TESTS))
     parser.add_argument("--least", type=float, default=0.0, help="Share below which it fails.")
-    chosen = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    chosen = words()
     os.chdir(ROOT)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     sys.path.insert(0, str(ROOT))
-    for name in (
-        "numpy",
-        "scipy.ndimage",
-        "skimage.metrics",
-        "torch",
-        "lightning.fabric",
-        "pytest",
-    ):
-        importlib.import_module(name)  # once, here, and not in every child
-    if chosen.calls and chosen.calls.is_file():
-        known = json.loads(chosen.calls.read_text())
-    else:
-        known = calls(chosen.tests)
-        if chosen.calls:
-            chosen.calls.write_text(json.dumps(known))
-    all_same = equivalent()
-    todo = [one for one in sample(chosen.count, chosen.seed, chosen.only)
-            if plain(one) not in all_same]  # fmt: skip
-    with ThreadPoolExecutor(chosen.jobs) as pool:
-        killed = list(pool.map(lambda one: noticed(one, known), todo))
-    survivors = [one for one, dead in zip(todo, killed, strict=True) if not dead]
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        if any("train" in place for place in chosen.tests):
+            miniature(Path(folder) / "sid")
+        imported(chosen.tests)
+        if chosen.calls and chosen.calls.is_file():
+            known = json.loads(chosen.calls.read_text())
+        else:
+            known = calls(chosen.tests)
+            if chosen.calls:
+                chosen.calls.write_text(json.dumps(known))
+        todo = sample(chosen.count, chosen.seed, chosen.only, equivalent())
+        found = tried(todo, known, chosen)
+    survivors = [one for one in todo if not found[str(one)]]
     for one in sorted(survivors, key=str):
         print("survives", one, "" if meeting(one, known) else "(no test calls it)")
-    share = sum(killed) / max(len(todo), 1)
-    print(f"{sum(killed)} of {len(todo)} mutants noticed, {share:.1%}; seed {chosen.seed}")
+    killed = len(todo) - len(survivors)
+    share = killed / max(len(todo), 1)
+    print(f"{killed} of {len(todo)} mutants noticed, {share:.1%}; seed {chosen.seed}")
     sys.exit(share < chosen.least)
 
 

@@ -20,13 +20,14 @@ DAY = 86400.0  # seconds after which a folder that nobody marked is nobody's
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
-    """An empty folder below the temporary one; what killed commands left there is removed before.
+def folder(within: Path | None = None) -> Iterator[Path]:
+    """An empty folder below another, the temporary one; what killed commands left there is removed
+    before.
 
     OSError where none can be made.
     """
-    sweep(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as place:
+    sweep(within or Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory("", PREFIX, within, ignore_cleanup_errors=True) as place:
         descriptor = os.open(Path(place) / HELD, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o600)
         try:
             _locked(descriptor)

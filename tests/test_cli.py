@@ -16,35 +16,40 @@ from tests.develop import libraw
 OPTIONS = {
     "align": [
         "phone", "dslr", "out", "report", "reference", "aspect", "size", "patch", "reach", "turn",
-        "least", "offsets", "seed", "limit",
+        "least", "offsets", "seed", "threshold", "as_json",
     ],
-    "bad-pixels": ["raws", "ratio", "out"],
-    "build": ["recipe", "source", "out", "sample", "split", "jobs", "limit", "enhanced",
-              "time_limit", "verify"],
+    "bad-pixels": ["raws", "ratio", "out", "as_json"],
+    "build": ["recipe", "source", "out", "staging", "sample", "split", "jobs", "share", "cluster",
+              "limit", "enhanced", "time_limit", "verify", "as_json"],
     "check": ["folder", "as_json"],
+    "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
-    "eval": ["run", "shards", "split", "out", "tile", "device", "baselines", "camera", "code"],
+    "doctor": ["test", "as_json"],
+    "eval": ["run", "folder", "split", "out", "tile", "device", "baselines", "camera", "code",
+             "as_json"],
     "export": ["model", "onnx", "size", "code"],
-    "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image"],
-    "get": ["name", "out", "chosen", "only", "connections", "yes", "dry_run"],
-    "init": ["folder", "out", "kind", "by", "jobs", "force"],
-    "inspect": ["file", "image"],
-    "manifest": ["folder", "out", "kind", "by", "jobs", "force"],
+    "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image", "as_json"],
+    "get": ["name", "out", "chosen", "only", "jobs", "yes", "dry_run", "as_json"],
+    "init": ["folder", "out", "kind", "by", "jobs", "overwrite"],
+    "inspect": ["file", "image", "as_json"],
+    "ledger": ["folder", "files", "reason", "as_json"],
+    "manifest": ["folder", "out", "kind", "by", "jobs", "overwrite"],
     "models": ["names", "as_json"],
-    "recipes": ["convert"],
+    "recipes": ["convert", "as_json"],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
         "trust", "auto_bright",
     ],
-    "report": ["folder", "out"],
+    "report": ["folder", "out", "as_json"],
     "sample": ["name", "out", "seed"],
-    "show": ["recipe"],
-    "stats": ["shards", "as_json"],
+    "show": ["recipe", "as_json"],
+    "stats": ["folder", "as_json"],
     "train": [
-        "name", "shards", "out", "preset", "settings", "changes", "only", "device", "devices",
-        "nodes", "workers", "data",
+        "name", "folder", "out", "preset", "settings", "changes", "seed", "only", "device",
+        "devices", "nodes", "jobs", "data",
     ],
 }  # fmt: skip
+EVERYWHERE = ["quiet", "log"]
 
 
 def run(*words):
@@ -53,7 +58,7 @@ def run(*words):
 
 def test_command_line_grows_only_on_purpose():
     found = {name: [one.name for one in main.get_command(None, name).params] for name in COMMANDS}
-    assert found == OPTIONS
+    assert found == {name: words + EVERYWHERE for name, words in OPTIONS.items()}
 
 
 def test_help_is_light():
@@ -221,7 +226,7 @@ TARGETS = {
     "fuse": ("fuse", "a.dng", "b.dng", "--out", "{}/x.dng"),
     "fuse report": ("fuse", "a.dng", "b.dng", "--out", "x.dng", "--report", "{}/x.json"),
     "render": ("render", "a.dng", "--out", "{}/x.png"),
-    "eval": ("eval", "run", "--shards", "s", "--out", "{}/x.csv"),
+    "eval": ("eval", "run", "s", "--out", "{}/x.csv"),
     "inspect": ("inspect", "a.dng", "--image", "{}/x.png"),
     "export": ("export", "run", "--onnx", "{}/x.onnx"),
     "bad-pixels": ("bad-pixels", "a.dng", "--out", "{}/x.toml"),

@@ -20,7 +20,8 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *(path for name in FOLDERS for path in sorted((ROOT / name).rglob("*.md"))),
 ]
-RUN_ELSEWHERE = {"shard-format.md", "first-build.md"}  # tests/shards/test_document.py
+# in tests/shards/test_document.py and tests/train/test_guide_loop.py
+RUN_ELSEWHERE = {"shard-format.md", "first-build.md", "own-training-loop.md"}
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```", re.M | re.S)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,24 @@ def test_forms_are_forms(path: Path) -> None:
         assert "render" not in field["attributes"] or field["type"] == "textarea"
     required = [field for field in form["body"] if field.get("validations", {}).get("required")]
     assert required
+
+
+# the other project's name as pip takes it: not `isptools-raw`, a folder or a file
+OTHERS = re.compile(r"(?:pip3? install|uv add|pipx install)[^\n`]*?[\s'\"]isptools(?![-\w./])")
+
+
+def test_nobody_is_told_to_install_the_other_isptools() -> None:
+    assert OTHERS.search("pip install isptools")
+    assert OTHERS.search("pip install -U 'isptools[train]'")
+    assert not OTHERS.search("pip install isptools-raw")
+    assert not OTHERS.search("in isptools' own folder, pip install '.[train]'")
+    pages = [*(path for path in ROOT.glob("*.*") if path.is_file()), ROOT / "Makefile"]
+    for folder in ("isptools", "docs", "benchmarks", "manifests", "recipes", ".github"):
+        pages += [path for path in (ROOT / folder).rglob("*.*") if path.is_file()]
+    told = [path for path in pages if path.suffix in {".py", ".md", ".toml", ".yml", ".cff", ""}
+            and OTHERS.search(text(path))]  # fmt: skip
+    assert told == []
+    needs = [*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values())]
+    named = {re.split(r"[\[<>=~! ]", one)[0] for one in needs}
+    assert "isptools" not in named
+    assert PROJECT["name"] == "isptools-raw"

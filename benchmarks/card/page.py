@@ -128,7 +128,8 @@ def brief(key: str, out: Any) -> str:
     words = {"steps": ("ms", "mp_s", "mfu", "memory_gb", "falls"), "frames": ("ms", "tflops"),
              "develop": ("tile", "ms", "apart"), "proofs": ("held", "said"),
              "feeding": ("mp_s", "mfu", "waiting"),
-             "memory": ("held", "said"), "equal": ("held", "said"), "chain": ("what", "method", "ms", "gp_s"),
+             "memory": ("held", "said"), "equal": ("held", "said"),
+             "chain": ("what", "method", "ms", "gp_s"),
              "profiles": ("busy_ms", "launches"),
              "card": ("name", "matmul_tflops", "copy_gb_s")}[key]  # fmt: skip
     return "; ".join(" ".join(f"{word} {number(row.get(word))}" for word in words) for row in rows)

@@ -1,11 +1,13 @@
 """What a build did not take, and why; and the index of what it made."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import get_args
 
 import msgspec
 
 from isptools.datasets.listing import Line
+from isptools.pair.accept import Reason
 from isptools.shards.proof import proved
 
 
@@ -22,3 +24,10 @@ def counts(entries: Iterable[Line]) -> dict[str, dict[str, int]]:
     for (kind, reason), number in sorted(tally.items()):
         out.setdefault(kind, {})[reason] = number
     return out
+
+
+def odd(refusals: Mapping[str, Mapping[str, int]]) -> int:
+    """How many files need a look: what was there and could not be used, though the recipe asks for
+    it. Windows of a pair are not among them: the recipe says which to keep."""
+    refused = refusals.get("refused", {})
+    return sum(number for reason, number in refused.items() if reason not in get_args(Reason))

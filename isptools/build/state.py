@@ -1,18 +1,21 @@
 """What an output folder already holds, and what of it is still good."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from isptools.build import journal
 from isptools.build.journal import Made
 from isptools.build.plan import Plan
+from isptools.build.share import Share, told
 from isptools.build.task import Unit
 from isptools.build.work import Work, facts
 from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Split
 from isptools.recipe import Recipe
 from isptools.shards import disk, read
+
+Progress = Callable[[int, int], None]
 
 
 def claim(out: Path, recipe: Recipe) -> None:
@@ -48,10 +51,17 @@ class Rest:
     mended: tuple[str, ...]  # a line for each thing that was damaged
 
 
-def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = False) -> Rest:
+def remaining(
+    todo: Plan,
+    work: Work,
+    splits: Sequence[Split],
+    verify: Progress | None = None,
+    share: Share | None = None,
+) -> Rest:
     """The units that are not finished, after what is no longer part of the plan was removed.
 
-    With `verify` the shards of those that are must have the hashes they had. BuildError if a split
+    With `share` those of the share alone. With `verify`, which is called with the shards that were
+    hashed and all, those of finished units must have the hashes they had. BuildError if a split
     that is not built now was made with other versions of the libraries.
     """
     dropped = [f"{name} was damaged, or of an older version" for name in journal.mend(work.out)]
@@ -69,13 +79,26 @@ def remaining(todo: Plan, work: Work, splits: Sequence[Split], verify: bool = Fa
     for path in work.out.glob("*.h5"):
         if path.name not in made and path.name not in names:
             path.unlink()  # finished by a build that was killed before it could note it
-    open_ = [unit for unit in todo.units if not unit.waits]  # others can't be looked at now
+    mine = share.units(todo.units) if share else todo.units
+    open_ = [unit for unit in mine if not unit.waits]  # others can't be looked at now
     rest = [unit for unit in open_ if not _good(made.get(unit.name), unit, work)]
-    kept = [made[unit.name] for unit in open_ if unit not in rest] if verify else []
-    rotten = {entry.name for entry in kept if not _as_written(work.out, entry)}
+    left = {unit.name for unit in rest}
+    rotten = set()
+    if verify:
+        kept = [made[unit.name] for unit in open_ if unit.name not in left]
+        rotten = {entry.name for entry in _rotten(work.out, kept, verify)}
     told = [f"{name} was not what had been built" for name in sorted(rotten)]
-    units = [unit for unit in open_ if unit in rest or unit.name in rotten]
+    units = [unit for unit in open_ if unit.name in left | rotten]
     return Rest(units, (*dropped, *told))
+
+
+def _rotten(out: Path, kept: Sequence[Made], progress: Progress) -> Iterator[Made]:
+    """Those whose shard is not what it was."""
+    for done, entry in enumerate(kept):
+        progress(done, len(kept))
+        if not _as_written(out, entry):
+            yield entry
+    progress(len(kept), len(kept))
 
 
 def _as_written(out: Path, entry: Made) -> bool:
@@ -102,11 +125,7 @@ def _good(entry: Made | None, unit: Unit, work: Work) -> bool:
 
 
 def _versions(work: Work, entry: Made) -> str:
-    changed = ", ".join(
-        f"{name} {entry.versions.get(name, 'none')}, now {now}"
-        for name, now in work.versions.items()
-        if entry.versions.get(name) != now
-    )
+    changed = told(entry.versions, work.versions)
     return (
         f"{work.out} holds the split {entry.split!r} made with other versions ({changed}); "
         "build all splits again (leave out --split) or choose another --out"

@@ -5,30 +5,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from isptools import whole
+from isptools.cli.codes import LOOK
 from isptools.cli.target import Target
 
 if TYPE_CHECKING:
     from isptools.cli.align_report import Judged
     from isptools.frame import Array
 
-PASS, ERROR, FAIL = 0, 1, 2
 
-
-class Wrong(click.UsageError):
-    exit_code = ERROR
-
-
-class OneForErrors(click.Command):
-    """A wrong command line ends with 1 here: 2 says that the pair failed."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **kwargs)
-        except click.UsageError as error:
-            raise Wrong(error.format_message(), error.ctx) from None
-
-
-@click.command(cls=OneForErrors)
+@click.command(name="align")
 @click.argument("phone", type=click.Path(path_type=Path))
 @click.argument("dslr", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
@@ -52,18 +38,20 @@ class OneForErrors(click.Command):
               help="Local offsets behind the plane, where they help.")  # fmt: skip
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
               help="Of the robust fit.")  # fmt: skip
-@click.option("--limit", multiple=True, metavar="NAME=NUMBER",
-              help="Another threshold of the verdict; report.json lists all.")  # fmt: skip
+@click.option("--threshold", multiple=True, metavar="NAME=NUMBER",
+              help="Another limit of the verdict; report.json lists all.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print what report.json holds.")
 def command(
     phone: Path, dslr: Path, out: Path, report: tuple[Path, ...], reference: str,
     aspect: str | None, size: str | None, patch: int, reach: int, turn: float, least: float,
-    offsets: bool, seed: int, limit: tuple[str, ...],
+    offsets: bool, seed: int, threshold: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Align PHONE and DSLR, two pictures (raw or not) of one scene, and say how well it went.
 
-    Exit code 0 if the pair passes, 2 if it fails (no pair is written then), 1 for an error.
+    Exit code 0 if the pair passes, 3 if it fails (no pair is written then).
     """
     from isptools.cli import align_report
+    from isptools.cli.progress import shown
     from isptools.pair.accept import Search
     from isptools.pair.align import align
     from isptools.pair.warp import Choice
@@ -71,20 +59,26 @@ def command(
     for path in report:
         if path.suffix.lower() not in {".html", ".json"}:
             raise click.ClickException(f"--report {path}: give a name that ends in .html or .json")
-    limits = _limits(limit)
+    limits = _limits(threshold)
     choice = Choice(cast(Any, reference), _aspect(aspect), _size(size))
     _keep_apart(out, (phone, dslr))
-    pictures = _picture(phone), _picture(dslr)
-    found = align(*pictures, limits, seed, offsets)
     search = Search(reach, turn, least)
-    judged = align_report.judge((phone, dslr), pictures, found, limits, choice, search, patch)
-    try:
-        _write(judged, out, report)
-    except OSError as error:
-        where = error.filename or out
-        raise click.ClickException(f"{where}: cannot be written ({error.strerror})") from None
-    click.echo(align_report.line(judged))
-    raise click.exceptions.Exit(PASS if judged.passed else FAIL)
+    with shown() as show:
+        show("reading both pictures", 0, 1)
+        pictures = _picture(phone), _picture(dslr)
+        show("matching them", 0, 1)
+        found = align(*pictures, limits, seed, offsets)
+        show("laying them on each other, and judging every window", 0, 1)
+        judged = align_report.judge((phone, dslr), pictures, found, limits, choice, search, patch)
+        try:
+            _write(judged, out, report)
+        except OSError as error:
+            where = error.filename or out
+            raise click.ClickException(f"{where}: cannot be written ({error.strerror})") from None
+    told = align_report.json(judged).decode() if as_json else f"{align_report.line(judged)}\n"
+    click.echo(told, nl=False)
+    if not judged.passed:
+        raise click.exceptions.Exit(LOOK)
 
 
 def _write(judged: "Judged", out: Path, report: tuple[Path, ...]) -> None:
@@ -96,20 +90,11 @@ def _write(judged: "Judged", out: Path, report: tuple[Path, ...]) -> None:
         target = out / f"{side}.png"
         target.unlink(missing_ok=True)
         if judged.passed and judged.pair is not None:
-            _save(target, align_report.png(getattr(judged.pair, side)))
+            whole.save(target, align_report.png(getattr(judged.pair, side)))
     for path in {out / "report.json", *report}:
         path.parent.mkdir(parents=True, exist_ok=True)
         html = path.suffix.lower() == ".html"
-        _save(path, align_report.html(judged) if html else align_report.json(judged))
-
-
-def _save(path: Path, data: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        whole.save(path, align_report.html(judged) if html else align_report.json(judged))
 
 
 def _keep_apart(out: Path, inputs: tuple[Path, ...]) -> None:
@@ -120,16 +105,13 @@ def _keep_apart(out: Path, inputs: tuple[Path, ...]) -> None:
 
 def _picture(path: Path) -> "Array":
     """An upright picture: a raw file goes through the chain to sRGB."""
-    from isptools.build.pictures import upright_picture
-    from isptools.frame import UnsupportedError
+    from isptools.cli import raws
 
     try:
-        return upright_picture(path)
-    except (UnsupportedError, ValueError) as error:
+        return raws.upright(path)
+    except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(path) in text else f"{path}: {text}") from None
-    except OSError as error:
-        raise click.ClickException(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _limits(given: tuple[str, ...]) -> Any:
@@ -142,11 +124,11 @@ def _limits(given: tuple[str, ...]) -> Any:
     for text in given:
         name, _, number = text.partition("=")
         if name not in names:
-            raise click.ClickException(f"--limit {text}: one of {', '.join(sorted(names))}")
+            raise click.ClickException(f"--threshold {text}: one of {', '.join(sorted(names))}")
         try:
             limits = replace(limits, **{name: float(number)})  # type: ignore[arg-type]  # all are numbers
         except ValueError:
-            raise click.ClickException(f"--limit {text}: {number!r} is no number") from None
+            raise click.ClickException(f"--threshold {text}: {number!r} is no number") from None
     return limits
 
 

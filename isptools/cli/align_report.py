@@ -1,9 +1,8 @@
 """What `isptools align` tells: one line, JSON, and a page with pictures."""
 
-import base64
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,33 @@ from isptools.pair.accept import Search, Verdict, accept
 from isptools.pair.align import Alignment, Limits
 from isptools.pair.light import gray
 from isptools.pair.warp import Canvas, Choice, Pair
+from isptools.report import pair as page_of_pair
+from isptools.report.facts import Fact, Top
 
-STYLE = """body{font:15px/1.5 sans-serif;max-width:1000px;margin:2em auto;padding:0 1em;color:#222}
-img{max-width:100%;display:block}td,th{padding:.1em 1em .1em 0;text-align:left}
-.pass{color:#0a7a2f}.fail{color:#b00020}.flicker{position:relative}
-.flicker img+img{position:absolute;top:0;left:0;animation:f 1s steps(1) infinite}
-@keyframes f{0%{opacity:1}50%{opacity:0}}"""
+SIDES = ("phone", "dslr")
+# what a number of the verdict is called, its unit, its limit, and what it means
+NUMBERS = {
+    "inliers": ("matches", "", "at least inliers", "points found in both that one plane explains"),
+    "spread": ("spread of the matches", "", "", "part of the picture that they cover; 1: all"),
+    "heldout_rmse_px": ("error of held-out matches", "px", "",
+                        "of single points, which are found to a few pixels only"),
+    "heldout_share": ("held-out matches that agree", "", "at least heldout_share",
+                      "matches that were kept back from the fit, and are explained by it"),
+    "agree": ("held-out windows that agree", "", "at least agree", "the same of whole windows"),
+    "residual_median_px": ("shift left, median", "px", "at most median_px",
+                           "how far the two lie apart at places that were not fitted"),
+    "residual_p95_px": ("shift left, at most in 95 %", "px", "at most p95_px",
+                        "the same, nearly the worst"),
+    "plane_median_px": ("shift left by the plane alone", "px", "at most plane_px",
+                        "before local offsets: parallax, lens distortion"),
+    "corner_px": ("deviation of the worst corner", "px", "at most corner_px",
+                  "predicted by the fit, where matches are few"),
+    "overlap": ("phone's picture that is covered", "", "at least overlap", "1: all of it"),
+    "shared": ("content in common", "", "", "part of the overlap that shows the same"),
+    "frame": ("frame that shows the same", "", "at least frame", "1: all of the frame"),
+    "repeats": ("fits elsewhere as well", "", "at most repeats",
+                "another place's correlation over the best one's: repeated texture"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +51,7 @@ class Judged:
     """An alignment with its pair and patches, if there is any, and how it was judged."""
 
     files: tuple[Path, Path]
-    shapes: tuple[tuple[int, ...], tuple[int, ...]]
+    pictures: tuple[Array, Array]
     found: Alignment
     limits: Limits
     search: Search
@@ -61,7 +81,7 @@ def judge(
             verdicts = _patches(pair, size, search)
         except ValueError as error:
             reasons = (*reasons, str(error))
-    return Judged(files, shapes, found, limits, search, size, pair, verdicts, reasons)
+    return Judged(files, pictures, found, limits, search, size, pair, verdicts, reasons)
 
 
 def _patches(pair: Pair, size: int, search: Search) -> tuple[Verdict, ...]:
@@ -112,10 +132,8 @@ def facts(judged: Judged) -> dict[str, Any]:
             "reasons": dict(Counter(v.reason for v in judged.verdicts if not v.kept)),
             "size": judged.size,
         },
-        "phone": {"file": judged.files[0].name, "height": judged.shapes[0][0],
-                  "width": judged.shapes[0][1]},
-        "dslr": {"file": judged.files[1].name, "height": judged.shapes[1][0],
-                 "width": judged.shapes[1][1]},
+        **{side: _side(*each) for side, each in zip(SIDES, zip(judged.files, judged.pictures,
+                                                               strict=True), strict=True)},
         "local_offsets": bool(found.mapping and found.mapping.field),
         "canvas": _canvas(judged.pair.canvas) if judged.pair else None,
         "numbers": {name: _number(value) for name, value in numbers.items()},
@@ -123,6 +141,11 @@ def facts(judged: Judged) -> dict[str, Any]:
         "search": asdict(judged.search),
         "windows": [asdict(verdict) for verdict in judged.verdicts],
     }  # fmt: skip
+
+
+def _side(file: Path, picture: Array) -> dict[str, Any]:
+    height, width = picture.shape[:2]
+    return {"file": file.name, "path": str(file.absolute()), "height": height, "width": width}
 
 
 def _canvas(on: Canvas) -> dict[str, Any]:
@@ -142,60 +165,104 @@ def png(picture: Array) -> bytes:
 
 def html(judged: Judged) -> bytes:
     """One page that needs nothing else."""
-    verdict = "pass" if judged.passed else "fail"
-    parts = [
-        f"<!doctype html><meta charset=utf-8><title>isptools align: {verdict}</title>",
-        f"<style>{STYLE}</style><h1 class={verdict}>{verdict}</h1>",
-        f"<p>{escape(judged.files[0].name)} and {escape(judged.files[1].name)}</p><ul>",
-        *(f"<li>{escape(reason)}</li>" for reason in judged.reasons),
-        "</ul>",
-        _table(judged),
-        *_pictures(judged),
-    ]
-    return "\n".join(parts).encode()
+    told = msgspec.json.decode(json(judged))
+    sides = (judged.pair.phone, judged.pair.dslr) if judged.pair else None
+    return page_of_pair.html(_page(told, judged.pictures, sides))
 
 
-def _table(judged: Judged) -> str:
-    numbers = dict(judged.found.numbers)
-    counted = Counter(verdict.reason for verdict in judged.verdicts)
-    numbers |= {f"patches {reason}": float(count) for reason, count in sorted(counted.items())}
-    rows = "".join(
-        f"<tr><th>{escape(name.replace('_', ' '))}<td>{value:.4g}</tr>"
-        for name, value in numbers.items()
+def of_folder(folder: Path) -> tuple[bytes, bytes, str, str]:
+    """The page, its numbers, verdict and sentence, of a folder that `isptools align` wrote.
+
+    Both photographs are shown where they still lie. ValueError in one line for another report.
+    """
+    path = folder / "report.json"
+    try:
+        data = path.read_bytes()
+        told = msgspec.json.decode(data, type=dict[str, Any])
+        sides = tuple(_read(folder / f"{side}.png") for side in SIDES)
+        taken = tuple(_read(Path(told[side].get("path", ""))) for side in SIDES)
+        whole = (sides[0], sides[1]) if sides[0] is not None and sides[1] is not None else None
+        made = _page(told, taken, whole)
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path}: no report of isptools align ({said})") from None
+    return page_of_pair.html(made), data, made.top.verdict, made.top.sentence
+
+
+def _read(path: Path) -> Array | None:
+    """A picture as RGB; None where there is none any more."""
+    if not path.is_file():
+        return None
+    from isptools.build.pictures import upright_picture
+
+    try:
+        return upright_picture(path)
+    except (ValueError, OSError):
+        return None
+
+
+def _page(
+    told: dict[str, Any], taken: Sequence[Array | None], sides: tuple[Array, Array] | None
+) -> page_of_pair.PairPage:
+    layers: dict[str, Array] = {}
+    if sides:
+        layers = dict(zip(SIDES, map(show.small, sides), strict=True))
+        layers["checkerboard"] = show.checkerboard(layers["phone"], layers["dslr"])
+    verdicts = [Verdict(**each) for each in told["windows"]]
+    size, scale = told["patches"]["size"], 1.0
+    if sides:
+        scale = layers["phone"].shape[1] / sides[0].shape[1]
+        least = told["search"]["least"]
+        layers["patches"] = show.correlation_map(layers["phone"], verdicts, size, scale, least)
+    kept = [one for one in verdicts if one.kept]
+    places = [((one.left + size / 2) * scale, (one.top + size / 2) * scale) for one in kept]
+    names = [f"{side}: {told[side]['file']}" for side in SIDES]
+    return page_of_pair.PairPage(
+        _top(told), tuple(told["reasons"]), tuple(_rows(told)),
+        tuple((name, show.small(each)) for name, each in zip(names, taken, strict=True)
+              if each is not None),
+        tuple(layers.items()), np.array(places, np.float64).reshape(-1, 2),
+        np.array([(one.dx, one.dy) for one in kept], np.float64).reshape(-1, 2),
+        tuple(sorted(Counter(one.reason for one in verdicts).items())),
+    )  # fmt: skip
+
+
+def _top(told: dict[str, Any]) -> Top:
+    """The verdict in a sentence, and five numbers."""
+    passed, patches = told["verdict"] == "pass", told["patches"]
+    count = patches["kept"] + patches["refused"]
+    p95 = told["residual_shift_px"]["p95"]
+    sentence = (
+        f"Use it: the two lie on each other within {p95:.2f} px at 95 % of the places; "
+        f"{patches['kept']} of {count} patches are kept." if passed
+        else f"Do not use this pair: {told['reasons'][0]}."
+    )  # fmt: skip
+    rows = {row.name: row for row in _rows(told)}
+    shown = [rows[NUMBERS[name][0]] for name in
+             ("inliers", "residual_median_px", "residual_p95_px", "frame")
+             if NUMBERS[name][0] in rows]  # fmt: skip
+    facts = [Fact(row.name, row.value, "", row.limit, row.meaning, row.wrong) for row in shown]
+    facts.append(
+        Fact(
+            "patches kept",
+            str(patches["kept"]),
+            f"of {count}",
+            f"correlation above {told['search']['least']:g}",
+            "windows to train on",
+        )
     )
-    return f"<table>{rows}</table>"
+    title = " and ".join(told[side]["file"] for side in SIDES)
+    return Top(title, "ship" if passed else "stop", sentence, tuple(facts))
 
 
-def _pictures(judged: Judged) -> list[str]:
-    if judged.pair is None:
-        return []
-    pair, found = judged.pair, judged.found
-    phone, dslr = show.small(pair.phone), show.small(pair.dslr)
-    scale = phone.shape[1] / pair.phone.shape[1]
-    windows = show.correlation_map(phone, judged.verdicts, judged.size, scale, judged.search.least)
-    return [
-        "<h2>Flicker</h2><div class=flicker>", _img(phone), _img(dslr), "</div>",
-        "<h2>Checkerboard</h2>", _img(show.checkerboard(phone, dslr)),
-        "<h2>Shifts left at places that were not fitted, enlarged</h2>",
-        _img(show.arrows(phone, _places(found, pair, scale), found.residual)),
-        "<h2>Patches</h2><p>Green to yellow: kept, by correlation; red: low correlation; "
-        "violet: beyond the search; gray: flat.</p>", _img(windows),
-    ]  # fmt: skip
-
-
-def _places(found: Alignment, pair: Pair, scale: float) -> Array:
-    """Places of the phone's picture on the reduced pair."""
-    on = pair.canvas
-    own = found.places
-    if on.reference == "dslr" and found.mapping is not None:
-        own = found.mapping.to_dslr(own)
-    step = np.array([on.size[1] / on.width, on.size[0] / on.height])
-    placed: Array = ((own + 0.5 - (on.left, on.top)) * step) * scale - 0.5
-    return placed
-
-
-def _img(picture: Array) -> str:
-    done, data = cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 88))
-    if not done:
-        raise ValueError("a picture of the report could not be made")
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}">'
+def _rows(told: dict[str, Any]) -> Iterator[page_of_pair.Row]:
+    for name, value in told["numbers"].items():
+        label, unit, held, meaning = NUMBERS.get(name, (name.replace("_", " "), "", "", ""))
+        words, _, attribute = held.rpartition(" ")
+        limit = told["limits"].get(attribute) if attribute else None
+        wrong = limit is not None and (
+            value is None or (value < limit if words == "at least" else value > limit)
+        )
+        shown = "none" if value is None else f"{value:.4g} {unit}".strip()
+        stated = "" if limit is None else f"{words} {limit:g}"
+        yield page_of_pair.Row(label, shown, stated, meaning, wrong)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.codes import LOOK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,12 +28,13 @@ def command(folder: Path, as_json: bool) -> None:
     """Verify the shards in FOLDER: hashes, tables, splits, and that each pair is one.
 
     Each input is compared with its truths in level, color, CFA phase, place, noise and clipping.
-    Lists every problem and exits with 1, or prints what is there, its licence and whether it may be
+    Lists every problem and exits with 3, or prints what is there, its licence and whether it may be
     passed on, and exits with 0.
     """
     from isptools.cli.progress import shown
     from isptools.shards.check import examined
 
+    _expect_shards(folder)
     try:
         with shown() as show:
             found = examined(folder, lambda done, total: show("shards", done, total))
@@ -40,7 +43,7 @@ def command(folder: Path, as_json: bool) -> None:
     problems = found.problems
     if as_json:
         click.echo(_json(found))
-        raise click.exceptions.Exit(any(problem.sure for problem in problems))
+        raise click.exceptions.Exit(LOOK if any(problem.sure for problem in problems) else 0)
     wrong = [problem for problem in problems if problem.sure]
     unsure = [problem for problem in problems if not problem.sure]
     for problem in (*wrong, *unsure):
@@ -49,13 +52,26 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(text)
     if wrong:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(LOOK)
     try:
         told = (_summary(folder, len(unsure)), *_terms(folder), *_truths(folder), *_quality(folder))
     except ValueError as error:  # the build made no shard
         raise click.ClickException(str(error)) from None
     for text in told:
         click.echo(text)
+
+
+def _expect_shards(folder: Path) -> None:
+    """ClickException for what is no folder that a build made."""
+    if folder.is_file():
+        raise click.ClickException(f"{folder}: it is a file; give the folder of shards it is in")
+    made = ("index.json", ".journal", "ledger.jsonl")
+    if (
+        folder.is_dir()
+        and not any(folder.glob("*.h5"))
+        and not any((folder / name).exists() for name in made)
+    ):
+        raise click.ClickException(f"{folder}: there are no shards (*.h5); give what build made")
 
 
 def _worst(found: "Checked") -> "Iterator[str]":

@@ -5,22 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli.codes import LOOK
 from isptools.cli.target import expect_writable
 
 if TYPE_CHECKING:
-    from isptools.frame import Frame
-    from isptools.train.infer import Mosaic
+    from isptools.frame import Array, Frame
+    from isptools.train.camera import Camera
+    from isptools.train.infer import How, Mosaic
 
 PATH = click.Path(path_type=Path)
 
 
 @click.command(name="develop")
 @click.argument("model", type=PATH)
-@click.argument("raws", type=PATH, nargs=-1, required=True)
+@click.argument("raws", type=PATH, nargs=-1, required=True, metavar="FILES...")
 @click.option("--out", type=PATH, required=True,
               help=".png or .tif for one raw, a folder for several.")  # fmt: skip
 @click.option("--gain", type=click.FloatRange(min=0, min_open=True), default=1.0,
-              show_default=True, help="Exposure to make up for: the ratio.")  # fmt: skip
+              show_default=True, help="Exposure of a raw to make up for: the ratio.")  # fmt: skip
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -31,11 +33,14 @@ def command(
     model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int | None, device: str,
     code: Path | None,
 ) -> None:  # fmt: skip
-    """Develop RAWS with the network MODEL (a run's folder or its file of weights), upright."""
+    """Develop FILES with the network MODEL (a run's folder or its file of weights), upright.
+
+    They are raws, or finished pictures (JPEG, PNG, TIFF) for a network that takes those.
+    """
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.raw import read
+    from isptools.cli.progress import shown
     from isptools.train import checkpoint, infer
 
     pairs = _targets(raws, out)
@@ -46,24 +51,33 @@ def command(
         how = infer.How(tile, infer.device_of(device), settings.precision)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    undone = settings.shading == "undone"
     failed = []
-    for raw, target in pairs:
-        try:
-            frame = read(raw)
-            mosaic = _mosaic(frame, gain, raw, settings.shading == "undone")
-            pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
-            picture = _picture(pictures, frame.capture.flip)
-            _write(target, picture)
-        except ValueError as error:
-            failed.append(" ".join(str(error).split()))
-        except OSError as error:
-            failed.append(f"{error.filename or target}: {error.strerror or error}")
-        else:
-            click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
-    for said in failed[:-1]:  # the others are developed all the same
+    with shown() as show:
+        for number, (raw, target) in enumerate(pairs):
+            show("developing", number, len(pairs))
+            try:
+                picture = _developed(camera, how, raw, gain, undone)
+                _write(target, picture)
+            except ValueError as error:
+                failed.append(" ".join(str(error).split()))
+            except OSError as error:
+                failed.append(f"{error.filename or target}: {error.strerror or error}")
+            else:
+                click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
+    for said in failed:  # the others are developed all the same
         click.echo(f"Error: {said}", err=True)
     if failed:
-        raise click.ClickException(failed[-1])
+        raise click.exceptions.Exit(LOOK if len(failed) < len(pairs) else 1)
+
+
+def _developed(camera: "Camera", how: "How", path: Path, gain: float, undone: bool) -> Any:
+    """(H, W, 3) uint16 sRGB of one file, upright."""
+    from isptools.train import infer
+
+    mosaic, flip = _opened(camera, path, gain, undone)
+    pictures = infer.develop(camera, mosaic, how.tile, how.device, how.precision)
+    return _picture(pictures, flip)
 
 
 def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
@@ -77,6 +91,34 @@ def _targets(raws: tuple[Path, ...], out: Path) -> list[tuple[Path, Path]]:
     if len({target for _, target in targets}) < len(targets):
         raise click.ClickException("two raws of one name would write the same picture")
     return targets
+
+
+def _opened(camera: "Camera", path: Path, gain: float, undone: bool) -> "tuple[Mosaic, int]":
+    """What the network takes of a file, and how it is to be turned upright."""
+    from isptools import picture
+    from isptools.cli import raws
+
+    pictures = camera.intake.kind == "rgb"
+    finished = path.suffix.lower().removeprefix(".") in picture.SUFFIXES
+    if pictures != finished:
+        takes = "finished pictures (JPEG, PNG, TIFF)" if pictures else "raws"
+        raise ValueError(f"{path}: this network takes {takes}")
+    if pictures:
+        if gain != 1:
+            raise ValueError(f"{path}: --gain is for raws; a finished picture has its brightness")
+        return _finished(picture.read(path)), 0
+    frame = raws.read(path)
+    return _mosaic(frame, gain, path, undone), frame.capture.flip
+
+
+def _finished(pixels: "Array") -> "Mosaic":
+    """Of (H, W, 3) uint8 or uint16 sRGB, upright."""
+    import numpy as np
+
+    from isptools.train.infer import Mosaic
+
+    none, white = (0.0, 0.0, 0.0), float(np.iinfo(pixels.dtype).max)
+    return Mosaic(np.ascontiguousarray(pixels.transpose(2, 0, 1)), "RGB", none, white, none, none)
 
 
 def _mosaic(frame: "Frame", gain: float, raw: Path, undone: bool) -> "Mosaic":
@@ -120,6 +162,7 @@ def _picture(pictures: dict[str, Any], flip: int) -> Any:
 
 
 def _write(target: Path, picture: Any) -> None:
-    from isptools.cli.render import write_picture
+    from isptools import whole
+    from isptools.cli.render import encoded
 
-    write_picture(target, picture)
+    whole.save(target, encoded(target, picture))

@@ -1,26 +1,38 @@
 """`isptools eval`."""
 
+import json
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from isptools.cli import codes
+from isptools.cli.splits import several
 from isptools.cli.target import Target
 
 if TYPE_CHECKING:
-    from isptools.develop.steps import Step
-    from isptools.frame import Array, Capture
-    from isptools.shards.schema import InputRow
-    from isptools.train.evaluate import Score
+    from isptools.shards import Shards
+    from isptools.train.camera import Camera
+    from isptools.train.evaluate import Protocol, Score
+    from isptools.train.infer import How
+    from isptools.train.settings import Settings
 
 PATH = click.Path(path_type=Path)
 
 
 @click.command(name="eval")
-@click.argument("run", type=PATH)
-@click.option("--shards", type=PATH, required=True, help="Folder of shards.")
-@click.option("--split", default="test", show_default=True)
-@click.option("--out", type=Target(), help="CSV; RUN/eval-SPLIT.csv if left out.")
+@click.argument("run", type=PATH, required=False)
+@click.argument("folder", type=PATH, required=False)
+@click.option("--predictions", type=PATH,
+              help="Instead of RUN: a folder of pictures made elsewhere, named by the inputs' keys "
+                   "(KEY.png or .tif of 16 bits, .npy).")  # fmt: skip
+@click.option("--split", default="test", show_default=True, callback=several,
+              help="Splits to score, with commas: val,test.")  # fmt: skip
+@click.option("--out", type=Target(),
+              help="CSV of one split; RUN/eval-SPLIT.csv if left out, none with "
+                   "--predictions.")  # fmt: skip
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -31,39 +43,189 @@ PATH = click.Path(path_type=Path)
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--codec", type=click.Choice(["jpeg", "webp", "jpeg2000", "avif"]),
+              help="Also rate and quality behind this codec; jpeg for runs trained through "
+                   "it.")  # fmt: skip
+@click.option("--qualities", help="Of the codec: 80,90 or 80:96:2; dB of jpeg2000.")
+@click.option("--beside", multiple=True, metavar="NAME=RUN",
+              help="Another run in the curves of --codec.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True,
+              help="Means, every picture and protocol of each split as JSON.")  # fmt: skip
 def command(
-    run: Path, shards: Path, split: str, out: Path | None, tile: int | None, device: str,
-    baselines: bool, camera: Path | None, code: Path | None,
+    run: Path | None, folder: Path | None, predictions: Path | None, split: tuple[str, ...],
+    out: Path | None, tile: int | None, device: str, baselines: bool, camera: Path | None,
+    code: Path | None, codec: str | None, qualities: str | None, beside: tuple[str, ...],
+    as_json: bool,
 ) -> None:  # fmt: skip
-    """Score the network of RUN on a split: per picture as CSV, and the means."""
+    """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means.
+
+    With --predictions, and FOLDER alone, pictures that were made elsewhere; 3 where some are
+    missing or do not fit.
+    """
+    places = [place for place in (run, folder) if place]
+    if len(places) != (1 if predictions else 2):
+        raise click.UsageError("give RUN and FOLDER, or --predictions PICTURES and FOLDER alone")
+    if out and len(split) > 1:
+        raise click.UsageError("--out takes one split; leave it out for a file each in RUN")
     from isptools.cli.extra import expect_train
 
     expect_train()
-    from isptools.train import checkpoint, evaluate, infer
+    from isptools.cli import rates
+    from isptools.train import infer
 
+    told = []
     try:
-        network, settings = checkpoint.model(run, code)
-        with evaluate.opened(shards, split, network) as source:
-            linear = evaluate.station(source) == "camera"
-            others = (_linear() if linear else _baselines()) if baselines else {}
-            others |= {"camera JPEG": _camera(camera)} if camera else {}
-            how = infer.How(tile, infer.device_of(device), settings.precision)
-            undone = settings.shading == "undone"
-            found = list(evaluate.scores(network, source, others, how, undone))
-            columns = evaluate.of(source).columns
-            stamp = {"network": settings.title} | evaluate.protocol(source, split)
-        path = out or (run if run.is_dir() else run.parent) / f"eval-{split}.csv"
-        evaluate.write(path, found, stamp, columns)
+        how = infer.How(tile, infer.device_of(device))
+        scored = (
+            Scored(how, baselines, camera, pictures=predictions)
+            if predictions
+            else _of_run(places[0], code, Scored(how, baselines, camera))
+        )
+        words = rates.Words(codec, qualities, beside, code)
+        asked = rates.asked(None if predictions else places[0], scored.settings, words)
+        for name in split:
+            found = _scores(scored, places[-1], name)
+            home = places[0] if places[0].is_dir() else places[0].parent
+            path = out or (None if predictions else home / f"eval-{name}.csv")
+            told.append(_written(path, found))
+            if not as_json:
+                _tell(found.scores, found.stamp, path, found.protocol.columns)
+            if asked and path:
+                curves = rates.score(asked, places[-1], name, scored.how)
+                told[-1]["rates"] = rates.written(path, curves, found.stamp)
+                if not as_json:
+                    rates.tell(curves.points)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{place}{error.strerror or error}") from None
-    _tell(found, stamp, path, columns)
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+    if any(one["left_out"] for one in told):
+        raise click.exceptions.Exit(codes.LOOK)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A network or pictures of it, how it is run, and what is scored beside it."""
+
+    how: "How"
+    baselines: bool
+    camera: Path | None
+    network: "Camera | None" = None
+    settings: "Settings | None" = None
+    pictures: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The scores of a split, what they hold for, and what was left out, a line each."""
+
+    scores: "list[Score]"
+    stamp: dict[str, Any]
+    protocol: "Protocol"
+    left_out: list[str]
+
+
+def _of_run(run: Path, code: Path | None, scored: Scored) -> Scored:
+    from isptools.train import checkpoint
+
+    network, settings = checkpoint.model(run, code)
+    how = replace(scored.how, precision=settings.precision)
+    return replace(scored, how=how, network=network, settings=settings)
+
+
+def _scores(scored: Scored, folder: Path, split: str) -> Found:
+    from isptools.cli.progress import shown
+
+    with shown() as show:
+        if scored.pictures:
+            return _of_pictures(scored, folder, split)
+        return _of_network(scored, folder, split, show)
+
+
+def _of_network(scored: Scored, folder: Path, split: str, show: Any) -> Found:
+    from isptools.train import evaluate
+
+    network, settings = scored.network, scored.settings
+    assert network is not None
+    assert settings is not None
+    with evaluate.opened(folder, split, network) as source:
+        undone = settings.shading == "undone"
+        found, seen = [], 0
+        show(f"scoring {split}", 0, len(source))
+        for one in evaluate.scores(network, source, _others(source, scored), scored.how, undone):
+            seen += one.method == "network"
+            found.append(one)
+            show(f"scoring {split}", seen - (seen == len(source)), len(source))
+        show(f"scoring {split}", len(source), len(source))
+        stamp = {"network": settings.title} | evaluate.protocol(source, split)
+        return Found(found, stamp, evaluate.of(source), [])
+
+
+def _of_pictures(scored: Scored, folder: Path, split: str) -> Found:
+    """What is missing or does not fit is told and kept in `left_out`."""
+    from isptools import shards
+    from isptools.cli import predictions
+    from isptools.train import evaluate
+
+    pictures, wrong = scored.pictures, list[str]()
+    assert pictures is not None
+
+    def tell(line: str) -> None:
+        wrong.append(line)
+        click.echo(line, err=True)
+
+    with shards.open(folder, split) as source:
+        there = predictions.found(pictures, [source.facts(i).key for i in range(len(source))])
+        for line in there.wrong:
+            tell(line)
+
+        def picture(i: int) -> "predictions.Floats | None":
+            path = there.files.get(source.facts(i).key)
+            try:
+                return predictions.read(path, source.shape(i)) if path else None
+            except ValueError as error:
+                tell(f"{error}; left out")
+                return None
+
+        found = list(evaluate.given(source, picture, _others(source, scored)))
+        if not found:
+            raise ValueError(f"{pictures}: holds no picture of an input of {folder}, {split}")
+        stamp = {"predictions": str(pictures)} | evaluate.protocol(source, split)
+        return Found(found, stamp, evaluate.of(source), wrong)
+
+
+def _others(source: "Shards", scored: Scored) -> dict[str, Any]:
+    """What is scored beside."""
+    from isptools.train import evaluate
+
+    kind = scored.network.intake.kind if scored.network else ""
+    others = _untrained(evaluate.station(source), kind) if scored.baselines else {}
+    return others | ({"camera JPEG": _camera(scored.camera)} if scored.camera else {})
+
+
+def _written(path: Path | None, found: Found) -> dict[str, Any]:
+    """As CSV; gives what JSON takes: NaN and infinity as null, which it has no word for."""
+    from isptools.train import evaluate
+
+    columns = found.protocol.columns
+    if path:
+        evaluate.write(path, found.scores, found.stamp, columns)
+
+    def row(values: tuple[float, ...]) -> dict[str, float | None]:
+        numbers = zip(columns, values, strict=True)
+        return {name: x if math.isfinite(x) else None for name, x in numbers}
+
+    means = {method: row(values) for method, values in evaluate.means(found.scores).items()}
+    pictures = [{"method": one.method, "key": one.key} | row(one.values) for one in found.scores]
+    told = {"file": str(path) if path else None, "means": means, "pictures": pictures}
+    return told | {"left_out": found.left_out} | found.stamp
 
 
 def _tell(
-    found: "list[Score]", stamp: dict[str, Any], path: Path, columns: tuple[str, ...]
+    found: "list[Score]", stamp: dict[str, Any], path: Path | None, columns: tuple[str, ...]
 ) -> None:
     from collections import Counter
 
@@ -80,60 +242,34 @@ def _tell(
     for method, row in means(found).items():
         some = "" if count[method] == stamp["pairs"] else f", {count[method]} of {stamp['pairs']}"
         click.echo(f"{method + some:<22}" + "".join(f"{value:>13.3f}" for value in row))
-    click.echo(f"{path}: every picture")
+    if path:
+        click.echo(f"{path}: every picture")
+
+
+def _untrained(station: str, kind: str) -> dict[str, Any]:
+    """What needs no training, for these truths and inputs."""
+    from isptools.compare.methods import itself
+
+    if kind == "rgb":
+        return {"the picture itself": itself}
+    return _linear() if station == "camera" else _baselines()
 
 
 def _baselines() -> dict[str, Any]:
-    from isptools.develop import steps as s
+    from isptools.compare.methods import METHODS
 
-    start = (s.Levels(), s.Balance(), s.Demosaic())
-    libraw = (s.Levels(0.75), s.Balance("daylight"), s.Demosaic(), s.ToSpace("srgb"),
-              s.Encode(auto_bright=True))  # fmt: skip
-    return {
-        "chain + auto-tone": _rendering((*start, s.ToXYZ(), s.AutoTone())),
-        "LibRaw's default": _rendering(libraw),
-    }
+    return {"chain + auto-tone": METHODS["auto-tone"], "LibRaw's default": METHODS["libraw"]}
 
 
 def _linear() -> dict[str, Any]:
     """Plain demosaicking, for truths in linear camera RGB."""
-    from isptools.develop import steps as s
+    from isptools.compare.methods import METHODS
 
-    gains = s.Balance("user", (1.0, 1.0, 1.0, 1.0))
-    return {
-        "bilinear": _rendering((s.Levels(), gains, s.Demosaic("linear"))),
-        "AHD": _rendering((s.Levels(), gains, s.Demosaic("ahd"))),
-    }
+    return {"bilinear": METHODS["bilinear"], "AHD": METHODS["ahd"]}
 
 
 def _camera(folder: Path) -> Any:
     """The camera's JPEG of a raw, laid onto the sensor; refused where it does not lie there."""
-    from isptools.build import lineup
-    from isptools.frame import UnsupportedError
+    from isptools.compare.methods import camera_jpeg
 
-    files = {path.stem.lower(): path for path in sorted(folder.iterdir())
-             if path.suffix.lower() in {".jpg", ".jpeg"}}  # fmt: skip
-    chain = _baselines()["chain + auto-tone"]
-
-    def render(pixels: "Array", capture: "Capture", facts: "InputRow") -> "Array | None":
-        path = files.get(Path(facts.source).stem.lower())
-        try:
-            if path is None:
-                raise UnsupportedError("no camera JPEG of that name")
-            picture = lineup.laid_picture(path, chain(pixels, capture, facts), capture).pixels
-        except (UnsupportedError, lineup.MisfitError) as error:
-            click.echo(f"{facts.key}: {error}; left out", err=True)
-            return None
-        return picture.astype("uint16") * (257 if picture.dtype.itemsize == 1 else 1)
-
-    return render
-
-
-def _rendering(steps: "tuple[Step, ...]") -> Any:
-    from isptools.develop.chain import develop
-    from isptools.frame import Frame, Space
-
-    def render(pixels: "Array", capture: "Capture", _: "InputRow") -> "Array":
-        return develop(Frame(pixels, Space.SENSOR, capture), steps).pixels
-
-    return render
+    return camera_jpeg(folder, lambda line: click.echo(line, err=True))

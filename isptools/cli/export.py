@@ -24,12 +24,14 @@ def command(model: Path, onnx: Path, size: tuple[int, int], code: Path | None) -
     from isptools.cli.extra import expect_train
 
     expect_train()
+    from isptools.cli.progress import busy
     from isptools.train import checkpoint
     from isptools.train.export import export
 
     try:
         camera, _ = checkpoint.model(model, code)
-        worst = export(camera, onnx, *size)
+        with busy("writing ONNX, and comparing its picture with torch's"):
+            worst = export(camera, onnx, *size)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:

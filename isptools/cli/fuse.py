@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.codes import LOOK
+from isptools.cli.target import Target, save
 
 if TYPE_CHECKING:
     from isptools.burst import Fused, Noted, Refused
     from isptools.develop.noise import Noise
-    from isptools.frame import Array, Frame
+    from isptools.frame import Frame
 
 FILE = Target()
 
 
-@click.command()
+@click.command(name="fuse")
 @click.argument("frames", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=FILE, required=True, help="The fused raw, a 16-bit .dng.")
 @click.option("--reference", type=click.IntRange(min=0), help="Number of the frame to lay the "
@@ -27,11 +28,15 @@ FILE = Target()
 @click.option("--weights", type=FILE, help="Weight of every pixel as float .tif.")
 @click.option("--report", type=FILE, help="What was done, as .json.")
 @click.option("--image", type=FILE, help="Picture of the offsets and the weights, as .png.")
+@click.option("--json", "as_json", is_flag=True, help="Print what --report holds.")
 def command(
     frames: tuple[Path, ...], out: Path, reference: int | None, truth: bool,
-    weights: Path | None, report: Path | None, image: Path | None,
+    weights: Path | None, report: Path | None, image: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Align the raw FRAMES of a burst and fuse them into one raw."""
+    """Align the raw FRAMES of a burst and fuse them into one raw.
+
+    Exit code 3 if a frame was refused; the others are fused.
+    """
     _expect_suffixes({".dng": out, ".tif": weights, ".json": report, ".png": image})
     from isptools.burst import BurstError, Options, fuse
     from isptools.cli.progress import shown
@@ -49,10 +54,15 @@ def command(
         raise click.ClickException(f"{out}: {error}") from None
     except OSError as error:
         raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
-    for path, write in ((weights, _weights), (report, _report), (image, _image)):
+    for path, encoded in ((weights, _weights), (report, _report), (image, _image)):
         if path is not None:
-            _replaced(path, write, fused, frames)
-    _tell(fused, frames, out)
+            save(path, encoded(fused, frames))
+    if as_json:
+        click.echo(_facts(fused, frames), nl=False)
+    else:
+        _tell(fused, frames, out)
+    if fused.refused:
+        raise click.exceptions.Exit(LOOK)
 
 
 class Files(Sequence["Frame"]):
@@ -69,7 +79,7 @@ class Files(Sequence["Frame"]):
     @overload
     def __getitem__(self, index: slice) -> Sequence["Frame"]: ...
     def __getitem__(self, index: int | slice) -> "Frame | Sequence[Frame]":
-        from isptools.raw import read
+        from isptools.cli.raws import read
 
         return Files(self.paths[index]) if isinstance(index, slice) else read(self.paths[index])
 
@@ -80,34 +90,24 @@ def _expect_suffixes(files: dict[str, Path | None]) -> None:
             raise click.ClickException(f"{path}: give a name that ends in {suffix}")
 
 
-def _replaced(path: Path, write: Any, fused: "Fused", frames: Sequence[Path]) -> None:
-    """Whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part, fused, frames)
-        part.replace(path)
-    except OSError as error:
-        raise click.ClickException(f"{path}: could not be written ({error.strerror})") from None
-    finally:
-        part.unlink(missing_ok=True)
+def _weights(fused: "Fused", _frames: Sequence[Path]) -> bytes:
+    from isptools.cli.target import tif
+
+    return tif(fused.weight, photometric="minisblack")
 
 
-def _weights(path: Path, fused: "Fused", _frames: Sequence[Path]) -> None:
-    import tifffile
-
-    tifffile.imwrite(path, fused.weight, photometric="minisblack", metadata=None)
-
-
-def _image(path: Path, fused: "Fused", _frames: Sequence[Path]) -> None:
-    import imageio.v3 as imageio
-
+def _image(fused: "Fused", _frames: Sequence[Path]) -> bytes:
     from isptools.cli.flow import picture
+    from isptools.cli.target import png
 
-    shown: Array = picture(fused)
-    imageio.imwrite(path, shown, extension=".png")
+    return png(picture(fused))
 
 
-def _report(path: Path, fused: "Fused", frames: Sequence[Path]) -> None:
+def _report(fused: "Fused", frames: Sequence[Path]) -> bytes:
+    return _facts(fused, frames).encode()
+
+
+def _facts(fused: "Fused", frames: Sequence[Path]) -> str:
     import json
 
     report = {
@@ -123,7 +123,7 @@ def _report(path: Path, fused: "Fused", frames: Sequence[Path]) -> None:
         "refused": [_told(each, frames) for each in fused.refused],
         "noted": [_told(each, frames) for each in fused.noted],
     }  # fmt: skip
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return json.dumps(report, indent=1) + "\n"
 
 
 def _told(each: "Refused | Noted", frames: Sequence[Path]) -> dict[str, Any]:

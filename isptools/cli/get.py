@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.codes import STOPPED
+from isptools.cli.output import now
+
 if TYPE_CHECKING:
     from isptools.datasets.card import Card, Part
     from isptools.get.wanted import Estimate, Wanted
@@ -20,18 +23,20 @@ SHOWN = 10  # files of a dry run, failures
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to download to.")
 @click.option("--part", "chosen", multiple=True, help="Part to download; may be repeated.")
 @click.option("--only", default="", help="Files whose place fits this pattern, as 'bursts/00*'.")
-@click.option("--connections", type=click.IntRange(1, 32), default=4, show_default=True,
+@click.option("--jobs", type=click.IntRange(1, 32), default=4, show_default=True,
               help="Files downloaded at a time.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="Don't ask before the download.")
 @click.option("--dry-run", is_flag=True, help="List and measure, download nothing.")
+@click.option("--json", "as_json", is_flag=True, help="What is known of the set as JSON, no more.")
 def command(
     name: str,
     out: Path | None,
     chosen: tuple[str, ...],
     only: str,
-    connections: int,
+    jobs: int,
     yes: bool,
     dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Tell where data set NAME is to be had, its licence and size; with --out, download it.
 
@@ -39,6 +44,9 @@ def command(
     download that was stopped goes on where it was when the same command runs again.
     """
     card = _card(name)
+    if as_json:
+        click.echo(_json(card))
+        return
     for line in _about(card):
         click.echo(line)
     if out is None and not dry_run:
@@ -63,8 +71,9 @@ def command(
     if not dry_run and out is not None:
         _expect_room(out, files, size)
         if not yes:
-            click.confirm("download them?", abort=True)
-        _download(files, out, web, connections, size)
+            with now().waiting():
+                click.confirm("download them?", abort=True)
+        _download(files, out, web, jobs, size)
         _told_what_next(card, parts, out)
 
 
@@ -87,6 +96,14 @@ def _card(name: str) -> "Card":
                 raise click.ClickException(str(error)) from None
             message = f"no data set {name!r}; there are {', '.join(known)}"
             raise click.ClickException(message) from None
+
+
+def _json(card: "Card") -> str:
+    import json
+
+    words = ("name", "title", "home", "downloads", "licence", "redistribution", "size", "place")
+    parts = [{"name": one.name, "about": one.about, "usual": one.usual} for one in card.parts]
+    return json.dumps({word: getattr(card, word) for word in words} | {"parts": parts}, indent=1)
 
 
 def _about(card: "Card") -> Iterator[str]:
@@ -147,7 +164,7 @@ def _expect_room(out: Path, files: "Sequence[Wanted]", size: "Estimate") -> None
 
 
 def _download(
-    files: "Sequence[Wanted]", out: Path, web: "Web", connections: int, size: "Estimate"
+    files: "Sequence[Wanted]", out: Path, web: "Web", jobs: int, size: "Estimate"
 ) -> None:
     from isptools.cli.progress import shown, stoppable
     from isptools.get.download import download
@@ -158,7 +175,7 @@ def _download(
         with stoppable(), shown() as show:
             show("megabytes", 0, total)
             failed = download(
-                todo, out, web, connections,
+                todo, out, web, jobs,
                 lambda done: show("megabytes", min(total, round(done / 1e6)), total),
             )  # fmt: skip
     except OSError as error:
@@ -169,7 +186,7 @@ def _download(
         ) from None
     except KeyboardInterrupt:
         click.echo("stopped; what has arrived is kept, run the same command to go on", err=True)
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(STOPPED) from None
     for one in failed[:SHOWN]:
         click.echo(f"  {one.path}: {one.why}", err=True)
     if failed:

@@ -36,9 +36,9 @@ HELP = """
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes that read files.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite an earlier proposal.")
+@click.option("--overwrite", is_flag=True, help="Overwrite an earlier proposal.")
 def command(
-    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, force: bool
+    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, overwrite: bool
 ) -> None:
     """Look at FOLDER of your own captures, say what it is, and write a recipe that builds it.
 
@@ -57,7 +57,7 @@ def command(
         place / "files.tsv": tsv(table),
         place / "README.md": recipes.readme(found, table, unused),
     }
-    save(files, force)
+    save(files, overwrite)
     for line in summary(table, unused):
         click.echo(line)
     click.echo(f"wrote {out / name}.toml and {place}: read them, they have comments")
@@ -211,19 +211,19 @@ def tsv(table: "Table") -> str:
     return text(table)
 
 
-def save(files: dict[Path, str], force: bool) -> None:
+def save(files: dict[Path, str], overwrite: bool) -> None:
     """Write all or, if one is there already, nothing."""
-    from isptools.shards import disk
+    from isptools import whole
 
     there = [path for path in files if path.exists()]
-    if there and not force:
+    if there and not overwrite:
         raise click.ClickException(
-            f"{there[0]} is there already; --force overwrites it, --out takes another folder"
+            f"{there[0]} is there already; --overwrite replaces it, --out takes another folder"
         )
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            disk.save(path, text.encode())
+            whole.save(path, text.encode())
     except OSError as error:
         place = error.filename or path
         raise click.ClickException(f"{place}: it can't be written ({error.strerror})") from None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.target import Target, png, save
 
 if TYPE_CHECKING:
     from isptools.frame import Frame
@@ -21,7 +21,8 @@ Lines = Iterator[tuple[str, Any]]
 @click.command(name="inspect")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--image", type=Target(), help="Write a picture of it (PNG).")
-def command(file: Path, image: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The facts as JSON; of a shard all rows.")
+def command(file: Path, image: Path | None, as_json: bool) -> None:
     """Show the facts of a raw FILE, or the tables and provenance of a shard.
 
     With --image: a quick half-size rendering of the raw file, upright; for a shard its first rows,
@@ -29,7 +30,7 @@ def command(file: Path, image: Path | None) -> None:
     (red: not to be trusted) side by side.
     """
     try:
-        picture = (_shard if _is_shard(file) else _raw)(file, image is not None)
+        picture = (_shard if _is_shard(file) else _raw)(file, image is not None, as_json)
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
     if image is not None:
@@ -47,12 +48,7 @@ def _is_shard(file: Path) -> bool:
 
 
 def _save(path: Path, picture: Any) -> None:
-    import imageio.v3 as imageio
-
-    try:
-        imageio.imwrite(path, picture, extension=".png")
-    except OSError as error:
-        raise click.ClickException(f"{path}: it can't be written ({error.strerror})") from None
+    save(path, png(picture))
     click.echo(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 
@@ -79,11 +75,16 @@ def _text(value: Any) -> list[str]:
     return str(value).splitlines()
 
 
-def _raw(file: Path, wanted: bool) -> Any:
-    from isptools import raw
+def _raw(file: Path, wanted: bool, as_json: bool) -> Any:
+    from isptools.cli import raws
+    from isptools.cli.progress import busy
 
-    frame = raw.read(file, larger=True)
-    _print(_facts(file, frame))
+    with busy(f"reading {file.name}"):
+        frame = raws.read(file, larger=True)
+    if as_json:
+        _print_json({name.strip(): value for name, value in _facts(file, frame)})
+    else:
+        _print(_facts(file, frame))
     if not wanted:
         return None
     from isptools.report.pictures import of_raw
@@ -120,19 +121,43 @@ def _facts(file: Path, frame: "Frame") -> Lines:
         yield "  read", noise.read
 
 
-def _shard(file: Path, wanted: bool) -> Any:
+def _print_json(words: dict[str, Any]) -> None:
+    import msgspec
+
+    encoded = msgspec.json.encode(words, enc_hook=str)
+    click.echo(msgspec.json.format(encoded, indent=1).decode())
+
+
+def _shard(file: Path, wanted: bool, as_json: bool) -> Any:
     from isptools import shards
 
     with shards.open(file) as opened:
-        _print(_provenance(file, opened))
-        click.echo()
-        for line in _rows(opened):
-            click.echo(line)
+        if as_json:
+            _print_json(_told(file, opened))
+        else:
+            _print(_provenance(file, opened))
+            click.echo()
+            for line in _rows(opened):
+                click.echo(line)
         if not wanted:
             return None
         from isptools.report.pictures import of_shard
 
         return of_shard(opened, ROWS)
+
+
+def _told(file: Path, opened: "Shards") -> dict[str, Any]:
+    """Attributes, tables and rows, as they are stored."""
+    from isptools.shards.contents import contents
+
+    table = opened.tables[0]
+    tables = {
+        one.name: {"shape": one.shape, "kind": one.kind, "bytes": one.bytes, "tiles": one.tiles}
+        | dict(one.attrs)
+        for one in contents(file)
+    }
+    rows = [opened.facts(i) for i in range(len(opened))]
+    return {"file": str(file), "attributes": dict(table.attrs), "tables": tables, "rows": rows}
 
 
 def _provenance(file: Path, opened: "Shards") -> Lines:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @click.option("--by", type=click.Choice(WAYS), help=BY)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes that read files.")  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite an earlier table.")
+@click.option("--overwrite", is_flag=True, help="Overwrite an earlier table.")
 def command(
-    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, force: bool
+    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, overwrite: bool
 ) -> None:
     """Write files.tsv for FOLDER: scenes, roles, exposures, ISO, sha256, and splits.
 
@@ -31,7 +31,7 @@ def command(
     from isptools.cli.init import left_out, proposed, save, summary, tsv
 
     seen, found, table = proposed(folder, kind, jobs, by)
-    save({out: tsv(table)}, force)
+    save({out: tsv(table)}, overwrite)
     for line in summary(table, left_out(seen, found, table)):
         click.echo(line)
     click.echo(f"wrote {out}: {len(table.entries)} lines; docs/guides/own-captures.md")

@@ -12,37 +12,43 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    SpinnerColumn,
     Task,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
 
+from isptools.cli import output
+
 STAGES = {
     "headers": "reading headers",
+    "hashes": "hashing shards",
     "kernels": "preparing kernels (compiled on the first run, then kept)",
     "inputs": "building",
+    "inputs_out": "converting",
     "frames": "fusing",
     "shards": "checking",
     "rows": "measuring",
     "files": "reading files",
     "megabytes": "downloading, MB",
 }
-PAUSE = 5.0  # seconds between two lines
 
 
 class Rate(ProgressColumn):
     """Things a second."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.2f}/s" if task.speed else "")
+        return Text(f"{task.speed:.3g}/s" if task.speed else "")
 
 
 class Bar:
-    """A bar for each stage, with rate and time left."""
+    """A bar for each stage, with rate and time left; it moves while nothing is told."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(),
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
+                   MofNCompleteColumn(), Rate(), TimeElapsedColumn(),
                    TimeRemainingColumn())  # fmt: skip
         self.progress = Progress(*columns, console=console)
         self.tasks: dict[str, Any] = {}
@@ -65,42 +71,64 @@ class Bar:
 
 
 class Lines:
-    """The same as plain lines: when a stage begins and ends, and every few seconds between."""
+    """The same as plain lines: when a stage begins and ends, and every other second between."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
+    def __init__(self, said: output.Output) -> None:
+        self.said = said
         self.stage, self.began, self.first, self.told = "", 0.0, 0, 0.0
 
-    def show(self, stage: str, done: int, total: int) -> None:
+    def show(self, stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
-        if stage != self.stage:
-            self.stage, self.began, self.first = stage, now, done
-        elif done < total and now - self.told < PAUSE:
+        fresh = stage != self.stage
+        if fresh:
+            self.stage, self.began, self.first, self.told = stage, now, done, now
+            fresh = stage in STAGES  # other work is named once it takes long
+        text = line(stage, (done, total), done - self.first, now - self.began, note)
+        self.said.stage = text.partition(",")[0] if total > 1 else text
+        if not (fresh or note or (total > 1 and done == total) or now - self.told >= output.BEAT):
             return
-        self.told = now
-        if total == 1:
-            if not done:
-                self.console.print(STAGES[stage], soft_wrap=True, highlight=False)
-            return
-        rate = (done - self.first) / (now - self.began) if now > self.began else 0.0
-        left = f", {rate:.2f}/s, {(total - done) / rate:.0f} s left" if rate else ""
-        self.console.print(
-            f"{STAGES[stage]}: {done}/{total}{left}", soft_wrap=True, highlight=False
-        )
+        if total > 1 or not done:
+            self.told = now
+            self.said.remark(text)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        self.said.stage = ""
+
+
+def line(stage: str, count: tuple[int, int], here: int, seconds: float, note: str = "") -> str:
+    """How far a stage is; how fast, and how long still, once that can be told."""
+    done, total = count
+    name = STAGES.get(stage, stage)
+    if total == 1:
+        return name
+    text = f"{name}: {done}/{total}" + (f", {note}" if note else "")
+    if here > 0 and seconds > 1 and done < total:
+        text += f", {here / seconds:.3g}/s, {(total - done) * seconds / here:.0f} s left"
+    return text
 
 
 @contextmanager
 def shown() -> Iterator[Any]:
     """`show(stage, done, total)`: a bar on a terminal, lines elsewhere; on the error channel."""
-    console = Console(stderr=True)
-    with Bar(console) if console.is_terminal else Lines(console) as display:
-        yield display.show
+    said = output.now()
+    console = Console(file=said.err)
+    if not console.is_terminal or said.quiet:
+        with Lines(said) as lines:
+            yield lines.show
+        return
+    with said.waiting(), Bar(console) as bar:
+        yield bar.show
+
+
+@contextmanager
+def busy(stage: str) -> Iterator[None]:
+    """For work that can't be counted: what is done, where it takes long."""
+    with shown() as show:
+        show(stage, 0, 1)
+        yield
 
 
 @contextmanager

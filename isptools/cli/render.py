@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from isptools.cli.target import Target
+from isptools.cli.target import Target, png, save, tif
 
 if TYPE_CHECKING:
     from isptools.develop.steps import Step
@@ -17,7 +17,7 @@ SPACES = ("raw", "srgb", "adobe", "prophoto", "xyz", "p3", "rec2020")
 BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 0 means G)"
 
 
-@click.command()
+@click.command(name="render")
 @click.argument("raw", type=click.Path(path_type=Path))
 @click.option("--out", type=Target(), required=True,
               help=".tif for the 16-bit integers, .png for 8 bit to look at.")  # fmt: skip
@@ -43,27 +43,26 @@ def command(
 
     A line says where LibRaw's numbers are not those that the file states.
     """
+    from isptools.cli.progress import busy
+    from isptools.cli.raws import read
     from isptools.develop.chain import develop
-    from isptools.raw import read
 
     _expect_suffix(out)
     names = {"method": demosaic, "balance": balance, "space": space, "gamma": gamma}
     options = (highlights, 0.0 if fixed_white else 0.75, auto_bright)
     _gains(balance)  # complain before the file is read
     try:
-        frame = read(raw, trust)
-        if frame.capture.kind == "xtrans":
-            names["method"] = XTRANS.get(demosaic, demosaic)
-        steps = _steps(names, *options)
-        developed = develop(frame, steps)
-        picture = developed.pixels
+        with busy("developing"):
+            frame = read(raw, trust)
+            if frame.capture.kind == "xtrans":
+                names["method"] = XTRANS.get(demosaic, demosaic)
+            steps = _steps(names, *options)
+            developed = develop(frame, steps)
+            picture = developed.pixels
     except ValueError as error:
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None
-    try:
-        write_picture(out, picture)
-    except OSError as error:
-        raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
+    save(out, encoded(out, picture))
     click.echo(f"{out}: {picture.shape[1]} x {picture.shape[0]}, {space}, {gamma} gamma")
     told = _departures(frame, trust)
     if balance == "camera" and developed.balance_origin == "gray_world":
@@ -127,18 +126,8 @@ def _gains(text: str) -> tuple[str, tuple[float, float, float, float] | None]:
     return "user", (r, g, b, g2)
 
 
-def write_picture(out: Path, picture: "Array") -> None:
-    """Whole or not at all."""
-    part = out.with_name(f".{out.name}.part")
-    try:
-        if out.suffix.lower() == ".png":
-            import imageio.v3 as imageio
-
-            imageio.imwrite(part, (picture >> 8).astype("uint8"), extension=".png")
-        else:
-            import tifffile
-
-            tifffile.imwrite(part, picture, photometric="rgb", compression=None, metadata=None)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+def encoded(out: Path, picture: "Array") -> bytes:
+    """A file of (H, W, 3) uint16: its suffix says which."""
+    if out.suffix.lower() == ".png":
+        return png((picture >> 8).astype("uint8"))
+    return tif(picture, photometric="rgb", compression=None)

@@ -1,39 +1,86 @@
 """`isptools report`: one page to look at."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+from isptools.cli.codes import LOOK
 from isptools.cli.target import Target
+
+Page = tuple[bytes, bytes, str, str]  # HTML, JSON, verdict, sentence
 
 
 @click.command(name="report")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=Target(), required=True, help="The page, as .html; .json beside it.")
-def command(folder: Path, out: Path) -> None:
-    """Make one page of the shards in FOLDER: a verdict, its numbers, the worst pairs to look at.
+@click.option("--json", "as_json", is_flag=True, help="Print what the .json holds.")
+def command(folder: Path, out: Path, as_json: bool) -> None:
+    """Make one page of FOLDER: a verdict, its numbers, what is worst to look at.
 
-    The page needs no other file and no network. Every number stands in a .json of the same name.
-    Exit code 0 if all is well, 3 if there is something to look at.
+    FOLDER holds shards, or is a run of `isptools train`, a comparison of `isptools compare`, or a
+    pair of `isptools align`. The page needs no other file and no network. Every number stands in a
+    .json of the same name. Exit code 3 if there is something to look at.
     """
     if out.suffix.lower() not in {".html", ".htm"}:
         raise click.ClickException(f"{out}: give a name that ends in .html")
-    from isptools.cli.progress import shown
-    from isptools.report import folder as of_folder
-    from isptools.report.page import html
     from isptools.shards import disk
 
     try:
-        with shown() as show:
-            made = of_folder.page(folder, show)
+        page, numbers, verdict, sentence = _maker(folder)(folder)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     try:
-        disk.save(out, html(made))
-        disk.save(out.with_suffix(".json"), of_folder.numbers(made))
+        disk.save(out, page)
+        disk.save(out.with_suffix(".json"), numbers)
     except OSError as error:
         raise click.ClickException(f"{out}: could not be written ({error.strerror})") from None
-    click.echo(made.sentence)
-    click.echo(f"{out}: open it in a browser; {out.with_suffix('.json')} has its numbers")
-    if made.verdict != "ship":
-        raise click.exceptions.Exit(3)
+    if as_json:
+        click.echo(numbers.decode(), nl=False)
+    else:
+        click.echo(sentence)
+        click.echo(f"{out}: open it in a browser; {out.with_suffix('.json')} has its numbers")
+    if verdict != "ship":
+        raise click.exceptions.Exit(LOOK)
+
+
+def _maker(folder: Path) -> Callable[[Path], Page]:
+    """Whose page it is, by what lies there."""
+    from isptools.report import comparison, run
+
+    if comparison.is_comparison(folder):
+        return _comparison
+    if run.is_run(folder):
+        return _run
+    return _pair if (folder / "report.json").is_file() else _shards
+
+
+def _shards(folder: Path) -> Page:
+    from isptools.cli.progress import shown
+    from isptools.report import folder as of_folder
+    from isptools.report.page import html
+
+    with shown() as show:
+        made = of_folder.page(folder, show)
+    return html(made), of_folder.numbers(made), made.verdict, made.sentence
+
+
+def _run(folder: Path) -> Page:
+    from isptools.report import run
+
+    made = run.page(folder)
+    return run.html(made), run.numbers(made), made.top.verdict, made.top.sentence
+
+
+def _comparison(folder: Path) -> Page:
+    from isptools.report import comparison
+
+    made = comparison.page(folder)
+    return comparison.html(made), comparison.numbers(made), made.top.verdict, made.top.sentence
+
+
+def _pair(folder: Path) -> Page:
+    """What `isptools align` left in its folder."""
+    from isptools.cli import align_report
+
+    return align_report.of_folder(folder)

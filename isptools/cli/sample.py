@@ -1,20 +1,43 @@
 """`isptools sample`."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 
-@click.command()
+@click.command(name="sample")
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
-@click.option("--seed", default=0, show_default=True, help="Other noise and other scenes.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
+              help="Other noise and other scenes.")  # fmt: skip
 def command(name: str, out: Path, seed: int) -> None:
     """Write the miniature of data set NAME, made from code, in its real folder layout."""
+    from isptools import scratch
+    from isptools.cli.progress import busy
     from isptools.datasets import miniature
 
+    there = out.is_dir()
     try:
-        files = miniature(name, out, seed)
-    except (ValueError, OSError) as error:
+        out.mkdir(parents=True, exist_ok=True)
+        with busy("drawing"), scratch.folder(out) as place:  # all of it, or nothing
+            files = miniature(name, place, seed)
+            for file in files:
+                target = out / file.relative_to(place)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(target)
+    except ValueError as error:
+        _leave(out, there)
         raise click.ClickException(str(error)) from None
+    except OSError as error:
+        _leave(out, there)
+        why = error.strerror or error
+        raise click.ClickException(f"{out}: it can't be written there ({why})") from None
     click.echo(f"{len(files)} files of the {name} miniature in {out}")
+
+
+def _leave(out: Path, there: bool) -> None:
+    """Without an empty folder that was not there before."""
+    if not there:
+        with suppress(OSError):
+            out.rmdir()

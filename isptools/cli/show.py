@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from isptools.recipe import Align, Develop, Picture, Recipe, Released, Unprocess
 
 
-@click.command()
+@click.command(name="show")
 @click.argument("recipe")
-def command(recipe: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The whole recipe as JSON, all words stated.")
+def command(recipe: str, as_json: bool) -> None:
     """Print what a RECIPE selects, the stations it passes, what it keeps as truth, and its hash.
 
     RECIPE is one that ships (see `isptools recipes`) or a .toml file.
@@ -28,6 +29,9 @@ def command(recipe: str) -> None:
         plan = msgspec.structs.replace(plan, source=source.source(plan.data_set))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(plan), indent=1).decode())
+        return
     click.echo(f"{plan.name}  {plan.sha256}")
     click.echo(plan.title)
     truth = plan.truth

@@ -14,10 +14,10 @@ BAR = 30  # characters of the longest bar
 
 
 @click.command(name="stats")
-@click.argument("shards", type=click.Path(path_type=Path))
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with all digits.")
-def command(shards: Path, as_json: bool) -> None:
-    """Count and measure what SHARDS (a folder, or one shard) holds.
+def command(folder: Path, as_json: bool) -> None:
+    """Count and measure what FOLDER (of shards, or one shard) holds.
 
     Counts and sizes, histograms of ISO, exposure and noise, light of inputs and truths with clipped
     shares, colors, and whether the splits are alike. Every pixel is read once, a strip at a time.
@@ -28,7 +28,7 @@ def command(shards: Path, as_json: bool) -> None:
     from isptools.shards.stats import stats
 
     try:
-        with files.open(shards) as opened, shown() as show:
+        with files.open(folder) as opened, shown() as show:
             found = stats(opened, lambda done, total: show("rows", done, total))
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None

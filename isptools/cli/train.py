@@ -1,9 +1,13 @@
 """`isptools train`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from isptools.cli.codes import STOPPED
+from isptools.cli.output import now
 
 if TYPE_CHECKING:
     from isptools.train.settings import Settings
@@ -11,72 +15,96 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 
+class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of click are generic
+    """A number, or "auto"."""
+
+    name = "N|auto"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "auto":
+            return value
+        return click.IntRange(min=self.least).convert(value, param, ctx)
+
+
 @click.command(name="train")
 @click.argument("name")
-@click.option("--shards", type=PATH, required=True, help="Folder of shards with a train split.")
+@click.argument("folder", type=PATH)
 @click.option("--out", type=PATH, required=True, help="Folder of the run.")
 @click.option("--preset", help="Of a network: NAME --preset tiny is the preset NAME-tiny.")
 @click.option("--settings", type=PATH, help="Your own TOML of settings, for the network NAME.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace one setting.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of weights and cuts; as --set seed=N.")
 @click.option("--only", default="", help="One stage: restore, enhance, joint or whole.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Processes that read shards.")  # fmt: skip
+@click.option("--jobs", type=Count(0), default="auto", show_default=True,
+              help="Processes that read shards; auto: measured in the first steps.")  # fmt: skip
+@click.option("--threads", type=Count(1), default="auto", show_default=True,
+              help="Of a processor; auto: cores that are free, or OMP_NUM_THREADS.")  # fmt: skip
+@click.option("--from", "start", type=PATH,
+              help="Begin with the weights of a run or file, as far as they fit.")  # fmt: skip
+@click.option("--parts", default="", help="Of --from: restore, enhance or numbers from 0.")
+@click.option("--dry-run", is_flag=True,
+              help="Print shapes, operations, memory and hours after a few steps.")  # fmt: skip
 @click.option("--data", type=click.Choice(["auto", "read", "resident"]), default="auto",
               show_default=True,
               help="resident: in the device's memory; auto: where a GPU has room.")  # fmt: skip
 def command(
-    name: str, shards: Path, out: Path, preset: str | None, settings: Path | None,
-    changes: tuple[str, ...], only: str, device: str, devices: int, nodes: int, workers: int,
-    data: Any,
+    name: str, folder: Path, out: Path, preset: str | None, settings: Path | None,
+    changes: tuple[str, ...], seed: int | None, only: str, device: str, devices: int, nodes: int,
+    jobs: Any, threads: Any, start: Path | None, parts: str, dry_run: bool, data: Any,
 ) -> None:  # fmt: skip
-    """Train NAME from shards: a preset, a network, or your own as module:callable.
+    """Train NAME from the shards in FOLDER: a preset, a network, or your own as module:callable.
 
     The same command goes on where a run was stopped.
     """
-    from contextlib import nullcontext
-
-    from rich.console import Console
-
     from isptools.cli.extra import expect_train
-    from isptools.cli.progress import Bar
+    from isptools.cli.progress import shown
 
     expect_train()
+    from isptools.train.job import Job
     from isptools.train.place import Place
-    from isptools.train.run import Job, train
+    from isptools.train.run import train
 
-    console = Console(stderr=True)
-    bar = Bar(console) if console.is_terminal else None
-
-    def show(stage: str, step: int, of: int, loss: float | None) -> None:
-        said = "" if loss is None else f"loss {loss:.4f}"
-        if bar:
-            bar.show(stage, step, of, said)
-        elif said:
-            click.echo(f"{stage}: {step}/{of}, {said}", err=True)
-
-    def tell(line: str) -> None:
-        click.echo(line, err=True)
-
+    changes += () if seed is None else (f"seed={seed}",)
     try:
         chosen = _chosen(name, preset, settings, changes)
-        place = Place(device, devices, nodes, workers, data)
-        with bar or nullcontext():
-            job = Job(shards, out, place, only, show=show, tell=tell, code=Path.cwd())
+        if threads == "auto" and "OMP_NUM_THREADS" in os.environ:
+            threads = 0  # torch's, which heeds it
+        place = Place(device, devices, nodes, jobs, threads, data)
+        with shown() as bar:
+
+            def show(stage: str, step: int, of: int, loss: float | None) -> None:
+                bar(stage, step, of, "" if loss is None else f"loss {loss:.4f}")
+
+            job = Job(folder, out, place, only, show=show, tell=now().remark, code=Path.cwd(),
+                      start=start, parts=parts)  # fmt: skip
+            if dry_run:
+                from isptools.train.dry import planned
+
+                for line in planned(chosen, job, devices * nodes):
+                    click.echo(line)
+                return
             path = train(chosen, job)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{error.filename or out}: {error.strerror or error}") from None
     except KeyboardInterrupt:
-        click.echo(f"stopped; the last checkpoint stays in {out}, run the same command", err=True)
-        raise click.exceptions.Exit(130) from None
+        click.echo(_stopped(out), err=True)
+        raise click.exceptions.Exit(STOPPED) from None
     more = " --code ." if ":" in chosen.network["name"] else ""
-    click.echo(
-        f"{path}: {chosen.title}; score it with: isptools eval {out} --shards {shards}{more}"
-    )
+    click.echo(f"{path}: {chosen.title}; score it with: isptools eval {out} {folder}{more}")
+
+
+def _stopped(out: Path) -> str:
+    if not any(out.glob("*.safetensors")):
+        return "stopped before the first checkpoint; the same command begins again"
+    return f"stopped; the last checkpoint stays in {out}, run the same command to go on"
 
 
 def _chosen(

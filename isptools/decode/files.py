@@ -16,6 +16,7 @@ from isptools.decode import frames
 from isptools.decode.refusal import judged
 from isptools.develop.binning import SIDES
 from isptools.frame import Array, Capture, Frame
+from isptools.raw.reading import Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,12 @@ def shown(path: Path, name: str, colors: picture.Colors, only_rgb: bool) -> tupl
     with judged(path, name):
         data = sources.read(path)
         return hashlib.sha256(data).hexdigest(), picture.of_bytes(data, name, colors, only_rgb)
+
+
+def raw_file(path: Path, name: str, trust: Trust, larger: bool) -> Frame:
+    """As `raw.read`."""
+    with judged(path, name):
+        return raw.read(path, trust, larger)
 
 
 def numbers(path: Path, name: str) -> tuple[str, Array]:

@@ -27,7 +27,7 @@ from isptools.develop.steps import (
 )
 from isptools.frame import Capture, UnsupportedError
 from isptools.gpu import demosaic, light
-from isptools.gpu.chain import Held
+from isptools.gpu.held import Held
 
 Row = tuple[float, ...]
 

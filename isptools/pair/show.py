@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from isptools.frame import Array
 from isptools.pair.accept import Verdict
-from isptools.pair.plane import Points
 
 Bytes = NDArray[np.uint8]
 WIDTH = 960  # of a picture, at most
@@ -34,21 +33,6 @@ def checkerboard(one: Bytes, other: Bytes) -> Bytes:
     side = max(8, one.shape[1] // SQUARES)
     y, x = np.mgrid[: one.shape[0], : one.shape[1]] // side
     return np.where(((x + y) % 2 == 0)[..., None], one, other)
-
-
-def arrows(picture: Bytes, places: Points, shifts: Points, longest: float = 24.0) -> Bytes:
-    """The shifts left at the held-out windows, on a dimmed picture of the phone.
-
-    Drawn 20 times as long, or as much as the 95th percentile allows; places are those of `picture`.
-    """
-    canvas = (picture // 2).copy()
-    length = np.hypot(*shifts.T) if len(shifts) else np.zeros(0)
-    usual = float(np.percentile(length, 95)) if len(length) else 1.0
-    factor = min(20.0, longest / max(usual, 1e-6))
-    for place, shift in zip(places, shifts, strict=True):
-        start, end = np.rint(place).astype(int), np.rint(place + factor * shift).astype(int)
-        cv2.arrowedLine(canvas, start.tolist(), end.tolist(), (255, 230, 60), 1, cv2.LINE_AA)
-    return canvas
 
 
 def correlation_map(

@@ -43,6 +43,7 @@ class Info:
     width: int
     top: int
     left: int
+    sensor: tuple[int, int]  # height and width with the margins
     flip: int
     pixel_aspect: float
     camera_to_srgb: Matrix | None  # None where LibRaw has no matrix and leaves colors alone
@@ -50,6 +51,7 @@ class Info:
     exposure_s: float
     aperture: float
     taken: int  # seconds since 1970 by the camera's clock, as if its zone were ours; 0: not stated
+    decoder: str  # LibRaw's name of the function that would decode it
     decodable: bool  # False for a codec LibRaw knows by name only
 
 
@@ -154,6 +156,7 @@ def _info(library: ctypes.CDLL, handle: int) -> Info:
     head = _Head.from_address(handle)
     side = 6 if params.filters == XTRANS else 2
     cells = [_cell(library, handle, side, (i, j)) for i in (0, side) for j in (0, side)]
+    decoder, decodable = _decoder(library, handle)
     return Info(
         make=params.make.decode(errors="replace"),
         model=params.model.decode(errors="replace"),
@@ -167,6 +170,7 @@ def _info(library: ctypes.CDLL, handle: int) -> Info:
         width=head.width,
         top=head.top,
         left=head.left,
+        sensor=(head.raw_height, head.raw_width),
         flip=head.flip,
         pixel_aspect=head.pixel_aspect,
         camera_to_srgb=_camera_to_srgb(library, handle),
@@ -174,14 +178,17 @@ def _info(library: ctypes.CDLL, handle: int) -> Info:
         exposure_s=other.shutter,
         aperture=other.aperture,
         taken=other.timestamp,
-        decodable=_decodable(library, handle),
+        decoder=decoder,
+        decodable=decodable,
     )
 
 
-def _decodable(library: ctypes.CDLL, handle: int) -> bool:
+def _decoder(library: ctypes.CDLL, handle: int) -> tuple[str, bool]:
+    """Its name, and whether it decodes."""
     decoder = _Decoder()
     code = library.libraw_get_decoder_info(handle, ctypes.byref(decoder))
-    return code == 0 and not decoder.flags & UNSUPPORTED
+    name = decoder.name.decode(errors="replace") if code == 0 and decoder.name else ""
+    return name, code == 0 and not decoder.flags & UNSUPPORTED
 
 
 def _cell(library: ctypes.CDLL, handle: int, side: int, corner: tuple[int, int]) -> tuple[int, ...]:

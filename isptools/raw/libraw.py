@@ -36,11 +36,21 @@ def version() -> str:
     return ".".join(map(str, rawpy.libraw_version))
 
 
-def frame_of(raw: Any, info: capi.Info, array: Filters | None = None) -> Frame:
+def codecs() -> dict[str, bool]:
+    """What this LibRaw can unpack of DNG beyond the plain and lossless ones."""
+    flags = rawpy.flags or {}
+    names = {"DNGDEFLATECODEC": "DNG deflate", "DNGLOSSYCODEC": "DNG lossy JPEG"}
+    return {name: bool(flags.get(flag)) for flag, name in names.items()}
+
+
+def frame_of(
+    raw: Any, info: capi.Info, array: Filters | None = None, sensor: NDArray[Any] | None = None
+) -> Frame:
     """Copy the visible pixels and the facts out of an opened rawpy object.
 
     `info` is what LibRaw's C interface says about the same file, `array` what its tags say about
-    its color filters. Black of an array that LibRaw takes for another kind is its least.
+    its color filters, `sensor` all its pixels where they were decoded elsewhere. Black of an array
+    that LibRaw takes for another kind is its least.
     """
     kind, cfa = array_of(info, array)
     _expect_agreement(raw, info, kind)
@@ -70,10 +80,20 @@ def frame_of(raw: Any, info: capi.Info, array: Filters | None = None) -> Frame:
         visible_origin=(int(raw.sizes.top_margin), int(raw.sizes.left_margin)),
         pixel_aspect=float(raw.sizes.pixel_aspect),
     )
-    visible = raw.raw_image_visible[..., :3] if kind == "linear" else raw.raw_image_visible
-    pixels = empty(visible.shape, visible.dtype)
-    pixels[...] = visible
-    return Frame(pixels, Space.SENSOR, capture)
+    return Frame(_visible(raw, kind, sensor), Space.SENSOR, capture)
+
+
+def _visible(raw: Any, kind: Kind, sensor: NDArray[Any] | None) -> NDArray[Any]:
+    """The visible pixels in memory of their own."""
+    whole = raw.raw_image_visible[..., :3] if kind == "linear" else raw.raw_image_visible
+    if sensor is not None:
+        if sensor.shape == whole.shape:
+            return sensor
+        top, left = raw.sizes.top_margin, raw.sizes.left_margin
+        whole = sensor[top : top + raw.sizes.height, left : left + raw.sizes.width]
+    pixels = empty(whole.shape, whole.dtype)
+    pixels[...] = whole
+    return pixels
 
 
 def _expect_agreement(raw: Any, info: capi.Info, kind: Kind) -> None:

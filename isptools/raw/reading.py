@@ -12,7 +12,18 @@ import rawpy
 from numpy.typing import NDArray
 
 from isptools.frame import Capture, Frame, Kind
-from isptools.raw import cameras, capi, dng, dng_levels, filters, floats, integrity, libraw, stated
+from isptools.raw import (
+    cameras,
+    capi,
+    dng,
+    dng_levels,
+    filters,
+    floats,
+    integrity,
+    libraw,
+    stated,
+    unpack,
+)
 from isptools.raw.color import xyz_to_camera_of
 from isptools.raw.error import RawError
 from isptools.raw.opcodes import LINEARIZED, OpcodeError
@@ -230,10 +241,13 @@ def _decode(
 ) -> tuple[Frame, NDArray[np.float64] | None]:
     """LibRaw's frame, and black as its masked areas show it."""
     said: list[str] = []
+    sensor = unpack.sensor(data, tags, info)
+    stated = unpack.without_pixels(data, tags) if tags and sensor is not None else data
     try:
-        with _named(name), captured_stderr() as said, rawpy.imread(io.BytesIO(data)) as raw:
-            frame = libraw.frame_of(raw, info, array)
-            masked = _masked(raw, tags, frame.capture) if tags and info.dng else None
+        with _named(name), captured_stderr() as said, rawpy.imread(io.BytesIO(stated)) as raw:
+            frame = libraw.frame_of(raw, info, array, sensor)
+            whole = raw.raw_image if sensor is None else sensor
+            masked = _masked(whole, tags, frame.capture) if tags and info.dng else None
     except rawpy.LibRawFileUnsupportedError:
         raise _undecodable(name, info) from None
     except rawpy.LibRawError as error:
@@ -245,11 +259,11 @@ def _decode(
     return frame, masked
 
 
-def _masked(raw: Any, tags: Tags, facts: Capture) -> NDArray[np.float64] | None:
+def _masked(sensor: NDArray[Any], tags: Tags, facts: Capture) -> NDArray[np.float64] | None:
     if facts.kind == "linear" or floats.is_floating_point(tags):
         return None
     period = dng_levels.PERIODS[facts.kind]
-    return dng_levels.measured_black(raw.raw_image, tags, facts.visible_origin, period)
+    return dng_levels.measured_black(sensor, tags, facts.visible_origin, period)
 
 
 def _words(error: Exception, said: list[str]) -> str:

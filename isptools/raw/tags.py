@@ -30,6 +30,7 @@ EXIF_NAMES = {
 }
 EXIF_IFD, PHOTOMETRIC, SUBFILE, DNG_VERSION = 34665, 262, 254, 50706
 RAW_PHOTOMETRICS = {32803, 34892}  # color filter array, LinearRaw
+COMPRESSION, SHORT = 259, 3
 RATIONALS = {5, 10}
 MOST = 64  # directories of one file; cameras write up to a dozen
 _one_at_a_time = threading.Lock()
@@ -42,6 +43,7 @@ class Tags:
     main: dict[int, Any] = field(default_factory=dict)  # IFD 0, and EXIF's exposure facts
     raw: dict[int, Any] = field(default_factory=dict)  # the IFD of the largest raw picture
     order: str = "<"  # of bytes: "<" little, ">" big endian
+    compression_at: int = 0  # where the raw picture's Compression stands in the file; 0: nowhere
 
     @property
     def is_dng(self) -> bool:
@@ -59,7 +61,8 @@ def read_tags(file: BinaryIO) -> Tags | None:
     """
     try:
         with _quiet_tifffile(), tifffile.TiffFile(file) as tiff:
-            directories = [_values(page) for page in _pages(tiff.pages, set())]
+            pages = list(_pages(tiff.pages, set()))
+            directories = [_values(page) for page in pages]
             order = tiff.byteorder
     except Exception:  # tifffile raises a dozen types on a damaged directory
         return None
@@ -67,7 +70,13 @@ def read_tags(file: BinaryIO) -> Tags | None:
         return None
     raws = [ifd for ifd in directories if _is_raw(ifd)]
     largest = max(raws, key=lambda ifd: ifd.get(256, (0,))[0] * ifd.get(257, (0,))[0], default={})
-    return Tags(directories[0], largest, order)
+    of_largest = [page for page, ifd in zip(pages, directories, strict=True) if ifd is largest]
+    return Tags(directories[0], largest, order, _compression_at(of_largest))
+
+
+def _compression_at(pages: list[Any]) -> int:
+    tag = pages[0].tags.get(COMPRESSION) if pages else None
+    return int(tag.valueoffset) if tag is not None and (tag.dtype, tag.count) == (SHORT, 1) else 0
 
 
 @contextmanager

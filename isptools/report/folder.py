@@ -1,40 +1,28 @@
 """What the page of a folder of shards says: a verdict, five numbers, all that is behind them."""
 
-import base64
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from isptools.datasets.alike import grouped
 from isptools.report import plots
+from isptools.report.facts import Fact, uri
 from isptools.report.samples import SPAN, Shown, gathered, large
-from isptools.shards import read
+from isptools.shards import ledger, read
 from isptools.shards.check import INDEX, LEDGER, Problem, check
 from isptools.shards.made import made_by
 from isptools.shards.read import Shards
 
 LAYERS = 24  # samples, the worst, that can be looked at closely
 SPLITS = ("train", "val", "test")
-LINES = 40  # of the ledger that are shown of one reason
+RANK = {"refused": 0, "missing": 1, "unlisted": 2, "noted": 3, "excluded": 4, "kept": 5}
+FLOWS = 12  # pictures whose patches' shifts are drawn
 ALIKE = 6  # bits of 64 in which near-duplicates may differ, as `isptools init` takes them
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One of the five numbers."""
-
-    name: str
-    value: str
-    unit: str
-    limit: str  # what it is held against
-    meaning: str
-    wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +40,9 @@ class Page:
     strips: tuple[plots.Strip, ...]
     histograms: tuple[tuple[str, plots.Curves], ...]  # camera
     twins: tuple[tuple[Shown, Shown], ...]  # alike, in two splits
-    ledger: tuple[tuple[str, str, int, tuple[dict[str, Any], ...]], ...]
+    pairs: plots.Scatter | None  # of two cameras
+    flows: tuple[plots.Arrows, ...]  # of their patches, a picture each
+    ledger: tuple[ledger.Group, ...]
     provenance: tuple[tuple[str, str], ...]
 
 
@@ -61,6 +51,8 @@ def page(folder: Path, progress: Callable[[str, int, int], None]) -> Page:
     problems = check(folder, lambda done, total: progress("shards", done, total))
     with read.open(folder) as shards:
         samples = gathered(shards, lambda done, total: progress("rows", done, total))
+        odd = list(_odd_lines(samples))
+        problems = [*problems, *odd]
         _add(problems, samples)
         samples.sort(key=lambda one: (-one.worst, one.index))
         pictures = {
@@ -69,12 +61,13 @@ def page(folder: Path, progress: Callable[[str, int, int], None]) -> Page:
         }
         twins = _twins(samples)
         attrs = shards.tables[0].attrs
-        verdict, sentence = _verdict(problems, twins, len(samples))
+        verdict, sentence = _verdict(problems, len(odd), twins, len(samples))
         return Page(
             title=str(attrs["title"]), sample=bool(attrs["sample"]), verdict=verdict,
             sentence=sentence, facts=tuple(_facts(shards, samples)), problems=tuple(problems),
             samples=tuple(samples), layers=pictures, strips=tuple(_strips(samples)),
-            histograms=tuple(_histograms(samples)), twins=twins, ledger=_ledger(folder),
+            histograms=tuple(_histograms(samples)), twins=twins, pairs=_pairs(samples),
+            flows=tuple(_flows(shards)), ledger=_ledger(folder),
             provenance=tuple(_provenance(folder, shards)),
         )  # fmt: skip
 
@@ -100,32 +93,50 @@ def numbers(made: Page) -> bytes:
         ],
         "twins": [[one.key, other.key] for one, other in made.twins],
         "ledger": [
-            {"kind": kind, "reason": reason, "files": count}
-            for kind, reason, count, _ in made.ledger
+            {"kind": one.kind, "reason": one.reason, "files": len(one.lines), "scenes": one.scenes}
+            for one in made.ledger
         ],
         "provenance": dict(made.provenance),
     }  # fmt: skip
     return json.dumps(out, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
-def uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
 def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> None:
-    """A problem that names a sample stands beside it."""
+    """A problem that names a sample stands beside it, once a kind: it may be of both truths."""
     for problem in problems:
         for one in samples:
-            if one.key in problem.detail and problem.detail not in one.problems:
-                one.problems.append(f"{problem.what}: {problem.detail}")
+            again = any(told.startswith(f"{problem.what}: ") for told in one.problems)
+            if _names(problem.detail, one.key) and not again:
+                rest = problem.detail.removeprefix(one.key).lstrip(" ,:")
+                one.problems.append(f"{problem.what}: {rest}")
 
 
-def _verdict(problems: Sequence[Problem], twins: Sequence[Any], count: int) -> tuple[str, str]:
+def _names(text: str, key: str) -> bool:
+    """Whether a text names a key, not one that begins like it."""
+    at = text.find(key)
+    return at >= 0 and text[at + len(key) : at + len(key) + 1] in {"", " ", ",", ":", ")"}
+
+
+def _odd_lines(samples: Sequence[Shown]) -> Iterator[Problem]:
+    """A look at the raw finds them; `check` does not, as some sensors have such a line."""
+    for one in samples:
+        if one.lines:
+            told = ", ".join(f"{name} {at} ({abs(off):.0%} of it)" for name, at, off in one.lines)
+            what = "hot pixels in a line" if one.lines[0][2] > 0 else "dark pixels in a line"
+            detail = f"{one.key}: {told} stands out of the input, and not of its truth"
+            yield Problem(one.shard, what, detail, sure=False)
+
+
+def _verdict(
+    problems: Sequence[Problem], odd: int, twins: Sequence[Any], count: int
+) -> tuple[str, str]:
     sure, unsure = (sum(one.sure is each for one in problems) for each in (True, False))
+    unsure -= odd
     if sure:
         return "stop", f"Do not train on this yet: {_many(sure, 'thing')} wrong."
-    if unsure or twins:
+    if unsure or odd or twins:
         parts = [f"{_many(unsure, 'pair')} too dark or too plain to be told"] * bool(unsure)
+        parts += [f"{_many(odd, 'input')} with a line that stands out"] * bool(odd)
         parts += [f"{_many(len(twins), 'pair')} of splits' scenes alike"] * bool(twins)
         return "look", f"Nothing is known to be wrong, but look at these: {' and '.join(parts)}."
     return "ship", f"Ship it: all that was looked at in {_many(count, 'input')} is as it should be."
@@ -210,20 +221,38 @@ def _twins(samples: Sequence[Shown]) -> tuple[tuple[Shown, Shown], ...]:
     )
 
 
-def _ledger(folder: Path) -> tuple[tuple[str, str, int, tuple[dict[str, Any], ...]], ...]:
-    """Lines by kind and reason, the most frequent first; a line that can't be read is left out."""
-    path = folder / LEDGER
-    if not path.is_file():
+def _ledger(folder: Path) -> tuple[ledger.Group, ...]:
+    """What was refused comes first; none where the build did not end."""
+    if not (folder / LEDGER).is_file():
         return ()
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for text in path.read_bytes().splitlines():
-        try:
-            line = msgspec.json.decode(text)
-            groups.setdefault((line["kind"], line["reason"]), []).append(line)
-        except (msgspec.DecodeError, KeyError, TypeError):
-            continue  # `check` says that the ledger is damaged
-    found = [(kind, reason, len(each), tuple(each[:LINES])) for (kind, reason), each in groups.items()]  # noqa: E501  # fmt: skip
-    return tuple(sorted(found, key=lambda one: -one[2]))
+    return tuple(sorted(ledger.groups(folder), key=lambda one: RANK.get(one.kind, 1)))
+
+
+def _pairs(samples: Sequence[Shown]) -> plots.Scatter | None:
+    """Correlation against the shift that is left, of pairs of two cameras."""
+    known = [(place, one) for place, one in enumerate(samples) if one.correlation is not None]
+    dots = [
+        plots.Dot(place, one.correlation or 0.0, f"{one.key}: correlation {one.correlation:.3f}"
+                  + ("" if one.residual_px is None else f", {one.residual_px:.2f} px left"))
+        for place, one in known
+    ]  # fmt: skip
+    left = [one.residual_px for _, one in known]
+    return plots.scatter(dots, left) if dots else None
+
+
+def _flows(shards: Shards) -> Iterator[plots.Arrows]:
+    """How far patches were shifted to lie on their truths, where they lie in their picture."""
+    found: dict[str, list[plots.Arrow]] = {}
+    for table in shards.tables:
+        for pair in table.pairs:
+            name, _, window = pair.key.rpartition("@")
+            parts = window.split(",")
+            if name and len(parts) == 4 and all(part.isdigit() for part in parts):
+                top, left, height, width = map(int, parts)
+                middle = left + width / 2, top + height / 2
+                found.setdefault(name, []).append((*middle, pair.dx, pair.dy))
+    for name, arrows in list(found.items())[:FLOWS]:
+        yield plots.arrows(name, arrows)
 
 
 def _provenance(folder: Path, shards: Shards) -> list[tuple[str, str]]:

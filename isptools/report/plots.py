@@ -88,3 +88,100 @@ def histogram(counts: Mapping[str, F64], span: tuple[float, float]) -> Curves:
         lines.append((color, points))
     ticks = tuple(Tick(round(across(x), 1), f"{x:g}") for x in (0, 0.25, 0.5, 0.75, 1))
     return Curves(tuple(lines), ticks)
+
+
+Arrow = tuple[float, float, float, float]  # x, y in pixels of the picture; its shift, pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Pairs by correlation (across) and the shift that is left (down, pixels)."""
+
+    dots: tuple[tuple[float, float, Dot], ...]
+    across: tuple[Tick, ...]
+    down: tuple[Tick, ...]
+    unknown: int  # whose shift could not be told: they stand on the axis
+
+
+@dataclass(frozen=True, slots=True)
+class Arrows:
+    """Shifts drawn on a frame, and one whose length is stated."""
+
+    name: str
+    view: tuple[float, float, float, float]  # viewBox
+    lines: tuple[tuple[float, float, float, float], ...]
+    bar: float
+    bar_px: float
+    width: float  # of a line
+
+
+def scatter(dots: Sequence[Dot], left: Sequence[float | None]) -> Scatter:
+    """From the lowest correlation to 1, from no shift to the largest; the worst are the dots."""
+    low = min(0.9, *(dot.value for dot in dots))
+    most = max([1.0, *(value for value in left if value is not None)])
+
+    def x(value: float) -> float:
+        return round(LEFT + (value - low) / (1 - low) * (WIDTH - LEFT - RIGHT), 1)
+
+    def y(value: float) -> float:
+        return round(HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM), 1)
+
+    placed = [(x(dot.value), y(value or 0.0), dot) for dot, value in zip(dots, left, strict=True)]
+    worst = sorted(placed, key=lambda each: each[2].value)[:LINKED]
+    across = tuple(Tick(x(v), f"{v:.3g}") for v in np.linspace(low, 1, 5))
+    down = tuple(Tick(y(v), f"{v:.3g}") for v in np.linspace(0, most, 5))
+    return Scatter(tuple(worst), across, down, sum(value is None for value in left))
+
+
+def arrows(name: str, found: Sequence[Arrow]) -> Arrows:
+    """The usual arrow is a twentieth of the frame long."""
+    table = np.array(found, np.float64)
+    right, bottom = float(table[:, 0].max()) * 1.1, float(table[:, 1].max()) * 1.15
+    usual = max(float(np.percentile(np.hypot(table[:, 2], table[:, 3]), 95)), 1e-3)
+    times = 0.05 * max(right, bottom) / usual
+    ends = np.hstack([table[:, :2], table[:, :2] + table[:, 2:] * times]).round(1)
+    bar = nice(0.2 * right / times)
+    lines = tuple((a, b, c, d) for a, b, c, d in ends.tolist())
+    thick = round(max(right, bottom) / 400, 2)
+    return Arrows(name, (0, 0, round(right, 1), round(bottom, 1)), lines,
+                  round(bar * times, 1), bar, thick)  # fmt: skip
+
+
+def nice(most: float) -> float:
+    """The largest of 1, 2, 5 times a power of ten that is not above `most`."""
+    ten = 10.0 ** np.floor(np.log10(most))
+    return float(max(step * ten for step in (1, 2, 5) if step * ten <= most))
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Lines over one axis."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]  # name, SVG points
+    across: tuple[Tick, ...]
+    down: tuple[Tick, ...]
+
+
+def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> Plot:
+    """Each curve's points over a common range; numbers that are none are left out."""
+    known = {name: [p for p in points if np.isfinite(p).all()] for name, points in curves.items()}
+    every = [point for points in known.values() for point in points] or [(0.0, 0.0)]
+    xs, ys = (_span([point[i] for point in every]) for i in (0, 1))
+
+    def place(point: tuple[float, float]) -> str:
+        x = LEFT + (point[0] - xs[0]) / (xs[1] - xs[0]) * (WIDTH - LEFT - RIGHT)
+        y = HEIGHT - BOTTOM - (point[1] - ys[0]) / (ys[1] - ys[0]) * (HEIGHT - TOP - BOTTOM)
+        return f"{x:.1f},{y:.1f}"
+
+    drawn = tuple((name, " ".join(map(place, points))) for name, points in known.items() if points)
+    across = tuple(Tick(float(place((v, ys[0])).split(",")[0]), f"{v:.4g}")
+                   for v in np.linspace(*xs, 5))  # fmt: skip
+    down = tuple(Tick(float(place((xs[0], v)).split(",")[1]), f"{v:.3g}")
+                 for v in np.linspace(*ys, 5))  # fmt: skip
+    return Plot(title, drawn, across, down)
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)

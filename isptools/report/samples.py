@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from isptools import patches
 from isptools.datasets.alike import bits_of
 from isptools.develop.orient import upright
+from isptools.report.lines import lines
 from isptools.report.pictures import Bytes, fit, layers
 from isptools.shards.read import Sample, Shards
 from isptools.shards.schema import InputRow, TruthRow
@@ -22,6 +23,7 @@ SMALL = (cv2.IMWRITE_WEBP_QUALITY, 40)
 LARGE = 640
 SPAN = (-0.02, 1.06)  # of x = (DN - black) / (white - black) that histograms cover
 BINS = 108
+LINES = 8  # that stand out are named of one input
 EVERY = 4  # CFA cells: a sixteenth of them is counted
 F64 = NDArray[np.float64]
 
@@ -56,6 +58,7 @@ class Shown:
     histogram: dict[str, F64] = field(default_factory=dict)  # color -> counts of BINS
     correlation: float | None = None
     residual_px: float | None = None
+    lines: tuple[tuple[str, int, float], ...] = ()  # rows and columns that stand out
 
     @property
     def worst(self) -> float:
@@ -116,10 +119,12 @@ def _shown(shards: Shards, index: int, measured: tuple[Measured, ...]) -> Shown:
         thumbnail=_encoded(fit(upright(best, sample.facts.flip), THUMB), ".webp", *SMALL),
         bits=bits_of(best), histogram=_histogram(sample),
     )  # fmt: skip
+    truth = sample.restoration if sample.restoration is not None else sample.enhancement
+    if truth is not None and sample.input.ndim == 2:
+        one.lines = tuple(lines(sample.input, truth))[:LINES]
     if table.pairs:
         pair = next(pair for pair in table.pairs if pair.key == one.key)
         one.correlation, one.residual_px = pair.correlation, pair.residual_px
-    one.problems += [each.told for each in measured if each.told]
     return one
 
 

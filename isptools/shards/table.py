@@ -25,6 +25,7 @@ class Table:
     shaded: bool = False  # inputs have fields of gains, see `Shards.shading`
     sealed: bool = False  # whether it holds checksums of everything that is read
     stamp: Stamp | None = None  # of the file as it was let in
+    dtype: str = "uint16"  # of the inputs; finished pictures may be uint8
 
     @property
     def split(self) -> str:
@@ -53,6 +54,7 @@ def table_of(path: Path, file: Opened, sealed: bool) -> Table:
         shaded="shading" in file,
         sealed=sealed,
         stamp=stamp_of(path),
+        dtype=file["input"].dtype.name,
     )
 
 

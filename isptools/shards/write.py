@@ -61,6 +61,11 @@ def versions() -> dict[str, str]:
     }
 
 
+def packs() -> bool:
+    """Whether HDF5 has the filter of packed shards here, and writes and reads with it."""
+    return bool(h5py.h5z.filter_avail(hdf5plugin.Bitshuffle.filter_id))
+
+
 class Writer:
     """An open shard. Truths and inputs come one at a time; nothing but the tables is kept.
 

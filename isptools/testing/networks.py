@@ -12,11 +12,12 @@ from torch import Tensor
 from isptools.train import checkpoint, data, networks
 from isptools.train.camera import Camera, least
 from isptools.train.infer import Mosaic, develop, frame_unit
+from isptools.train.job import Job
 from isptools.train.place import Place
-from isptools.train.run import Job, train
+from isptools.train.run import train
 from isptools.train.settings import Settings
 
-CFA = {"bayer": data.TARGET[4], "xtrans": data.TARGET[36]}
+CFA = {"rgb": data.TARGET[3], "bayer": data.TARGET[4], "xtrans": data.TARGET[36]}
 STEPS = 3  # a stage; the run that is interrupted stops behind two of them
 TILE = 64
 
@@ -153,7 +154,8 @@ def _shake(camera: Camera) -> None:
 
 def _mosaic(camera: Camera, shape: tuple[int, int]) -> Mosaic:
     cfa = CFA[camera.intake.kind]
-    pixels = np.random.default_rng(3).integers(500, 16000, shape).astype(np.uint16)
+    channels = (3,) if len(cfa) == 3 else ()
+    pixels = np.random.default_rng(3).integers(500, 16000, (*channels, *shape)).astype(np.uint16)
     flat = (512.0,) * len(cfa), 16383.0, (1e-4,) * len(cfa), (1e-6,) * len(cfa)
     return Mosaic(pixels, cfa, *flat)
 

@@ -15,6 +15,8 @@ from isptools.train.intake import Intake
 Display = Literal["paper", "code", "v1"]  # how restored XYZ enters the Enhance-Net
 F32 = NDArray[np.float32]
 Examples = Iterable[tuple[F32, F32]]  # what a network takes and its last truth, each (C, H, W)
+# a closed form, of inputs, last truths and (N, 1, H, W) which of their pixels are to be trusted
+Fit = Callable[[Iterable[tuple[Tensor, Tensor, Tensor | None]]], None]
 SRGB_FROM_XYZ = (
     (3.2404542, -1.5371385, -0.4985314),
     (-0.9692660, 1.8760108, 0.0415560),
@@ -28,7 +30,9 @@ class Net:
 
     `module(x)` makes of (N, C, h, w) a picture (N, 3, factor h, factor w). All other sides are in
     pixels of x. Where `bottom` is given, the module also takes the mean over the whole frame of
-    what that makes of x, as `module(x, pooled)`: a tile alone doesn't know it.
+    what that makes of x, as `module(x, pooled)`: a tile alone doesn't know it. Where one mean
+    depends on those before it, `bottoms` makes the features of each of x and of the means so far,
+    and the module takes the list of all as `module(x, means)`.
     """
 
     module: nn.Module
@@ -37,6 +41,8 @@ class Net:
     reach: int  # how far around a tile x may change it, the pooled mean aside
     least: int = 1  # the smallest side
     bottom: Callable[[Tensor], Tensor] | None = None
+    bottoms: Sequence[Callable[..., Tensor]] = ()  # each (x, means=[...]) -> (N, C, h', w')
+    fit: Fit | None = None  # sets all weights of the only part, where no descent is needed
 
 
 class Camera(nn.Module):

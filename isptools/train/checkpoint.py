@@ -1,6 +1,5 @@
 """Weights on disk: whole or not at all, proved by a hash, never more than tensors and values."""
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from isptools import whole
 from isptools.train import networks
 from isptools.train.camera import Camera
 from isptools.train.sealed import seal, unseal
@@ -21,7 +21,7 @@ ZIP = b"PK"  # what those of torch begin with
 KINDS: dict[str, type] = {
     "format": int, "torch": str, "network": str, "settings": str, "step": int, "done": bool,
     "model": dict, "mean": list, "optimizers": list, "random": Tensor, "random_cuda": Tensor,
-    "scaler": dict,
+    "scaler": dict, "beside": dict, "validation": float,
 }  # fmt: skip
 
 
@@ -32,20 +32,13 @@ class TrainError(ValueError):
 def save(path: Path, state: dict[str, Any]) -> None:
     """Write beside the target, then rename: a full disk leaves the last good file as it was."""
     data = seal({"format": FORMAT, "torch": str(torch.__version__), **state})
-    part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        whole.save(path, data)
     except OSError as error:
         raise TrainError(
             f"{path}: could not be saved ({error.strerror}); the last good one is intact, make "
             "room and run the same command to go on"
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def standing(path: Path) -> Path:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isptools import shards
 from isptools.frame import Capture, Matrix
-from isptools.train.intake import Batch, Intake
+from isptools.train.intake import Batch, Intake, named
 
 Array = NDArray[Any]
 Window = tuple[int, int, int, int]  # top, left, height, width
@@ -24,7 +24,8 @@ PICTURES = ("raw", "shading", "restoration", "enhancement", "mask")  # of a batc
 AUGMENTS: dict[str, tuple[int, ...]] = {
     "turns": tuple(range(8)), "flips": (0, 2, 4, 6), "mirror": (0, 4), "none": (0,),
 }  # fmt: skip
-TARGET = {4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}  # the phase networks see
+# the phase networks see, and the order of a finished picture's channels
+TARGET = {3: "RGB", 4: "RGGB", 36: "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}
 
 
 def turned(picture: Array, symmetry: int) -> Array:
@@ -34,12 +35,16 @@ def turned(picture: Array, symmetry: int) -> Array:
 
 
 @lru_cache(1024)
-def phase(cfa: str, symmetry: int, side: int) -> tuple[int, int, tuple[int, ...]] | None:
-    """Where a turned mosaic of `side` pixels shows the phase networks see.
+def phase(
+    cfa: str, symmetry: int, side: int, pattern: str = ""
+) -> tuple[int, int, tuple[int, ...]] | None:
+    """Where a turned mosaic of `side` pixels shows the phase networks see, or another `pattern`.
 
     Top, left (each below the CFA's period) and, for every position of that phase, which position of
-    `cfa` it was. None where this symmetry never shows it.
+    `cfa` it was. None where this symmetry never shows it. Channels of a finished picture stay.
     """
+    if len(cfa) == 3:
+        return 0, 0, tuple(cfa.index(letter) for letter in TARGET[3])
     every = 2 if len(cfa) == 4 else 6
     where = np.arange(every**2).reshape(every, every)
     small = side % every + 2 * every
@@ -47,14 +52,14 @@ def phase(cfa: str, symmetry: int, side: int) -> tuple[int, int, tuple[int, ...]
     for top in range(every):
         for left in range(every):
             found = tiled[top : top + every, left : left + every].ravel()
-            if "".join(cfa[i] for i in found) == TARGET[len(cfa)]:
+            if "".join(cfa[i] for i in found) == (pattern or TARGET[len(cfa)]):
                 return top, left, tuple(found.tolist())
     return None
 
 
 @lru_cache(64)
 def symmetries(cfa: str) -> tuple[int, ...]:
-    """Those of the eight that keep the pattern up to a shift: all for Bayer."""
+    """Those of the eight that keep the pattern up to a shift: all for Bayer and for pictures."""
     side = 1 if len(cfa) == 4 else 5
     return tuple(k for k in range(8) if phase(cfa, k, side) is not None)
 
@@ -71,7 +76,7 @@ def open_shards(
         kind = str(table.attrs["kind"])
         if kind != intake.kind:
             raise ValueError(
-                f"{table.path}: holds {kind} mosaics, this network takes {intake.kind}"
+                f"{table.path}: holds {named(kind)}, this network takes {named(intake.kind)}"
             )
         for name in needs:
             space = table.pictures[name].space if name in table.pictures else None
@@ -90,8 +95,11 @@ class Cuts:
 
     The cut is read with a margin of one CFA period less one pixel, which `arranged` takes off again
     where the turned pattern asks for it. With `undone`, inputs come with the gains that undo their
-    lens shading, where their truths have it undone.
+    lens shading, where their truths have it undone. A `pattern` other than that of `TARGET` is for
+    networks of one's own.
     """
+
+    pattern = ""
 
     def __init__(
         self, source: shards.Shards, size: int, seed: int, truths: Sequence[str],
@@ -105,12 +113,15 @@ class Cuts:
         self.masked = any(table.fusions for table in source.tables)
         self.shaded = undone and any(table.shaded for table in source.tables)
         self.tables = {table.path: table for table in source.tables}
+        self.confidence: NDArray[np.float32] | None = None  # a weight an input, where they differ
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and type of the pictures of one item."""
         side = (self.crops.size,) * 2
+        kind = np.result_type(*(table.dtype for table in self.source.tables))
+        channels = (3,) if len(self.source.facts(0).cfa) == 3 else ()
         rooms: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
-            "raw": (side, np.dtype(np.uint16))
+            "raw": ((*channels, *side), kind)
         }
         for name in self.truths:
             kinds = {table.pictures[name].dtype for table in self.source.tables}
@@ -128,8 +139,12 @@ class Cuts:
         i, window = self.crops.window(n)
         facts = self.source.facts(i)
         choices = [one for one in symmetries(facts.cfa) if one in self.allowed]
+        if not choices:
+            raise ValueError(
+                f"{self.source.path(i)}: its color pattern {facts.cfa} is none that is known here"
+            )
         symmetry = choices[np.random.default_rng([self.seed, 2, n]).integers(len(choices))]
-        top, left, positions = phase(facts.cfa, symmetry, window[2]) or (0, 0, ())
+        top, left, positions = phase(facts.cfa, symmetry, window[2], self.pattern) or (0, 0, ())
         try:
             known = levels(facts, positions, self._mean(i))
         except OSError as error:
@@ -137,6 +152,8 @@ class Cuts:
         for name in self.truths:
             scale = self.tables[self.source.path(i)].pictures[name].scale
             known[f"{name}_scale"] = np.array(scale, np.float32)
+        if self.confidence is not None:
+            known["confidence"] = self.confidence[i]
         return Item(i, window, (symmetry, top, left), known)
 
     def fill(self, n: int, rooms: dict[str, Array]) -> "Item":

@@ -124,6 +124,20 @@ class _Maxima(torch.autograd.Function):
         return out, None, None
 
 
+def doubled(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (N, C, 2 H, 2 W): bilinear between centers, constant beyond the edges.
+
+    As `F.interpolate(x, scale_factor=2, mode="bilinear")`, by slices.
+    """
+    for axis in (2, 3):
+        first, last = x.narrow(axis, 0, 1), x.narrow(axis, x.shape[axis] - 1, 1)
+        long = torch.cat([first, x, last], axis)
+        before, behind = (long.narrow(axis, at, x.shape[axis]) for at in (0, 2))
+        both = torch.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * behind], axis + 1)
+        x = both.flatten(axis, axis + 1)
+    return x
+
+
 def over_picture(x: Tensor) -> Tensor:
     """(N, C, H, W) to the mean of each channel, (N, C), of halves too in single precision."""
     return x.mean((2, 3), dtype=torch.promote_types(x.dtype, torch.float32))

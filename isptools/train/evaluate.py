@@ -1,6 +1,7 @@
 """Score a network on a split, picture by picture, beside what needs no training."""
 
 import csv
+import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools import measure, shards
+from isptools import measure, shards, whole
 from isptools.datasets import protocol_of
 from isptools.frame import Capture
 from isptools.measure.klatzer import BORDER
@@ -66,16 +67,56 @@ def scores(
         mean = data.mean_matrix(source.capture(i))
         mosaic = Mosaic.of_row(source.raw(i), facts, shading, mean)
         name = "enhancement" if camera.enhanced >= 0 else "restoration"
-        height, width = source.shape(i)
-        stored, scale = source.stored(i, name, (0, 0, height, width))
         picture = develop(camera, mosaic, how.tile, how.device, how.precision)[name]
-        truth = (stored * np.float32(scale)).transpose(1, 2, 0)
+        truth = _truth(source, i, name)
         yield Score("network", facts.key, measured(picture.transpose(1, 2, 0), truth))
         if name == "enhancement" or station(source) == "camera":
-            for method, render in baselines.items():
-                shown = render(source.raw(i), source.capture(i), facts)
-                if shown is not None:
-                    yield Score(method, facts.key, measured(shown / np.float32(65535), truth))
+            yield from _beside(source, i, truth, baselines)
+
+
+def given(
+    source: shards.Shards, picture: Callable[[int], F32 | None], baselines: dict[str, Baseline]
+) -> Iterator[Score]:
+    """The same of pictures that were made elsewhere; an input that has none (None) is left out.
+
+    `picture` gives (H, W, 3) of input i. They are compared with the enhancement truth, or with the
+    restoration truth where there is no other.
+    """
+    name, measured = compared(source), of(source).values
+    for i in range(len(source)):
+        ours = picture(i)
+        if ours is None:
+            continue
+        truth = _truth(source, i, name)
+        yield Score("predictions", source.facts(i).key, measured(ours, truth))
+        if name == "enhancement" or station(source) == "camera":
+            yield from _beside(source, i, truth, baselines)
+
+
+def compared(source: shards.Shards) -> str:
+    """The truth that pictures from elsewhere are compared with. ValueError where there is none."""
+    for name in ("enhancement", "restoration"):
+        if all(name in table.pictures for table in source.tables):
+            return name
+    raise ValueError(f"{source.tables[0].path}: its shards have no truth in common")
+
+
+def _truth(source: shards.Shards, i: int, name: str) -> F32:
+    """(H, W, 3) in physical values."""
+    stored, scale = source.stored(i, name, (0, 0, *source.shape(i)))
+    picture: F32 = (stored * np.float32(scale)).transpose(1, 2, 0)
+    return picture
+
+
+def _beside(
+    source: shards.Shards, i: int, truth: F32, baselines: dict[str, Baseline]
+) -> Iterator[Score]:
+    """What needs no training, of one input."""
+    facts, measured = source.facts(i), of(source).values
+    for method, render in baselines.items():
+        shown = render(source.raw(i), source.capture(i), facts)
+        if shown is not None:
+            yield Score(method, facts.key, measured(shown / np.float32(65535), truth))
 
 
 def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
@@ -159,18 +200,14 @@ def write(
     path: Path, found: list[Score], stamp: dict[str, Any], columns: tuple[str, ...] = COLUMNS
 ) -> None:
     """A CSV: the protocol as comments, a line a picture and method, then the means."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", newline="", encoding="utf-8") as file:
-            for name, value in stamp.items():
-                file.write(f"# {name}: {json.dumps(value)}\n")
-            rows = csv.writer(file)
-            rows.writerow(("method", "picture", *columns))
-            rows.writerows((one.method, one.key, *one.values) for one in found)
-            rows.writerows((method, "mean", *row) for method, row in means(found).items())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    file = io.StringIO(newline="")
+    for name, value in stamp.items():
+        file.write(f"# {name}: {json.dumps(value)}\n")
+    rows = csv.writer(file)
+    rows.writerow(("method", "picture", *columns))
+    rows.writerows((one.method, one.key, *one.values) for one in found)
+    rows.writerows((method, "mean", *row) for method, row in means(found).items())
+    whole.save(path, file.getvalue().encode())
 
 
 def opened(folder: Path, split: str, camera: Camera) -> shards.Shards:

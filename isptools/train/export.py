@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isptools import whole
 from isptools.train.camera import Camera
 from isptools.train.checkpoint import TrainError
 
@@ -39,8 +40,7 @@ def export(camera: Camera, path: Path, height: int, width: int) -> float:
     shape = (1, camera.intake.inputs, height // side, width // side)
     frame = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     wrapped = Pictures(camera).eval()
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole.replaced(path) as part:
         names = [name for at in range(len(camera.nets)) for name in camera.pictures(at)]
         program = _program(wrapped, frame, names)
         if program is None:
@@ -53,9 +53,6 @@ def export(camera: Camera, path: Path, height: int, width: int) -> float:
         worst = max(float(np.abs(a.numpy() - b).max()) for a, b in zip(ours, theirs, strict=True))
         if not worst <= CLOSE:
             raise TrainError(f"{path}: ONNX Runtime's picture differs by {worst:g}; not written")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     return worst
 
 

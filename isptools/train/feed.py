@@ -1,5 +1,6 @@
 """Batches in the order of the steps, read ahead by other processes into memory they share."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,12 +118,19 @@ def loader(cuts: Cuts, steps: range, feed: Feed) -> Iterator[dict[str, Tensor]]:
     return (arranged(batch, turns) for batch, turns in batches(cuts, steps, feed))
 
 
+def shareable(cuts: Cuts, batch: int, workers: int) -> bool:
+    """Whether memory that so many readers share is free."""
+    each = sum(math.prod(shape) * kind.itemsize for shape, kind in cuts.rooms().values())
+    needed = workers * (AHEAD + 1) * batch * each
+    return not SHARED.is_dir() or shutil.disk_usage(SHARED).free >= needed
+
+
 def _expect_shared(needed: int) -> None:
     """ValueError where so many bytes are not free: the system would end a process that writes."""
     if SHARED.is_dir() and (free := shutil.disk_usage(SHARED).free) < needed:
         raise ValueError(
             f"{SHARED}: {free >> 20} MB are free, reading ahead takes {-(-needed >> 20)} MB: take "
-            "fewer --workers or a smaller patch, or give the container more (--shm-size)"
+            "fewer --jobs or a smaller patch, or give the container more (--shm-size)"
         )
 
 

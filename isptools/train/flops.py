@@ -29,15 +29,16 @@ def operations(camera: Camera, height: int, width: int) -> tuple[int, int]:
 def of_step(task: Any, inputs: int, patch: int) -> int:
     """Operations of a stage's networks forward and backward on one cut, as torch counts them.
 
-    `task` is the stage's module; `inputs` the positions of the CFA. Nothing is computed, on torch's
-    meta device. Losses are left out, what prepares the input is not.
+    `task` is the stage's module; `inputs` the positions of the CFA, 3 for pictures. Nothing is
+    computed, on torch's meta device. Losses are left out, what prepares the input is not.
     """
     with torch.device("meta"):
         copied = copy.deepcopy(task).to("meta")
         pictures = {name: torch.empty(1, 3, patch, patch) for name in task.truths()}
         scales = {f"{name}_scale": torch.ones(1) for name in pictures}
         batch = pictures | scales | {
-            "raw": torch.empty(1, patch, patch), "black": torch.empty(1, inputs),
+            "raw": torch.empty(1, *([3] if inputs == 3 else []), patch, patch),
+            "black": torch.empty(1, inputs),
             "white": torch.ones(1), "gain": torch.ones(1), "shot": torch.empty(1, inputs),
             "read": torch.empty(1, inputs), "xyz_from_camera": torch.empty(1, 3, 3),
         }  # fmt: skip

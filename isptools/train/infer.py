@@ -1,9 +1,10 @@
-"""A whole mosaic through a trained network: tiles, bounded memory, the untiled picture."""
+"""A whole frame through a trained network: tiles, bounded memory, the untiled picture."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isptools.shards.schema import InputRow
+from isptools.shards.schema import KINDS, InputRow
 from isptools.train import data
 from isptools.train.camera import Camera, least
 from isptools.train.data import Window
+from isptools.train.intake import named
 
 Array = NDArray[Any]
 TILE = 1024  # on a processor
@@ -25,11 +27,12 @@ FITTING = (0, 8192, 4096, 2048, 1024, 512)  # tried one after the other on a GPU
 class Mosaic:
     """A frame's digital numbers (H, W) uint16 with what a network must know of them.
 
+    A finished picture is (3, H, W), uint8 or uint16, with the letters RGB for its CFA.
     Values per CFA position row by row from the top left pixel; noise variance = shot x + read of
     x = (DN - black) / (white - black); `gain` is the exposure to be made up for.
     """
 
-    pixels: NDArray[np.uint16]
+    pixels: NDArray[Any]
     cfa: str
     black: tuple[float, ...]
     white: float
@@ -43,7 +46,7 @@ class Mosaic:
     @classmethod
     def of_row(
         cls,
-        pixels: NDArray[np.uint16],
+        pixels: NDArray[Any],
         row: InputRow,
         shading: NDArray[np.float32] | None = None,
         mean_matrix: tuple[tuple[float, ...], ...] | None = None,
@@ -124,7 +127,7 @@ def _developed(
         camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
     x, top, left = _padded(camera, mosaic, device)
     out = {}
-    height, width = mosaic.pixels.shape
+    height, width = mosaic.pixels.shape[-2:]
     for at in range(len(camera.nets)):
         x = _through(camera, at, x, tile)
         for name in camera.pictures(at):
@@ -138,26 +141,32 @@ def _padded(camera: Camera, mosaic: Mosaic, device: torch.device) -> tuple[Tenso
     Pixels beyond the frame are mirrored, moved inward where mirroring would miss the phase.
     """
     every = camera.intake.period
-    if len(mosaic.cfa) != every**2:
-        raise ValueError(f"this network takes {camera.intake.kind} mosaics only")
+    expect_kind(camera, mosaic)
     shift = data.phase(mosaic.cfa, 0, every)
     if shift is None:
         raise ValueError(f"no crop of {mosaic.cfa} shows the pattern networks are trained on")
     top, left = ((every - one) % every for one in shift[:2])
-    if min(mosaic.pixels.shape) < least(camera):
-        raise ValueError(f"a frame of {mosaic.pixels.shape} is too small for this network: "
+    shape = mosaic.pixels.shape[-2:]
+    if min(shape) < least(camera):
+        raise ValueError(f"a frame of {shape} is too small for this network: "
                          f"{least(camera)} pixels a side are needed")  # fmt: skip
     unit = frame_unit(camera)
     rows, columns = (
-        _indices(side, before, unit, every)
-        for side, before in zip(mosaic.pixels.shape, (top, left), strict=True)
+        mirrored(side, before, unit, every) for side, before in zip(shape, (top, left), strict=True)
     )
-    facts = {"raw": np.ascontiguousarray(mosaic.pixels[np.ix_(rows, columns)])}
+    facts = {"raw": np.ascontiguousarray(mosaic.pixels[..., rows[:, None], columns])}
     if mosaic.shading is not None:
         facts["shading"] = np.ascontiguousarray(mosaic.shading[np.ix_(rows, columns)])
     facts |= data.levels(mosaic_row(mosaic), shift[2], mosaic.mean_matrix)
     batch = {name: torch.from_numpy(value[None]).to(device) for name, value in facts.items()}
     return camera.intake.prepared(batch), top, left
+
+
+def expect_kind(camera: Camera, mosaic: Mosaic) -> None:
+    """ValueError in one line for a frame of another kind than this network takes."""
+    kind = camera.intake.kind
+    if KINDS[len(mosaic.cfa)] != kind:
+        raise ValueError(f"this network takes {named(kind)} only")
 
 
 def mosaic_row(mosaic: Mosaic) -> Any:
@@ -182,7 +191,8 @@ def frame_unit(camera: Camera) -> int:
     return math.lcm(camera.intake.period, *(one.factor * one.stride for one in camera.parts))
 
 
-def _indices(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
+def mirrored(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
+    """Which pixel of a side stands where, from `before` on ahead of it to a multiple of `unit`."""
     total = -(-(side + before) // unit) * unit
     at = np.arange(-before, total - before)
     mirrored = np.where(at < 0, -at, np.where(at >= side, 2 * (side - 1) - at, at))
@@ -215,15 +225,28 @@ def _laid(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.is_cuda else x
 
 
-def _pooled(camera: Camera, at: int, x: Tensor, sizes: tuple[int, int]) -> Tensor | None:
-    """The mean over the frame of the features the global part takes, tile by tile."""
+def _pooled(
+    camera: Camera, at: int, x: Tensor, sizes: tuple[int, int]
+) -> Tensor | list[Tensor] | None:
+    """The means over the frame that the part takes: a walk over all tiles for each."""
     net = camera.parts[at]
-    if net.bottom is None:
-        return None
-    cell = camera.packing(at) * net.stride
+    if net.bottom:
+        return _mean(net.bottom, camera, at, x, sizes)
+    means: list[Tensor] = []
+    for features in net.bottoms:
+        means.append(_mean(partial(features, means=means), camera, at, x, sizes))
+    return means or None
+
+
+def _mean(
+    features_of: Callable[[Tensor], Tensor], camera: Camera, at: int, x: Tensor,
+    sizes: tuple[int, int],
+) -> Tensor:  # fmt: skip
+    """Of features over the frame, (1, C), tile by tile."""
     total, count = torch.zeros((), dtype=torch.float64, device=x.device), 0
     for inner, outer in _tiles((x.shape[2], x.shape[3]), *sizes):
-        features = net.bottom(_laid(camera.enter(at, _cut(x, outer))))
+        features = features_of(_laid(camera.enter(at, _cut(x, outer))))
+        cell = outer[2] // features.shape[2]  # all tiles begin and end at whole ones
         top, left = (inner[0] - outer[0]) // cell, (inner[1] - outer[1]) // cell
         own = features[:, :, top : top + inner[2] // cell, left : left + inner[3] // cell]
         total = total + own.sum((2, 3), dtype=torch.float64)

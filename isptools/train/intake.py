@@ -1,4 +1,7 @@
-"""What a network takes of a mosaic: an `Intake` a kind, and the arithmetic from digital numbers."""
+"""What a network takes of a mosaic, or of a finished picture: an `Intake` a kind.
+
+And the arithmetic from digital numbers.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 from isptools.train.single import single
 
 Batch = dict[str, Tensor]
-PERIODS = {"bayer": 2, "xtrans": 6}  # a side, of the color filters
+PERIODS = {"bayer": 2, "xtrans": 6, "rgb": 1}  # a side, of the color filters
 # X-Trans packing of Chen et al. 2018: per 6x6 cell four pixels a plane for planes 0 to 3 (mixed
 # rows are as its authors have them), then G at fixed places of each 3x3
 XTRANS_QUADS = (
@@ -21,21 +24,33 @@ XTRANS_QUADS = (
 XTRANS_GREENS = ((1, 0), (1, 1), (2, 0), (2, 1))
 
 
+def named(kind: str) -> str:
+    """What a shard or a file of this kind holds, for people."""
+    return "finished pictures (RGB)" if kind == "rgb" else f"{kind} mosaics"
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
     """How a mosaic enters a network, and which shards can teach one that takes it."""
 
-    kind: str  # of the mosaic: "bayer" or "xtrans"
+    kind: str  # of the mosaic: "bayer" or "xtrans"; "rgb" for finished pictures
     channels: int
     side: int  # pixels of the mosaic per pixel of the input, a side
-    planes: Callable[[Tensor, Batch], Tensor]  # (N, 1, H, W) from 0 to 1, and facts -> channels
+    # (N, 1, H, W) from 0 to 1 ((N, 3, H, W) of finished pictures), and facts -> channels
+    planes: Callable[[Tensor, Batch], Tensor]
     stations: Mapping[str, frozenset[str]]  # where its truths may stand
     noise: bool = False  # the noise level as one more plane (CameraNet v2, eq. 2)
+    clip: bool = True  # at 1 behind the gain
 
     @property
     def inputs(self) -> int:
         """Channels, the noise level's among them."""
         return self.channels + self.noise
+
+    @property
+    def positions(self) -> int:
+        """Of the color filters, or channels of a finished picture."""
+        return 3 if self.kind == "rgb" else self.period**2
 
     @property
     def period(self) -> int:
@@ -44,7 +59,7 @@ class Intake:
     def prepared(self, batch: Batch) -> Tensor:
         """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
         with single(batch["raw"]):
-            x = self.planes(_normalized(batch), batch)
+            x = self.planes(_normalized(batch, self.clip), batch)
             if not self.noise:
                 return x
             return torch.cat([x, self._noise_plane(batch, x)], 1)
@@ -62,13 +77,16 @@ class Intake:
         return (gain * shot + gain**2 * read).expand(-1, 1, *x.shape[2:])
 
 
-def _normalized(batch: Batch) -> Tensor:
-    """(N, 1, H, W), black 0 and white 1 before the gain.
+def _normalized(batch: Batch, clip: bool) -> Tensor:
+    """(N, 1, H, W), black 0 and white 1 before the gain; (N, 3, H, W) of finished pictures.
 
-    Behind the gain it is cut at 1, where the longer exposure of the truth was saturated (as Chen et
-    al. 2018 do); below 0 nothing is cut.
+    Behind the gain `clip` cuts it at 1, where the longer exposure of the truth was saturated (as
+    Chen et al. 2018 do); below 0 nothing is cut.
     """
     raw = batch["raw"].to(torch.float32)
+    if raw.ndim == 4:  # a level a channel, and no exposure to be made up for
+        black = batch["black"][:, :, None, None]
+        return (raw - black) / (batch["white"].view(-1, 1, 1, 1) - black)
     every = int(batch["black"].shape[1] ** 0.5)
     black = batch["black"].view(-1, every, every)
     black = black.repeat(1, *(-(-side // every) for side in raw.shape[1:]))
@@ -76,7 +94,8 @@ def _normalized(batch: Batch) -> Tensor:
     gain = batch["gain"].view(-1, 1, 1)
     if "shading" in batch:
         gain = gain * batch["shading"]
-    return ((raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain).clamp(max=1)[:, None]
+    x = (raw - black) / (batch["white"].view(-1, 1, 1) - black) * gain
+    return (x.clamp(max=1) if clip else x)[:, None]
 
 
 def bilinear(x: Tensor) -> Tensor:
@@ -140,7 +159,9 @@ def by_matrices(matrices: Tensor, x: Tensor) -> Tensor:
 XYZ_SRGB = {"restoration": frozenset({"xyz"}), "enhancement": frozenset({"srgb"})}
 # a network on bilinear camera RGB has no Enhance-Net behind it that would take its output for XYZ
 ANY_LINEAR = XYZ_SRGB | {"restoration": frozenset({"xyz", "camera"})}
+MOSAIC = Intake("bayer", 1, 1, lambda x, _: x, XYZ_SRGB)
 PACKED = Intake("bayer", 4, 2, lambda x, _: F.pixel_unshuffle(x, 2), XYZ_SRGB)
 XTRANS = Intake("xtrans", 9, 3, lambda x, _: nine_planes(x), XYZ_SRGB)
 BILINEAR = Intake("bayer", 3, 1, lambda x, _: bilinear(x), ANY_LINEAR)
 XYZ = Intake("bayer", 3, 1, _xyz, XYZ_SRGB)
+RGB = Intake("rgb", 3, 1, lambda x, _: x, XYZ_SRGB)

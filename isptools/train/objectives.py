@@ -23,6 +23,9 @@ Choice = Literal["paper", "code"]
 Above = Annotated[float, msgspec.Meta(gt=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Weight = Annotated[float, msgspec.Meta(ge=0)]
+Width = Annotated[int, msgspec.Meta(gt=0)]
+Widths = Annotated[tuple[Width, ...], msgspec.Meta(min_length=2, max_length=6)]  # a level each
+WIDTHS = (32, 64, 128, 256, 512)  # of Uhm et al.'s U-Nets; the last stands below all poolings
 
 
 class L1Log(
@@ -68,7 +71,65 @@ class L2(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="los
     joint: Choice = "paper"
 
 
-Objective = L1Log | Lab | L2
+class Cas(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="cas"):
+    """CAS-Net, a U-Net."""
+
+    widths: Widths = WIDTHS
+    residual: bool = True  # what it makes is added to the picture; the paper does not say
+
+
+class Acn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="acn"):
+    """The auxiliary codec network, on 8 x 8 blocks."""
+
+    width: Width = 256
+    blocks: Width = 4
+
+
+class Djs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="djs"):
+    """JPEG itself with a rounding that has a slope."""
+
+
+class Compressed(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="loss", tag="compressed"
+):
+    """Uhm et al. 2021: L1 of sRGB, and L1 behind what simulates a JPEG of both pictures."""
+
+    isp: Weight = 0.1  # lambda_isp of the stage "compressed"
+    compressed: Weight = 1.0  # its lambda_comp; 0: compression-agnostic
+    simulator: Cas | Acn | Djs = Cas()
+    frozen: bool = True  # the simulator stands still in that stage
+    quality: Annotated[int, msgspec.Meta(ge=1, le=100)] = 90  # of the JPEG
+    subsampling: Literal["4:4:4", "4:2:2", "4:2:0"] = "4:2:0"  # of its chroma
+
+
+class Enhanced(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="loss", tag="dped"
+):
+    """Ignatov et al. 2017: color, texture, content and total variation, each with its weight.
+
+    `form` says whose sums and means they are: paper and code print different ones.
+    """
+
+    form: Choice = "paper"
+    color: Weight = 1.0
+    texture: Weight = 1.0  # a discriminator's, which takes turns with the network
+    content: Weight = 0.1  # needs `vgg`
+    variation: Weight = 100.0
+    mse: Weight = 0.0  # as color, not blurred: of the appendix
+    layer: Literal["relu5_2", "relu5_4"] = "relu5_2"
+    vgg: str = ""
+
+    def __post_init__(self) -> None:
+        if not any((self.color, self.texture, self.content, self.mse)):
+            raise ValueError("objective: one of color, texture, content and mse must count")
+        if self.content and not self.vgg:
+            raise ValueError(
+                "objective.content needs `vgg`, the path of torchvision's vgg19 weights "
+                "(https://download.pytorch.org/models/vgg19-dcbb9e9d.pth), or content = 0"
+            )
+
+
+Objective = L1Log | Lab | L2 | Compressed | Enhanced
 
 
 def _expect_vgg(perceptual: float, vgg: str) -> None:
@@ -92,14 +153,16 @@ class Turn:
 
     parameters: Sequence[nn.Parameter]
     loss: Callable[[dict[str, Pair]], Tensor]
+    still: bool = False  # the network's own weights stand still: its pictures need no gradients
 
 
 class Difference(nn.Module):
-    """An objective at work; VGG's weights go where the network goes."""
+    """A difference of pictures at work; VGG's weights go where the network goes."""
 
-    def __init__(self, chosen: Objective) -> None:
+    def __init__(self, chosen: L1Log | Lab | L2) -> None:
         super().__init__()
         self.chosen = chosen
+        self.learned: nn.Module = nn.Identity()  # what is trained beside the network: nothing
         self.perceptual = None
         match chosen:
             case L1Log() | Lab() if chosen.perceptual:
@@ -110,10 +173,14 @@ class Difference(nn.Module):
         return (Turn(trained, self.forward),)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
-        parts = {name: self._part(pair) / pair.trusted for name, pair in pairs.items()}
+        parts = {name: self.part(pair) for name, pair in pairs.items()}
         if parts.keys() == {"restoration", "enhancement"}:
             return joint(parts, self.chosen.share)
         return torch.stack(list(parts.values())).sum()
+
+    def part(self, pair: Pair) -> Tensor:
+        """What one picture adds, before its share of a joint stage."""
+        return self._part(pair) / pair.trusted
 
     def _part(self, pair: Pair) -> Tensor:
         picture, truth = pair.picture, pair.truth
@@ -203,11 +270,16 @@ def lab(srgb: Tensor) -> Tensor:
 
 def color(picture: Tensor, truth: Tensor, sigma: float = 3.0) -> Tensor:
     """Mean squared difference behind a normalized 21 x 21 Gaussian (Ignatov et al. 2017)."""
+    kernel = gaussian(picture, sigma)
+    return F.mse_loss(F.conv2d(picture, kernel, groups=3), F.conv2d(truth, kernel, groups=3))
+
+
+def gaussian(picture: Tensor, sigma: float) -> Tensor:
+    """21 x 21 numbers of sum 1 for each of three channels, (3, 1, 21, 21), where the picture is."""
     at = torch.arange(-10, 11, dtype=picture.dtype, device=picture.device)
     line = torch.exp(-(at**2) / (2 * sigma**2))
     kernel = torch.outer(line, line) / line.sum() ** 2
-    kernel = kernel.expand(3, 1, 21, 21)
-    return F.mse_loss(F.conv2d(picture, kernel, groups=3), F.conv2d(truth, kernel, groups=3))
+    return kernel.expand(3, 1, 21, 21)
 
 
 def variation(picture: Tensor) -> Tensor:

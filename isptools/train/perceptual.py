@@ -10,9 +10,13 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+SOURCE = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+
+
 class Perceptual(nn.Module):
     """L1 between features of VGG-19 at relu2_2 and relu5_4 (CameraNet v2, footnote 3).
 
+    `taken` are other layers, by torchvision's numbers.
     `weights` is the user's file, torchvision's `vgg19` state dict; none comes with the package.
     ValueError in one line if it is missing or is none.
     """
@@ -24,8 +28,9 @@ class Perceptual(nn.Module):
     deviation: Tensor
     TAKEN = (8, 35)  # torchvision's numbers of relu2_2 and relu5_4
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, taken: tuple[int, ...] = TAKEN) -> None:
         super().__init__()
+        self.taken = taken
         layers: list[nn.Module] = []
         last = 3
         for width in self.PLAN:
@@ -41,15 +46,18 @@ class Perceptual(nn.Module):
         self._load(weights)
 
     def forward(self, picture: Tensor, truth: Tensor) -> Tensor:
-        losses = [F.l1_loss(a, b) for a, b in zip(*map(self._seen, (picture, truth)), strict=True)]
+        losses = [F.l1_loss(a, b) for a, b in zip(*map(self.seen, (picture, truth)), strict=True)]
         return torch.stack(losses).sum()
 
-    def _seen(self, picture: Tensor) -> list[Tensor]:
+    def seen(self, picture: Tensor) -> list[Tensor]:
+        """The features of (N, 3, H, W) sRGB, layer by layer."""
         x, seen = (picture - self.mean) / self.deviation, []
         for i, layer in enumerate(self.layers):
             x = layer(x)
-            if i in self.TAKEN:
+            if i in self.taken:
                 seen.append(x)
+            if i == self.taken[-1]:
+                break
         return seen
 
     def _load(self, path: Path) -> None:
@@ -62,7 +70,7 @@ class Perceptual(nn.Module):
         except FileNotFoundError:
             raise ValueError(
                 f"{path}: the perceptual loss needs VGG-19 weights, which do not come with this "
-                "package: give the file of torchvision's vgg19, or set objective.perceptual = 0"
+                f"package: give the file of torchvision's vgg19 ({SOURCE}), or set its weight to 0"
             ) from None
         except Exception as error:  # torch raises many types for a foreign file
             text = " ".join(str(error).split())[:120]

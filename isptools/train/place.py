@@ -24,7 +24,8 @@ class Place:
     device: str = "auto"
     devices: int = 1  # a node
     nodes: int = 1
-    workers: int = 0  # processes that read shards
+    workers: int | Literal["auto"] = 0  # processes that read shards; auto: measured
+    threads: int | Literal["auto"] = 0  # of a processor; 0: as torch has them, auto: what is free
     data: Feeding = "auto"  # resident: shards lie in the device's memory; auto: if they fit a GPU
 
     @property
@@ -34,8 +35,11 @@ class Place:
         return kind == "cuda" or (kind == "auto" and torch.cuda.is_available())
 
 
-def launched(place: Place, precision: str) -> Any:
-    """Fabric, launched; under torchrun its environment says how many processes there are."""
+def launched(place: Place, precision: str, turns: bool = False) -> Any:
+    """Fabric, launched; under torchrun its environment says how many processes there are.
+
+    With `turns`, parts of the weights take no part in some of the forward passes.
+    """
     world = int(os.environ.get("WORLD_SIZE", "0"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "0")) or place.devices
     nodes = max(world // local, 1) if world else place.nodes
@@ -51,7 +55,9 @@ def launched(place: Place, precision: str) -> Any:
                 devices=[int(index)] if index else local,
                 num_nodes=nodes,
                 precision=PRECISIONS[precision],  # type: ignore[arg-type] # one of Fabric's names
-                strategy="ddp" if many else "auto",
+                strategy=("ddp_find_unused_parameters_true" if turns else "ddp")
+                if many
+                else "auto",
             )
         except Exception as error:  # Lightning has types of its own for a device that is not there
             said = " ".join(str(error).split())[:150]

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 import msgspec
 
 from isptools.train import earlier
-from isptools.train.objectives import Above, L1Log, Objective, Share
+from isptools.train.confidence import Confidence
+from isptools.train.objectives import Above, Compressed, Djs, L1Log, Objective, Share
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
@@ -16,11 +17,13 @@ AFTER = 0.75  # of a stage the papers' rate falls to a tenth
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One part of a training: which networks, against which truth, for how long, how fast."""
 
-    train: Literal["restore", "enhance", "joint", "whole"]
+    # fit: solved for, not descended; the last two are those of the objective "compressed"
+    train: Literal["restore", "enhance", "joint", "whole", "fit", "simulator", "compressed"]
     epochs: Count = 0  # over the inputs of the training split; or
     steps: Count = 0
     rate: Above = 1e-4
     decay: Literal["step", "exponential", "none"] = "step"
+    batch: Count = 0  # of this stage; 0: as the settings say
 
     def __post_init__(self) -> None:
         if bool(self.epochs) == bool(self.steps):
@@ -62,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # "as-stored": the sensor's numbers, whatever the truths are
     shading: Literal["undone", "kept", "as-stored"] = "undone"
     masks: bool = True  # pixels of fused truths that are not to be trusted stay out of the loss
+    confidence: Confidence = Confidence()  # how much pairs and pixels count
+    aligned: Count = 0  # pixels that a truth may be moved to where it differs least
     validation: Share = 0.05  # of training scenes, held out where shards have no split for it
     seed: Count = 0
     ema: Share = 0.0  # decay of the mean of weights; 0 for none
@@ -77,6 +82,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError('network: give its name, as name = "cameranet"')
         if not self.stages or len({stage.train for stage in self.stages}) < len(self.stages):
             raise ValueError("stages: at least one, and none twice")
+        _expect_simulator([stage.train for stage in self.stages], self.objective)
 
     @classmethod
     def of(cls, words: dict[str, Any]) -> Self:
@@ -103,6 +109,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_json(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()
+
+
+def _expect_simulator(stages: list[str], objective: Objective) -> None:
+    """ValueError for stages that do nothing without what learns or computes a codec's artifacts."""
+    if not isinstance(objective, Compressed):
+        if {"simulator", "compressed"} & {*stages}:
+            raise ValueError('stages: simulator and compressed need objective.loss = "compressed"')
+        return
+    if {"restore", "enhance", "joint"} & {*stages}:
+        raise ValueError('stages: objective.loss = "compressed" has simulator, whole, compressed')
+    computed = isinstance(objective.simulator, Djs)
+    if computed and "simulator" in stages:
+        raise ValueError("stages: djs learns nothing; leave the stage simulator out")
+    untaught = not computed and "compressed" in stages and objective.compressed
+    if untaught and "simulator" not in stages[: stages.index("compressed")]:
+        raise ValueError("stages: compressed needs a stage simulator before it, which teaches it")
 
 
 def settings_words(path: Path) -> dict[str, Any]:

@@ -24,6 +24,12 @@ def gaussian(network: nn.Module, deviation: float) -> None:
             _no_bias(module)
 
 
+def nothing(convolution: nn.Conv2d) -> None:
+    """It gives 0 for all that comes: what is added to a picture begins as the picture."""
+    nn.init.zeros_(convolution.weight)
+    _no_bias(convolution)
+
+
 def identity(convolution: nn.Conv2d) -> None:
     """What comes in goes out, channel by channel; further channels are 0 (Yu and Koltun 2016)."""
     height, width = convolution.kernel_size

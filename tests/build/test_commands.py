@@ -114,7 +114,7 @@ def test_check_says_what_is_there_or_what_is_wrong(built: Path, tmp_path: Path) 
             (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / name).unlink()
     bad = call("check", tmp_path)
-    assert bad.exit_code == 1
+    assert bad.exit_code == 3
     assert f"problem: {name}: missing" in bad.output
     assert call("check", tmp_path / "nowhere").exit_code == 1
 

@@ -41,7 +41,7 @@ def test_all_outputs(files, tmp_path):
         "--weights", tmp_path / "w.tif", "--report", tmp_path / "r.json",
         "--image", tmp_path / "i.png",
     )  # fmt: skip
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 3, done.output
     assert "3 of 4 frames onto frame 1" in done.output
     report = json.loads((tmp_path / "r.json").read_text())
     assert report["reference"] == 1

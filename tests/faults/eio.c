@@ -1,6 +1,7 @@
 /* Calls that fail as a disk or a network may: for files whose path ends as FAULT_PATH says.
    FAULT_ERRNO is what they fail with; FAULT_CALLS which calls (o: open, r: read, s: stat), and
-   FAULT_UNTIL names a file: while it is there, calls fail. */
+   FAULT_UNTIL names a file: while it is there, calls fail.
+   Calls that change the folder FAULT_UNDER, or what is in it, fail after FAULT_AFTER of them. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,13 +29,31 @@ static int ends(const char *path, char call) {
     return 1;
 }
 
-static int held(int fd) {
-    char link[64], path[4096];
+static int named(int fd, char *path, size_t size) {
+    char link[64];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    if (n <= 0) return 0;
-    path[n] = 0;
-    return ends(path, 'r');
+    ssize_t n = readlink(link, path, size - 1);
+    path[n > 0 ? n : 0] = 0;
+    return n > 0;
+}
+
+static int held(int fd) {
+    char path[4096];
+    return getenv("FAULT_PATH") && named(fd, path, sizeof path) && ends(path, 'r');
+}
+
+static int gone(const char *path) {
+    static long calls;
+    const char *under = getenv("FAULT_UNDER"), *after = getenv("FAULT_AFTER");
+    if (!under || !path || strncmp(path, under, strlen(under))) return 0;
+    if (calls++ < (after ? atol(after) : 0)) return 0;
+    errno = atoi(getenv("FAULT_ERRNO"));
+    return 1;
+}
+
+static int gone_file(int fd) {
+    char path[4096];
+    return getenv("FAULT_UNDER") && named(fd, path, sizeof path) && gone(path);
 }
 
 #define OPEN(name)                                                        \
@@ -44,6 +63,7 @@ static int held(int fd) {
         mode_t mode = va_arg(more, mode_t);                               \
         va_end(more);                                                     \
         if (ends(path, 'o')) return -1;                                   \
+        if (flags & (O_CREAT | O_WRONLY | O_RDWR) && gone(path)) return -1; \
         int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, #name);    \
         return real(path, flags, mode);                                   \
     }
@@ -79,3 +99,16 @@ ssize_t readv(int fd, const struct iovec *to, int n) {
     }
 STAT(stat, stat)
 STAT(stat64, stat64)
+
+#define CHANGE(type, name, given, passed, where)                          \
+    type name given {                                                     \
+        if (where) return -1;                                             \
+        type (*real) given = dlsym(RTLD_NEXT, #name);                     \
+        return real passed;                                               \
+    }
+CHANGE(ssize_t, write, (int fd, const void *from, size_t n), (fd, from, n), gone_file(fd))
+CHANGE(ssize_t, pwrite64, (int fd, const void *from, size_t n, off64_t at), (fd, from, n, at), gone_file(fd))
+CHANGE(int, fsync, (int fd), (fd), gone_file(fd))
+CHANGE(int, ftruncate64, (int fd, off64_t n), (fd, n), gone_file(fd))
+CHANGE(int, rename, (const char *from, const char *to), (from, to), gone(to))
+CHANGE(int, mkdir, (const char *path, mode_t mode), (path, mode), gone(path))

@@ -94,6 +94,21 @@ def test_a_deadly_file_costs_one_row(tiny: Tiny, how: str) -> None:
 
 
 @posix
+def test_a_deadly_file_on_a_cluster_costs_one_row(tiny: Tiny) -> None:
+    """Processes of a scheduler of its own, which would give up a task whose worker dies."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+    path = tiny.file("short/b2_1.dng")
+    path.write_bytes(b"crash" + path.read_bytes())
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    with cluster, distributed.Client(cluster), parallel_config(backend="dask"):
+        summary = tiny.build()
+    (line,) = tinies.ledger(tiny.out)
+    assert (line["file"], line["kind"]) == ("short/b2_1.dng", "refused")
+    assert "SIGSEGV" in line["detail"]
+    assert len(summary.shards) == 4
+
+
+@posix
 def test_what_a_decoder_died_of_is_told() -> None:
     with pytest.raises(ContentError, match="SIGABRT"):
         apart.apart(_die, Path("a"), signal.SIGABRT)

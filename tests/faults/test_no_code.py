@@ -14,12 +14,14 @@ from tests.build.tiny import Tiny, make
 NAMES = ("h5py", "hdf5plugin", "joblib", "numpy", "numba", "isptools", "sitecustomize", "msgspec",
          "rawpy", "cv2", "torch", "pickle", "struct")  # fmt: skip
 COMMAND = Path(sys.executable).with_name("isptools")
-TRAINED = ("train", "srcnn", "--shards", "shards", "--out", "run", "--set", "steps=1",
-           "--set", "batch=1", "--workers", "1")  # fmt: skip
+TRAINED = ("train", "srcnn", "shards", "--out", "run", "--set", "steps=1",
+           "--set", "batch=1", "--jobs", "1")  # fmt: skip
 # in an order in which each finds what it needs; one that is refused has read all the same
 LINES: tuple[tuple[str, ...], ...] = (
     ("build", "../recipe.toml", "--source", "../raw", "--out", "shards", "--jobs", "2"),
     ("check", "shards"),
+    ("ledger", "shards"),
+    ("doctor", "--no-test"),
     ("inspect", "shards/tiny-train-64x80-0000.h5", "--image", "shard.png"),
     ("stats", "shards"),
     ("inspect", "../raw/long/a1_long.dng"),
@@ -36,7 +38,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("sample", "pairs", "--out", "miniature"),
     ("models",),
     TRAINED,
-    ("eval", "run", "--shards", "shards"),
+    ("eval", "run", "shards"),
     ("report", "shards", "--out", "page.html"),
     ("develop", "run", "../raw/short/a1_0.dng", "--out", "c.png"),
     ("export", "run", "--onnx", "c.onnx"),

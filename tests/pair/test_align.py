@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from isptools.build import pictures
+from isptools.cli import raws
 from isptools.pair import plane
 from isptools.pair.align import Limits, align
 from isptools.pair.light import gray
@@ -59,8 +59,8 @@ def test_a_raw_pair_ends_at_the_known_shift(shared_data):
     """Canon G2: the camera's JPEG is its raw shifted by about (-20, -8) pixels."""
     folder = shared_data / "raw" / "canon_g2"
     found = align(
-        pictures.upright_picture(folder / "CRW_0304.CRW"),
-        pictures.upright_picture(folder / "IMG_0302.JPG"),
+        raws.upright(folder / "CRW_0304.CRW"),
+        raws.upright(folder / "IMG_0302.JPG"),
     )
     assert found.passed, found.reasons
     middle = np.array([[1150.0, 860.0]])

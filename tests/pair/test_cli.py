@@ -52,16 +52,25 @@ def test_a_pair_passes_with_its_report(pair, tmp_path):
     whole = cv2.imread(str(phone))
     np.testing.assert_array_equal(one, whole[top : top + one.shape[0], left : left + one.shape[1]])
     page = (tmp_path / "page.html").read_text()
-    assert page.count("data:image/jpeg") == 5  # flicker takes two
-    assert "<h1 class=pass>" in page
+    assert '<p class="verdict ship">Use it: ' in page
+    assert '<path class="arrow bar-of"' in page  # shifts, with a scale
+    again = CliRunner().invoke(
+        main, ["report", str(tmp_path / "out"), "--out", str(tmp_path / "again.html")]
+    )
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "again.html").read_text() == page  # photographs still lie there
 
 
-def test_different_scenes_fail_with_2_and_leave_no_pair(pair, tmp_path):
+def test_different_scenes_fail_with_3_and_leave_no_pair(pair, tmp_path):
     other = save(tmp_path / "other.png", views.scene(720, 960, seed=55))
     out = tmp_path / "out"
     assert run(pair[0], pair[1], "--out", out).exit_code == 0
-    done = run(pair[0], other, "--out", out)
-    assert done.exit_code == 2
+    done = run(pair[0], other, "--out", out, "--report", tmp_path / "page.html")
+    assert done.exit_code == 3
+    page = (tmp_path / "page.html").read_text()
+    assert '<p class="verdict stop">Do not use this pair: ' in page
+    assert "<figcaption>dslr: other.png</figcaption>" in page  # both photographs, and why
+    assert page.count("<figcaption>") == 2
     report = json.loads((out / "report.json").read_text())
     assert report["verdict"] == "fail"
     assert report["reasons"]
@@ -72,7 +81,7 @@ def test_two_real_overlapping_photographs(shared_data, tmp_path):
     folder = shared_data / "registration" / "boofcv"
     names = [folder / f"apartment_building_0{i}.jpg" for i in (1, 2)]
     assert run(*names, "--out", tmp_path / "a").exit_code == 0
-    assert run(names[0], folder / "kayak_01.jpg", "--out", tmp_path / "b").exit_code == 2
+    assert run(names[0], folder / "kayak_01.jpg", "--out", tmp_path / "b").exit_code == 3
 
 
 def test_portrait_by_exif_against_landscape(pair, tmp_path):
@@ -145,9 +154,10 @@ def test_damaged_files_are_errors_in_one_line(pair, tmp_path):
 
 
 def test_a_wrong_command_line_is_an_error_and_no_fail(pair, tmp_path):
-    assert run(pair[0]).exit_code == 1
-    assert run(pair[0], pair[1]).exit_code == 1
-    assert run(*pair[:2], "--out", tmp_path, "--limit", "x=1").exit_code == 1
+    assert run(pair[0]).exit_code == 2
+    assert run(pair[0], pair[1]).exit_code == 2
+    assert run(*pair[:2], "--out", tmp_path, "--threshold", "x=1").exit_code == 1
+    assert run(*pair[:2], "--out", tmp_path, "--limit", "x=1").exit_code == 1  # its former name
     assert run(*pair[:2], "--out", tmp_path, "--size", "wide").exit_code == 1
     assert run(*pair[:2], "--out", tmp_path, "--report", "r.txt").exit_code == 1
     save(tmp_path / "phone.png", views.scene(100, 100))

@@ -202,7 +202,7 @@ def test_nothing_is_overwritten_unasked(photos):
     assert again.exit_code == 1
     assert again.stderr.splitlines()[-1].startswith("Error: photos.toml is there already")
     assert recipe.read_text() == "mine"
-    assert run("init", photos, "--force").exit_code == 0
+    assert run("init", photos, "--overwrite").exit_code == 0
     assert recipe.read_text() != "mine"
 
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from isptools.cli import main
+from tests.report import ten
 from tests.shards import made
 
 TURNED = 2  # row of the training shard
@@ -33,3 +34,9 @@ def planted(honest: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
         with made.changed(path) as file:
             file.attrs["title"] = "<script>document.title='run'</script>"
     return out, key
+
+
+@pytest.fixture(scope="session")
+def ten_faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of shards with the ten faults of `ten`."""
+    return ten.made(tmp_path_factory.mktemp("ten"))

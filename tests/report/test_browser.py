@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from isptools.cli import main
+from tests.report import ten
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
@@ -136,6 +137,36 @@ def test_find_leaves_what_was_asked_for(at: Any, page: tuple[str, str]) -> None:
     one(at, "#find").send_keys(page[1])
     left = at.find_elements("css selector", "#gallery > li:not([hidden])")
     assert [item.find_element("css selector", ".key").text for item in left] == [page[1]]
+
+
+def test_a_walk_through_the_page_finds_ten_of_ten(
+    browser: Any, ten_faults: Path, tmp_path: Path
+) -> None:
+    """As a person would go: the verdict, each sample that is marked, the splits, the ledger."""
+    out = tmp_path / "page.html"
+    done = CliRunner().invoke(main, ["report", str(ten_faults), "--out", str(out)])
+    assert done.exit_code == 3, done.output
+    browser.get(out.as_uri())
+    assert "Do not train on this yet" in one(browser, ".verdict.stop").text
+    told: dict[str, str] = {}
+    for place in range(len(browser.find_elements("css selector", "#gallery > li.wrong"))):
+        browser.find_elements("css selector", "#gallery > li.wrong button")[place].click()
+        assert pressed(browser) == "1 input"
+        key = one(browser, "#viewer-key").text
+        told[key] = one(browser, "#viewer-numbers").text
+        webdriver.ActionChains(browser).send_keys(webdriver.Keys.ESCAPE).perform()
+    found = {name for name, (word, key) in ten.WRONG.items() if f"{word}: " in told.get(key, "")}
+    splits = one(browser, "#splits").text
+    if all(scene in splits for scene in ten.TWINS):
+        found.add("duplicate across splits")
+    for item in browser.find_elements("css selector", "#ledger details"):
+        if ten.REFUSED[0] in item.text and ten.REFUSED[1] in item.text:
+            found.add("refused scene")
+    assert found == {*ten.WRONG, "duplicate across splits", "refused scene"}
+    assert len(found) == 10
+    honest_keys = set(told) - {key for _, key in ten.WRONG.values()}
+    assert all(key.startswith(ten.VAL) for key in honest_keys)  # of the truth that is blurred
+    assert browser.get_log("browser") == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

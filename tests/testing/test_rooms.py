@@ -18,24 +18,14 @@ from isptools.recipe import Recipe, Storage
 from tests.build.tiny import frame, write
 from tests.build.tiny import make as make_tiny
 
-# one recipe of each data set; aligning photographs takes long, and no promise depends on it
-LONG = ("dped-originals", "pairs")
+BUILT = ("sid", "photographs", "bursts")  # the tests of the others build theirs with 1 and 2 jobs
 RECIPES = {"photographs": "unprocess"}  # of those that have none of their own name
 SETS = sorted(path.parent.name for path in shipped.folder("manifests").glob("*/dataset.toml"))
 
 
-@pytest.mark.parametrize("name", [name for name in SETS if name not in LONG])
+@pytest.mark.parametrize("name", SETS)
 def test_every_shipped_room_keeps_its_promises(name: str) -> None:
-    testing.room(RECIPES.get(name, name))
-
-
-@pytest.mark.parametrize("name", LONG)
-def test_rooms_of_photographs_list_the_same_twice(name: str, tmp_path: Path) -> None:
-    datasets.miniature(name, tmp_path)
-    opened = datasets.opened({"data_set": name})
-    one, two = (opened.room.find(opened.card, opened.select, tmp_path) for _ in range(2))
-    assert one == two
-    assert one.scenes
+    testing.room(RECIPES.get(name, name), build_twice=name in BUILT)
 
 
 DATA_SET = """

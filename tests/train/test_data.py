@@ -127,7 +127,7 @@ def test_too_little_shared_memory_is_one_line(tmp_path, monkeypatch):
     small = feed.shutil._ntuple_diskusage(64 << 20, 64 << 20, 1000)
     monkeypatch.setattr(feed.shutil, "disk_usage", lambda _: small)
     monkeypatch.setattr(feed, "SHARED", tmp_path)
-    with pytest.raises(ValueError, match="take fewer --workers"):
+    with pytest.raises(ValueError, match="take fewer --jobs"):
         next(feed.batches(cuts, range(2), feed.Feed(workers=1)))
     next(feed.batches(cuts, range(2), feed.Feed()))
 

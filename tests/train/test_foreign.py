@@ -77,13 +77,13 @@ def test_a_run_of_somebody_elses_runs_no_code_of_the_folder(command, shards_fold
     write(tmp_path, "theirs")
     (tmp_path / "x.toml").write_text(SETTINGS, encoding="utf-8")
     run = tmp_path / "run"
-    words = ("train", "theirs:network", "--shards", shards_folder, "--out", run, "--device", "cpu")
+    words = ("train", "theirs:network", shards_folder, "--out", run, "--device", "cpu")
     status, said = command(*words, "--settings", "x.toml")
     assert status == 0, said
-    assert f"isptools eval {run} --shards {shards_folder} --code ." in said
+    assert f"isptools eval {run} {shards_folder} --code ." in said
     assert checkpoint.load(run / "model.safetensors")["network"] == "theirs:network"
     (tmp_path / "ran").unlink()
-    for asked in (("eval", run, "--shards", shards_folder),
+    for asked in (("eval", run, shards_folder),
                   ("develop", run, "a.dng", "--out", "x.png"),
                   ("export", run, "--onnx", "x.onnx")):  # fmt: skip
         status, said = command(*asked)
@@ -91,7 +91,7 @@ def test_a_run_of_somebody_elses_runs_no_code_of_the_folder(command, shards_fold
         assert said.count("\n") == 1
         assert "theirs:network: no module theirs installed; name its folder with --code" in said
     assert not (tmp_path / "ran").exists(), "the current folder is nobody's word"
-    status, said = command("eval", run, "--shards", shards_folder, "--no-baselines", "--code", ".")
+    status, said = command("eval", run, shards_folder, "--no-baselines", "--code", ".")
     assert status == 0, said
     assert (tmp_path / "ran").exists()
 

@@ -119,7 +119,7 @@ def test_none_is_a_choice(tmp_path):
 
 def test_the_command_says_who_validates(tmp_path):
     filled(tmp_path / "shards", SCENES[:4])
-    words = ("train", "cameranet-tiny", "--shards", tmp_path / "shards", "--out", tmp_path / "run",
+    words = ("train", "cameranet-tiny", tmp_path / "shards", "--out", tmp_path / "run",
              "--device", "cpu", "--set", "patch=32", "--set", "network.widths=[4,6]", "--set",
              'stages=[{train="restore",steps=1}]')  # fmt: skip
     done = CliRunner().invoke(main, [*map(str, words)])

@@ -37,7 +37,6 @@ def run(folder, tmp_path_factory):
     invoke(
         "train",
         "deepisp-msr",
-        "--shards",
         folder,
         "--out",
         out,
@@ -60,7 +59,7 @@ def test_the_preset_trains(run):
 
 
 def test_eval_takes_the_data_sets_own_scores(folder, run):
-    text = invoke("eval", run, "--shards", folder)
+    text = invoke("eval", run, folder)
     assert "without 7 pixels on every side, clipped to [0, 255]" in text
     lines = (run / "eval-test.csv").read_text().splitlines()
     stamp = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
@@ -95,7 +94,7 @@ def test_eval_takes_the_data_sets_own_scores(folder, run):
 
 def test_linear_camera_rgb_is_no_xyz(folder, tmp_path):
     """CameraNet shows what it restored as XYZ: it must not take this truth for it."""
-    words = ["train", "cameranet", "--preset", "tiny", "--shards", str(folder), "--out",
+    words = ["train", "cameranet", "--preset", "tiny", str(folder), "--out",
              str(tmp_path / "run"), "--device", "cpu"]  # fmt: skip
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 1

@@ -13,7 +13,12 @@ from isptools import testing  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.train import networks  # noqa: E402 - behind the skip
 
-SMALL = {"widths": [4, 6, 8], "layers": 3}
+SMALL = {"widths": [4, 6, 8], "layers": 3, "width": 4, "blocks": 1, "levels": 3}
+SMALLER = {
+    "deepcamera": {"widths": [4, 4, 4], "depths": [1, 2, 2]},
+    "nafnet": {"width": 4, "down": [1, 1], "middle": 1, "up": [1, 1]},
+}
+FOLDERS = {"cameranet-xtrans": "xtrans_folder", "dped": "pictures_folder"}
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +30,11 @@ def xtrans_folder(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", networks.NAMES)
-def test_every_network_that_ships_keeps_its_promises(name, shards_folder, request):
-    xtrans = name == "cameranet-xtrans"
-    folder = request.getfixturevalue("xtrans_folder") if xtrans else shards_folder
+def test_every_network_that_ships_keeps_its_promises(name, request):
+    folder = request.getfixturevalue(FOLDERS.get(name, "shards_folder"))
     known = networks.opened(name).options.__struct_fields__
-    testing.network(name, folder, {word: SMALL[word] for word in known if word in SMALL})
+    small = {word: SMALL[word] for word in known if word in SMALL} | SMALLER.get(name, {})
+    testing.network(name, folder, small)
 
 
 STRANGER = """

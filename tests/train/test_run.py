@@ -16,7 +16,7 @@ import imageio.v3 as imageio  # noqa: E402 - behind the skip
 import msgspec  # noqa: E402 - behind the skip
 
 from isptools import shipped  # noqa: E402 - behind the skip
-from isptools.train import checkpoint, memory, networks, run  # noqa: E402 - behind the skip
+from isptools.train import checkpoint, log, memory, networks, run  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.objectives import Difference, Turn  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
@@ -115,7 +115,7 @@ def test_two_processes_train_as_one(shards_folder, tmp_path):
     """Gloo, two processes of one item each, against one process of two items."""
     word = [
         "-m", "isptools.cli", "train", "cameranet", "--preset", "tiny", "--device", "cpu",
-        "--shards", str(shards_folder), "--set", "network.widths=[6,8]", "--set", "patch=32",
+        str(shards_folder), "--set", "network.widths=[6,8]", "--set", "patch=32",
         "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
     ]  # fmt: skip
     both = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -350,3 +350,20 @@ def test_out_of_memory_says_what_fits(shards_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(run.Task, "forward", full)
     with pytest.raises(TrainError, match="a patch of 32 pixels does not fit"):
         train(quick("restore"), Job(shards_folder, tmp_path, CPU))
+
+
+def test_the_log_of_a_killed_run_is_cut_back(tmp_path):
+    """To its checkpoint: the lines behind it come again, and half a line is none."""
+    path = tmp_path / "log.csv"
+    head = ",".join(log.COLUMNS)
+    lines = [f"{stage},{step},1,1,1,1,1,1,1" for stage in ("restore", "enhance") for step in (3, 6)]
+    whole = "\r\n".join([head, *lines, ""])
+    path.write_bytes((whole + "enhance,9,0.00").encode())
+    log.cut_back(path, "enhance", 4)
+    assert path.read_bytes().decode() == "\r\n".join([head, *lines[:3], ""])
+    log.cut_back(path, "enhance", 4)
+    assert path.read_bytes().decode() == "\r\n".join([head, *lines[:3], ""])
+    path.write_bytes(head[:9].encode())
+    log.cut_back(path, "restore", 0)
+    assert not path.exists(), "the next line writes a whole head"
+    log.cut_back(path, "restore", 0)

@@ -32,7 +32,7 @@ FLAT = {
 
 def test_settings_hold_no_networks_knobs():
     fields = Settings.__struct_fields__
-    assert len(fields) == 21
+    assert len(fields) == 23
     for name in networks.NAMES:
         own = networks.opened(name).options
         assert own.__struct_config__.forbid_unknown_fields
@@ -161,7 +161,7 @@ def test_a_name_is_never_ignored(words, said, tmp_path, monkeypatch):
     (tmp_path / "x.toml").write_text(f'title = "x"\nnetwork = "cameranet"\n{stages}\n')
     (tmp_path / "y.toml").write_text(f'title = "y"\n{stages}\n')
     (tmp_path / "z.toml").write_text(f'title = "z"\nnoise = false\n{stages}\n')
-    done = CliRunner().invoke(main, ["train", *words, "--shards", "s", "--out", "o"])
+    done = CliRunner().invoke(main, ["train", *words, "s", "--out", "o"])
     assert done.exit_code == 1
     assert said in done.output
     assert done.output.count("\n") == 1

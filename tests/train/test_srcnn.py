@@ -22,7 +22,7 @@ def test_it_has_the_papers_weights(middle, printed):
 
 def test_the_preset_trains(shards_folder, tmp_path):
     words = [
-        "train", "srcnn-tiny", "--shards", shards_folder, "--out", tmp_path, "--device", "cpu",
+        "train", "srcnn-tiny", shards_folder, "--out", tmp_path, "--device", "cpu",
         "--set", "log_every=5", "--set", 'stages=[{train="whole",steps=15,rate=1e-3}]',
     ]  # fmt: skip
     done = CliRunner().invoke(main, [str(word) for word in words])

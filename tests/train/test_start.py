@@ -10,7 +10,8 @@ from torch import nn  # noqa: E402 - behind the skip
 
 from isptools.train import networks  # noqa: E402 - behind the skip
 
-GLOROT = [name for name in networks.NAMES if name not in {"deepisp", "deepisp-low", "srcnn"}]
+OTHERWISE = {"deepisp", "deepisp-low", "srcnn", "nafnet", "l3"}
+GLOROT = [name for name in networks.NAMES if name not in OTHERWISE]
 
 
 def made(name, **options):

@@ -101,7 +101,7 @@ def test_mosaics_of_another_kind_are_refused():
 def run_folder(shards_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
     done = invoke(
-        "train", "cameranet", "--shards", shards_folder, "--out", out, "--preset", "tiny",
+        "train", "cameranet", shards_folder, "--out", out, "--preset", "tiny",
         "--device", "cpu", "--set", "network.widths=[8,12]", "--set", "patch=48",
         "--set", "objective.eps=1e-2",
         "--set", 'stages=[{train="restore",steps=30,rate=3e-3},'
@@ -113,7 +113,7 @@ def run_folder(shards_folder, tmp_path_factory):
 
 def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkeypatch):
     words = (
-        "train", "cameranet", "--shards", shards_folder, "--out", tmp_path, "--preset", "tiny",
+        "train", "cameranet", shards_folder, "--out", tmp_path, "--preset", "tiny",
         "--device", "cpu", "--set", "network.widths=[4,6]", "--set", "patch=32",
         "--set", "log_every=2",
         "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
@@ -130,7 +130,7 @@ def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkey
 
 
 def test_eval_writes_what_measure_says(run_folder, shards_folder, tmp_path):
-    done = invoke("eval", run_folder, "--shards", shards_folder, "--out", tmp_path / "x.csv")
+    done = invoke("eval", run_folder, shards_folder, "--out", tmp_path / "x.csv")
     assert done.exit_code == 0, done.output
     assert "exclusions: misaligned" in done.output
     text = (tmp_path / "x.csv").read_text().splitlines()
@@ -166,7 +166,7 @@ def test_camera_jpegs_are_scored_where_they_lie_on_the_sensor(run_folder, shards
     shown = upright(np.ascontiguousarray(truth), facts[0].flip)
     stem = facts[0].source.rpartition("/")[2].rpartition(".")[0]
     imageio.imwrite(tmp_path / f"{stem.lower()}.JPG", shown, extension=".jpg", quality=98)
-    words = ("eval", run_folder, "--shards", shards_folder, "--out", tmp_path / "x.csv")
+    words = ("eval", run_folder, shards_folder, "--out", tmp_path / "x.csv")
     done = invoke(*words, "--camera", tmp_path)
     assert done.exit_code == 0, done.output
     assert f"{facts[1].key}: no camera JPEG of that name; left out" in done.output
@@ -191,7 +191,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     (tmp_path / "bad.dng").write_bytes(b"no raw")
     words = ("develop", run_folder, tmp_path / "bad.dng", raws[0], tmp_path / "none.dng")
     done = invoke(*words, "--out", tmp_path / "some")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert [line[:5] for line in done.stderr.splitlines()] == ["Error", "Error"]
     assert "bad.dng" in done.stderr
     assert "none.dng" in done.stderr
@@ -210,16 +210,16 @@ def test_a_tile_too_large_for_a_gpu_says_what_to_try(monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "tiny"), "no shards"),
-        (("train", "cameranet", "--shards", "none", "--out", "o", "--preset", "mars"), "tiny"),
-        (("train", "cameranet-sid", "--shards", "none", "--out", "o", "--set", "pach=3"), "pach"),
-        (("train", "cameranet-sid", "--shards", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
-        (("train", "cameranet", "--shards", "s", "--out", "file/o", "--preset", "tiny"), "file"),
+        (("train", "cameranet", "none", "--out", "o", "--preset", "tiny"), "no shards"),
+        (("train", "cameranet", "none", "--out", "o", "--preset", "mars"), "tiny"),
+        (("train", "cameranet-sid", "none", "--out", "o", "--set", "pach=3"), "pach"),
+        (("train", "cameranet-sid", "none", "--out", "o", "--set", "x"), "KEY=VALUE"),
+        (("train", "cameranet", "s", "--out", "file/o", "--preset", "tiny"), "file"),
         (
-            ("train", "deepisp-s7", "--shards", "s", "--out", "o", "--device", "cuda:9"),
+            ("train", "deepisp-s7", "s", "--out", "o", "--device", "cuda:9"),
             "cuda:9",
         ),
-        (("eval", "none", "--shards", "none"), "no such checkpoint"),
+        (("eval", "none", "none"), "no such checkpoint"),
         (("develop", "none", "a.dng", "--out", "x.jpg"), ".tif, .tiff or .png"),
         (("develop", "none", "a.dng", "--out", "x.png"), "no such checkpoint"),
     ],

@@ -31,6 +31,13 @@ NAMES = (
     "deepisp",
     "deepisp-low",
     "srcnn",
+    "compression-aware",
+    "dped",
+    "johnson",
+    "deepcamera",
+    "l3",
+    "nafnet",
+    "sid-unet",
 )  # in the order in which they are listed
 
 

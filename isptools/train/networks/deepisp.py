@@ -19,14 +19,16 @@ HIGH = 3  # high-level layers
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where it may be made smaller."""
+    """Where it may be made smaller, and what its Fig. 11 takes away."""
 
     layers: Annotated[int, msgspec.Meta(gt=0)] = 15  # of the low-level stage
+    maps: Annotated[int, msgspec.Meta(gt=3)] = 64
+    shared: bool = True  # whether the high level sees features; if not, the corrected picture
 
 
 def network(options: Options) -> Camera:
     """Bilinear camera RGB to sRGB."""
-    module = DeepISP(options.layers)
+    module = DeepISP(options.layers, maps=options.maps, shared=options.shared)
     stride = 4**HIGH
     net = Net(
         module=module, stride=stride, least=stride // 2,  # the last convolution then sees 2 x 2
@@ -42,8 +44,9 @@ class LowLevel(nn.Module):
     al. 2015) and residuals begin near 0; from torch's own start 20 blocks hardly learned at 5e-4.
     """
 
-    def __init__(self, layers: int, maps: int = 64) -> None:
+    def __init__(self, layers: int, maps: int = 64, skip: bool = True) -> None:
         super().__init__()
+        self.skip = skip  # whether a block adds to the picture before it, or makes another one
         ins = (3, *[maps] * (layers - 1))
         self.convs = nn.ModuleList(_begun(i, maps) for i in ins)
 
@@ -57,7 +60,7 @@ class LowLevel(nn.Module):
                 continue
             out = convolution(x)
             features, residual = F.relu(out[:, :-3]), torch.tanh(out[:, -3:])
-            picture = picture + residual
+            picture = picture + residual if self.skip else residual
             # of one type, or a half's features would travel as floats
             x = torch.cat([features, picture.to(features.dtype)], 1)
         return picture, features
@@ -84,10 +87,10 @@ class DeepISP(nn.Module):
     the features' mean over the picture, or from `pooled` where that is cut into tiles.
     """
 
-    def __init__(self, layers: int, high: int = HIGH, maps: int = 64) -> None:
+    def __init__(self, layers: int, high: int = HIGH, maps: int = 64, shared: bool = True) -> None:
         super().__init__()
-        self.low = LowLevel(layers, maps)
-        ins = (maps - 3, *[maps] * (high - 1))
+        self.low, self.shared = LowLevel(layers, maps), shared
+        ins = (maps - 3 if shared else 3, *[maps] * (high - 1))
         self.high = nn.ModuleList(Reflected(i, maps, stride=2) for i in ins)
         self.matrix = nn.Linear(maps, 30)
         for module in (self.high, self.matrix):
@@ -107,17 +110,18 @@ class DeepISP(nn.Module):
 
     def bottom(self, x: Tensor) -> Tensor:
         """The features whose mean over the picture gives W."""
-        return self._high(self.low.both(x)[1])
+        return self._high(*self.low.both(x))
 
     def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:
         picture, features = self.low.both(x)
         if pooled is None:
-            pooled = over_picture(self._high(features))
+            pooled = over_picture(self._high(picture, features))
         w = self.matrix(pooled).view(-1, 3, 10)
         with single(x):
             return torch.einsum("nck,nkhw->nchw", w.to(picture.dtype), monomials(picture))
 
-    def _high(self, x: Tensor) -> Tensor:
+    def _high(self, picture: Tensor, features: Tensor) -> Tensor:
+        x = features if self.shared else picture
         for convolution in self.high:
             x = maxima(F.relu(convolution(x)), 2, ceil=True)
         return x

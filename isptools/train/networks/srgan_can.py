@@ -1,7 +1,7 @@
 """SRGAN-10 to XYZ, CAN24 to sRGB, each with its truth (compared in CameraNet's paper)."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from torch import Tensor, nn
@@ -20,19 +20,28 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where paper and public code differ; see docs/train.md."""
 
     noise: bool = True  # the noise level as one more plane
+    blocks: Annotated[int, msgspec.Meta(gt=0)] = BLOCKS  # of SRGAN-10, and its channels
+    width: Annotated[int, msgspec.Meta(gt=0)] = 64
     display: Literal["paper", "code"] = "paper"  # how restored XYZ enters CAN
 
 
 def network(options: Options) -> Camera:
     """The first to XYZ, the second on to sRGB."""
     intake = replace(PACKED, noise=options.noise)
-    return Camera(parts(intake.inputs), intake, restored=0, enhanced=1, display=options.display)
+    return Camera(
+        parts(intake.inputs, options.blocks, options.width),
+        intake,
+        restored=0,
+        enhanced=1,
+        display=options.display,
+    )
 
 
-def parts(inputs: int) -> list[Net]:
+def parts(inputs: int, blocks: int, width: int) -> list[Net]:
     """Both networks with fresh weights and their facts."""
+    first = SRResNet(inputs, blocks, width)
     return [
-        Net(module=SRResNet(inputs), factor=2, reach=4 + 2 * BLOCKS + 1 + 1 + 4),
+        Net(module=first, factor=2, reach=4 + 2 * blocks + 1 + 1 + 4),
         Net(module=CAN(), reach=sum(RATES)),
     ]
 
@@ -40,7 +49,7 @@ def parts(inputs: int) -> list[Net]:
 class SRResNet(nn.Module):
     """SRGAN's generator (Ledig et al. 2017) as a restoration net: `blocks` residual blocks."""
 
-    def __init__(self, inputs: int, blocks: int = BLOCKS, width: int = 64, factor: int = 2) -> None:
+    def __init__(self, inputs: int, blocks: int, width: int, factor: int = 2) -> None:
         super().__init__()
         self.factor = factor
         self.enter = nn.Sequential(nn.Conv2d(inputs, width, 9, padding=4), nn.PReLU())
