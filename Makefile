@@ -9,6 +9,7 @@
 #   make faults everything that was tried to break it, again (20 minutes): docs/reliability.md
 #   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
+#   make docs   the site into site/html: pages, reference, gallery and notebooks; a warning is an error
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -19,7 +20,7 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: bench bench-quick demo train test gpu mutants fingerprint faults fuzz clean
+.PHONY: bench bench-quick demo train test docs gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -38,6 +39,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/site/assemble.py site/source
+	$(BIN)/python -m sphinx -W --keep-going -q -b html site/source site/html
 
 gpu: $(VENV)/.installed-dev
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
@@ -76,5 +81,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(OUT) gpu
+	rm -rf $(VENV) $(OUT) gpu site
