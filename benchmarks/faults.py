@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ from isptools.cli.build import WAITS  # noqa: E402
 from isptools.shards.check import check  # noqa: E402
 from tests.build import tiny as tinies  # noqa: E402
 from tests.build.tiny import Tiny, make  # noqa: E402
-from tests.faults.machine import failing  # noqa: E402
+from tests.faults.machine import failing, shim  # noqa: E402
 from tests.faults.test_decoders import ROOM  # noqa: E402
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
@@ -207,8 +208,10 @@ def tried(name: str, seed: int, share: float, end: float) -> Row:
 def all_tried(names: list[str], jobs: int, seed: int, share: float, end: float) -> Iterator[Row]:
     order = sorted(names, key=lambda name: -CLASSES[name].weight)
     seeds = {name: seed + number for number, name in enumerate(CLASSES)}
+    with suppress(BaseException):  # pytest's, where there is no compiler
+        os.environ["LD_PRELOAD"] = shim()  # of all that is started from here: some calls fail
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, spawned, end_with_parent, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(jobs, spawned, end_with_parent) as pool:
         left = [pool.submit(tried, name, seeds[name], share, end) for name in order]
         for done in as_completed(left):
             row = done.result()

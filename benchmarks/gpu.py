@@ -9,6 +9,7 @@ python benchmarks/gpu.py [--tiny] [--out FOLDER] [--page docs/gpu.md] [--minutes
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +23,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules beside, wherever this is started
 
-from card import frames, page, profile, proofs, rates
+from card import ahead, frames, light, page, profile, proofs, rates
 from card.made import Size
 
 STAGES = {
@@ -31,6 +32,8 @@ STAGES = {
     "srgan-can": "joint", "srcnn": "whole",
 }  # fmt: skip
 BEST, PLAIN = "bf16, compiled, graph", "bf16, eager, graph"
+PARTS = ("card", "chain", "steps", "profiles", "proofs", "memory", "feeding", "frames", "develop")
+BEGAN = time.perf_counter()
 Part = tuple[str, str, Callable[[], Any]]  # list of the JSON, what is said meanwhile, the work
 
 
@@ -50,6 +53,7 @@ class Bench:
     def parts(self) -> Iterator[Part]:
         size, cuda = self.size, self.size.device.type == "cuda"
         yield "card", "the card", lambda: rates.card(size)
+        yield "chain", "the chain", lambda: light.rows(size)
         best, plain = (BEST, PLAIN) if cuda else ("fp32, eager", "bf16, eager")
         modes = (
             (best, "bf16, eager", PLAIN, "fp32, eager", "tf32, eager") if cuda else (best, plain)
@@ -60,6 +64,7 @@ class Bench:
         for mode in modes[:3]:
             yield "steps", f"deepisp, {mode}", self.step("deepisp", mode)
         yield from self.proofs(cuda)
+        yield from self.memory()
         for data, workers in (("resident", 0), ("read", 8 if cuda else 0)):
             yield "feeding", f"data {data}", self.feeding(data, workers)
         for name in ("cameranet", "deepisp"):
@@ -67,6 +72,7 @@ class Bench:
         if cuda:
             yield "steps", "deterministic", self.step("cameranet", f"{PLAIN}, deterministic")
             yield "steps", "batch of 8", self.step("cameranet", PLAIN, 8)
+            yield "steps", "fp16", self.step("cameranet", "fp16, eager")
             yield "profiles", "profile", lambda: profile.of_step(size, "deepisp", "whole", best)
             yield "steps", "deterministic", self.step("deepisp", f"{best}, deterministic")
         for name in list(STAGES)[2:] if cuda else ("cameranet-xtrans", "srcnn"):
@@ -99,8 +105,9 @@ class Bench:
         def of(name: str, work: Callable[[], tuple[bool, str]]) -> Part:
             return "proofs", name, lambda: proofs.row(name, work)
 
+        yield of("the chain's integers on the device", lambda: light.same(size))
         yield of("the loss goes down", lambda: proofs.falls(size, self.sid, out / "falls"))
-        ways = [("fp32", False), ("bf16", False), ("bf16", True)] if cuda else [("fp32", False)]
+        ways = [("bf16", True), ("fp32", False), ("bf16", False)] if cuda else [("fp32", False)]
         for precision, compiled in ways:
             name = (
                 f"the same weights twice and behind a stop, {precision}" + ", compiled" * compiled
@@ -108,20 +115,41 @@ class Bench:
             yield of(name, lambda p=precision, c=compiled: proofs.twice(
                 size, self.sid, out / f"{p}-{c}", precision=p, compile=c
             ))  # fmt: skip
-        yield of(
-            "out of memory in one line", lambda: proofs.out_of_memory(size, self.sid, out / "oom")
-        )
-        yield of("a frame that does not fit", lambda: proofs.frame_out_of_memory(size))
         yield of("ONNX beside", lambda: proofs.beside_onnx(
             size, out / "falls", self.sid, out / "x.onnx"
         ))  # fmt: skip
+
+    def memory(self) -> Iterator[Part]:
+        """What wants the card alone."""
+        size, out = self.size, self.work
+        for name, work in (
+            (
+                "out of memory in one line",
+                lambda: proofs.out_of_memory(size, self.sid, out / "oom"),
+            ),
+            ("a frame that does not fit", lambda: proofs.frame_out_of_memory(size)),
+        ):
+            yield "memory", name, lambda n=name, w=work: proofs.row(n, w)
+
+    def ahead(self) -> list[list[str]]:
+        """The words of what is made beforehand on a card."""
+        steps = [("cameranet", BEST), ("deepisp", BEST), ("deepisp", f"{BEST}, deterministic")]
+        made = [*((name, STAGES[name], mode) for name, mode in steps),
+                *((name, STAGES[name], "frame") for name in ("cameranet", "deepisp"))]  # fmt: skip
+        common = ["--device", str(self.size.device), "--shards", str(self.sid)]
+        return [
+            *([*common, "--compile", *one] for one in made),
+            [*common, "--compile", "cameranet", "joint", "loop", "--work", str(self.work)],
+            [*common, "--only", "proofs", "--out", str(self.work / "proofs")],
+        ]
 
     def feeding(self, data: str, workers: int) -> Callable[[], Any]:
         def work() -> Any:
             from loader import enlarge
 
             large = self.sid if self.size.tiny else self.work / "large"
-            if not large.exists():
+            if not (large / ".done").exists() and not self.size.tiny:
+                shutil.rmtree(large, ignore_errors=True)
                 large.mkdir()
                 enlarge(self.sid, large)
             return proofs.feeding(self.size, large, self.work / f"feed-{data}", data, workers)
@@ -129,12 +157,30 @@ class Bench:
         return work
 
 
-def measured(bench: Bench, minutes: float, only: list[str], save: Callable[[Any], None]) -> Any:
+def beforehand(bench: Bench) -> dict[str, Any]:
+    """What was proven in processes beside, while compilers worked in others."""
+    ahead.run(Path(__file__), bench.work, bench.ahead())
+    found = ahead.found(bench.work / "proofs")
+    return {"proofs": found.get("proofs", []), "failed": found.get("failed", [])}
+
+
+def compile_ahead(size: Size, chosen: argparse.Namespace) -> None:
+    name, stage, what = chosen.compile
+    if what != "loop":
+        ahead.compiled(size, what, name, stage)
+        return
+    ahead.looped(size, chosen.shards, chosen.work / "large", chosen.work / "loop")
+
+
+def measured(
+    bench: Bench, minutes: float, only: list[str], save: Callable[[Any], None],
+    before: dict[str, Any],
+) -> Any:  # fmt: skip
     """Every part that there is time for; one that fails leaves its error and the others go on."""
-    start = time.perf_counter()
-    found: dict[str, Any] = {"failed": [], "left_out": []}
+    start = BEGAN
+    found: dict[str, Any] = {"failed": [], "left_out": []} | before
     for key, said, work in bench.parts():
-        if only and key not in only:
+        if key not in only:
             continue
         at = time.perf_counter() - start
         if at > 60 * minutes:
@@ -167,7 +213,9 @@ def main() -> None:
     parser.add_argument(
         "--shards", type=Path, help="The miniature of SID, where it was built before."
     )
-    parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--only", nargs="+", default=[], choices=PARTS)
+    parser.add_argument("--compile", nargs=3, help=argparse.SUPPRESS)  # `ahead` calls this script
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")  # Lightning's and the exporter's advice
     if chosen.tiny:
@@ -175,6 +223,9 @@ def main() -> None:
             1
         )  # others may be busy here, and threads that wait for each other cost more
     size = Size.of(chosen.device, chosen.tiny or chosen.device == "cpu")
+    if chosen.compile:
+        compile_ahead(size, chosen)
+        return
     chosen.out.mkdir(parents=True, exist_ok=True)
     target = chosen.out / "gpu.json"
 
@@ -182,13 +233,17 @@ def main() -> None:
         target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
     with tempfile.TemporaryDirectory() as work:
-        found = measured(Bench(size, Path(work), chosen.shards), chosen.minutes, chosen.only, save)
+        bench = Bench(size, Path(work), chosen.shards)
+        before = {} if chosen.only or size.tiny else beforehand(bench)
+        only = chosen.only or [key for key in PARTS if key not in before]
+        found = measured(bench, chosen.minutes, only, save, before)
     save(found)
     tables = page.tables(found)
     print(tables)
     if chosen.page:
         page.put(chosen.page, tables)
-    lost = [row["what"] for row in found.get("proofs", ()) if not row["held"]]
+    rows = [*found.get("proofs", ()), *found.get("memory", ())]
+    lost = [row["what"] for row in rows if not row["held"]]
     if found["failed"] or lost:
         raise SystemExit(f"did not hold: {'; '.join([*lost, *found['failed']])}")
 

@@ -272,11 +272,16 @@ def plant(mutant: Mutant) -> None:
     outer = mutant.function.partition(".<locals>")[0]
     code, own = inside(faulty, outer), loaded(name, outer)
     if own is None or code is None or code == inside(plain, outer):
-        for other in [one for one in sys.modules if one.partition(".")[0] in {"isptools", "tests"}]:
-            del sys.modules[other]
-        sys.meta_path.insert(0, Finder(name, path, faulty))
+        replant(name, path, faulty)
     else:
         own.__code__ = code
+
+
+def replant(name: str, path: Path, faulty: types.CodeType) -> None:
+    """Have a module's code be another one, and everything imported anew."""
+    for other in [one for one in sys.modules if one.partition(".")[0] in {"isptools", "tests"}]:
+        del sys.modules[other]
+    sys.meta_path.insert(0, Finder(name, path, faulty))
 
 
 def inside(code: types.CodeType, function: str) -> types.CodeType | None:
@@ -401,6 +406,8 @@ def imported(tests: Sequence[str]) -> None:
 def miniature(folder: Path) -> None:
     """The shards that most tests train from, built once and not in every child."""
     words = ["-m", "isptools.cli", "build", "sid", "--sample", "--out", str(folder)]
+    if "ISPTOOLS_MINIATURE" in os.environ:
+        return
     subprocess.run([sys.executable, *words], check=True, capture_output=True, cwd=ROOT)
     os.environ["ISPTOOLS_MINIATURE"] = str(folder)
 

@@ -6,7 +6,7 @@ replaced.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from errno import EINTR
 from pathlib import Path
@@ -20,6 +20,8 @@ MEMORY = 8 << 30  # bytes that one file may take beside what the process has; a 
 TRIES = 2  # what kills a decoder once may have been the machine
 _seconds: ContextVar[float] = ContextVar("seconds", default=SECONDS)
 R = TypeVar("R")
+Use = Callable[[Path], AbstractContextManager[None]]
+_use: ContextVar[Use] = ContextVar("use", default=lambda _path: nullcontext())
 
 
 @contextmanager
@@ -32,12 +34,28 @@ def time_limit(seconds: float) -> Iterator[None]:
         _seconds.reset(token)
 
 
+@contextmanager
+def used_by(use: Use | None) -> Iterator[None]:
+    """What holds a file in its place while it is decoded, meanwhile; None for nothing."""
+    token = _use.set(use) if use else None
+    try:
+        yield
+    finally:
+        if token:
+            _use.reset(token)
+
+
 def apart(function: Callable[..., R], path: Path, *given: Any) -> R:
     """What a function of a file gives or raises, from another process.
 
     ContentError, with the signal, where the decoder died of the file, twice; FaultError where
     somebody stopped it.
     """
+    with _use.get()(path):
+        return _apart(function, path, *given)
+
+
+def _apart(function: Callable[..., R], path: Path, *given: Any) -> R:
     seconds = _seconds.get()
     for again in range(TRIES, 0, -1):
         try:

@@ -11,6 +11,7 @@ from isptools.datasets.names import ROOMS
 ROOT = Path(__file__).resolve().parents[1] / "isptools"
 GROUND: dict[str, set[str]] = {
     "frame": set(),
+    "compiled": set(),  # kernels
     "shipped": set(),
     "serving": set(),  # what children run
     "children": {"serving"},
@@ -20,17 +21,18 @@ GROUND: dict[str, set[str]] = {
     "shown": set(),  # what strangers wrote, for people
     "apart": {"children", "sources"},
     "convert": set(),
+    "storage": {"sources"},  # object stores
     "patches": {"frame"},
     "fields": {"frame", "patches"},
     "sound": set(),
     "measure": {"frame"},
-    "raw": {"frame", "sources"},
-    "develop": {"frame", "raw", "fields"},  # raw runs LibRaw's own demosaicking, see docs/decisions
+    "raw": {"frame", "sources", "compiled"},
+    "develop": {"frame", "raw", "fields", "compiled"},  # raw: LibRaw demosaics
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "measure", "patches", "fields", "sound", "shown"},
+    "shards": {"frame", "compiled", "measure", "patches", "fields", "sound", "shown", "storage"},
     "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
@@ -42,6 +44,7 @@ MAY_SEE = GROUND | {
     "build": set(GROUND),
     "propose": {"datasets", "raw", "picture", "apart", "sources", "shown"},
     "get": {"datasets"},
+    "exports": {"shards", "patches"},
     "report": {"shards", "frame", "patches", "develop", "datasets"},
     "train": {"shards", "measure", "frame", "children", "datasets", "whole"},
     "compare": {"shards", "measure", "frame", "develop", "build", "train", "shipped", "whole"},
@@ -50,12 +53,17 @@ MAY_SEE = GROUND | {
 MAY_SEE |= {"cli": set(MAY_SEE)}
 OWNERS = {
     "rawpy": {"raw"},
-    "tifffile": {"raw", "cli"},  # cli: `render --out x.tif`
+    "tifffile": {"raw", "cli", "exports"},  # cli: `render --out x.tif`
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
     "torch": {"train", "testing", "compare"},
     "click": {"cli"},
     "jinja2": {"report"},
-    "fsspec": {"get"},
+    "OpenEXR": {"exports"},
+    "zarr": {"exports"},
+    "pyarrow": {"exports"},
+    "distributed": {"build"},
+    "dask_jobqueue": {"build"},
+    "fsspec": {"get", "storage"},
     "aiohttp": {"get"},
 }
 
@@ -137,7 +145,8 @@ FOLDERS = (path.parent.name for path in (ROOT.parent / "manifests").glob("*/data
 OTHERWISE = ("hdr+", "hdrplusdata", "s7", "pynet", "see-in-the-dark")
 SETS = tuple({*FOLDERS, *ROOMS[4:], *OTHERWISE} - set(ROOMS[:4]) - {"pairs"})
 WORD = re.compile(r"(?<![\w-])(" + "|".join(map(re.escape, SETS)) + r")(?![\w-]|\.\w+\()", re.I)
-MAY_NAME = {"datasets/names.py": SETS, "burst": ("hdr+",)}
+# and DPED that of a network, and of what it makes small
+MAY_NAME = {"datasets/names.py": SETS, "burst": ("hdr+",), "train": ("dped",)}
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))

@@ -31,9 +31,9 @@ WORDS = {
 # no command calls these things otherwise
 STRANGE = {"--workers", "--connections", "--force", "--shards", "--threads", "--num-workers",
            "--splits", "--silent", "--verbose", "--log-file"}  # fmt: skip
-FACTS = {"align", "bad-pixels", "build", "check", "doctor", "eval", "fuse", "get", "inspect",
-         "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
-OF_SHARDS = {"check", "eval", "ledger", "report", "stats", "train"}
+FACTS = {"align", "bad-pixels", "build", "check", "convert", "doctor", "eval", "fuse", "get",
+         "inspect", "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
+OF_SHARDS = {"check", "convert", "eval", "ledger", "report", "stats", "train"}
 
 
 def run(*words):
@@ -76,7 +76,7 @@ def test_the_pages_tables_are_those_of_the_code():
             assert f"`{word}`" in text
     for word in WORDS:
         assert f"`{word}" in text
-    assert re.search(r"`--jobs N`.*`build`, `get`, `init`, `manifest`, `train`", text)
+    assert re.search(r"`--jobs N`.*`build`, `compare`, `get`, `init`, `manifest`, `train`", text)
     for word in ("--jobs", "--seed", "--device", "--split", "--overwrite"):
         has = {name for name in COMMANDS if any(word in one.opts for one in params(name))}
         (line,) = [line for line in text.splitlines() if line.startswith(f"| `{word}")]

@@ -13,6 +13,7 @@ if not hasattr(os, "fork"):
     pytest.skip("mutants need fork", allow_module_level=True)
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+import kinds  # noqa: E402 - behind the path
 import mutants  # noqa: E402 - behind the path
 
 SOURCE = '''
@@ -70,3 +71,13 @@ def test_faults_in_a_measure_are_noticed():
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "3 of 3 mutants noticed, 100.0%; seed 0", done.stdout
+
+
+@pytest.mark.parametrize("kind", kinds.KINDS, ids=lambda kind: kind.about)
+def test_each_wrong_copy_can_be_planted_and_names_a_test(kind):
+    """benchmarks/kinds.py plants them and runs the tests: five minutes."""
+    source = (ROOT / kind.file).read_text("utf-8")
+    assert source.count(kind.before) == 1
+    ast.parse(source.replace(kind.before, kind.after))
+    file, _, name = kind.test.partition("::")
+    assert f"def {name}(" in (ROOT / file).read_text("utf-8")

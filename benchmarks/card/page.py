@@ -51,9 +51,17 @@ DEVELOP = {
 }  # fmt: skip
 
 
+CHAIN = {
+    "what": "what", "method": "method", "replayed_ms": "ms in a graph", "gp_s": "GP/s",
+    "ms": "ms called", "called_gp_s": "GP/s called",
+}  # fmt: skip
+
+
 def tables(found: dict[str, Any]) -> str:
     card = found.get("card", {})
     out = [_card(card, found)]
+    if "chain" in found:
+        out += ["### The chain, from digital numbers to sRGB\n", table(found["chain"], CHAIN)]
     if "steps" in found:
         peak = card.get("matmul_tflops", {}).get("bf16")
         out += ["### Training steps\n", table([_step(row, peak) for row in found["steps"]], STEPS)]
@@ -67,8 +75,8 @@ def tables(found: dict[str, Any]) -> str:
         out += ["### The network alone on a whole frame\n", table(rows, FRAMES)]
     if "develop" in found:
         out += ["### `isptools develop`, whole and tiled\n", table(found["develop"], DEVELOP)]
-    if "proofs" in found:
-        rows = [row | {"held": "yes" if row["held"] else "NO"} for row in found["proofs"]]
+    if held := found.get("proofs", []) + found.get("memory", []):
+        rows = [row | {"held": "yes" if row["held"] else "NO"} for row in held]
         columns = {"what": "what", "held": "holds", "said": "seen", "seconds": "s"}
         out += ["### What must hold\n", table(rows, columns)]
     for row in found.get("profiles", ()):
@@ -118,6 +126,8 @@ def brief(key: str, out: Any) -> str:
     rows = out if isinstance(out, list) else [out]
     words = {"steps": ("ms", "mp_s", "mfu", "memory_gb", "falls"), "frames": ("ms", "tflops"),
              "develop": ("tile", "ms", "apart"), "proofs": ("held", "said"),
-             "feeding": ("mp_s", "mfu", "waiting"), "profiles": ("busy_ms", "launches"),
+             "feeding": ("mp_s", "mfu", "waiting"),
+             "memory": ("held", "said"), "chain": ("what", "method", "ms", "gp_s"),
+             "profiles": ("busy_ms", "launches"),
              "card": ("name", "matmul_tflops", "copy_gb_s")}[key]  # fmt: skip
     return "; ".join(" ".join(f"{word} {number(row.get(word))}" for word in words) for row in rows)

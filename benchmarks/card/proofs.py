@@ -111,10 +111,12 @@ def falls(size: Size, source: Path, out: Path) -> tuple[bool, str]:
     )
 
 
-def feeding(size: Size, source: Path, out: Path, data: Any, workers: int) -> dict[str, Any]:
+def feeding(
+    size: Size, source: Path, out: Path, data: Any, workers: int, steps: int = 0
+) -> dict[str, Any]:
     """A training as papers have it from large frames, as its own log tells it."""
     words: dict[str, Any] = {} if size.tiny else {"precision": "bf16", "compile": True}
-    steps = 20 if size.tiny else 120
+    steps = steps or (20 if size.tiny else 400)
     chosen = made.settings(
         size, "cameranet", "joint", log_every=steps // 4, save_every=10_000,
         stages=[{"train": "joint", "steps": steps, "rate": 1e-4}], **words,

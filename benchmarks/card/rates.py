@@ -21,6 +21,7 @@ COMPILED = {"compile": True, "channels_last": True}
 MODES: dict[str, tuple[dict[str, Any], bool]] = {
     "fp32, eager": ({"precision": "fp32", "compile": False, "channels_last": False}, False),
     "tf32, eager": ({"precision": "tf32", **EAGER}, False),
+    "fp16, eager": ({"precision": "fp16", **EAGER}, False),
     "bf16, eager": ({"precision": "bf16", **EAGER}, False),
     "bf16, eager, graph": ({"precision": "bf16", **EAGER}, True),
     "bf16, eager, graph, deterministic": (

@@ -3,18 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
-from isptools import datasets, raw
-from isptools.apart import SECONDS, time_limit
-from isptools.build import folder, index, journal, ledger, state
+from isptools import datasets
+from isptools.apart import SECONDS, time_limit, used_by
+from isptools.build import folder, headers, index, journal, ledger, state
+from isptools.build.cluster import LostError
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan, travelling
 from isptools.build.run import run_units
-from isptools.build.task import Undone, Wait
+from isptools.build.share import Share, missing
+from isptools.build.stamps import of_libraries
+from isptools.build.task import Undone, Unit, Wait
 from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
 from isptools.children import StartError
@@ -23,12 +25,12 @@ from isptools.datasets.listing import Line
 from isptools.datasets.scene import SPLITS, Couple, Scene, Split
 from isptools.datasets.tables import TableError
 from isptools.recipe import Develop, Own, Recipe
-from isptools.shards import write
-from isptools.shipped import DISTRIBUTION
 from isptools.shown import storable
 from isptools.sources import ContentError
+from isptools.storage import StorageError
+from isptools.storage.shadow import Shadow
 
-__all__ = ["BuildError", "Options", "Summary", "Wait", "WaitError", "build"]
+__all__ = ["BuildError", "Options", "Share", "Summary", "Wait", "WaitError", "build"]
 
 GO_ON = "nothing is lost: run the same command again when it can be read"
 OWN = "the user's own pictures, matched by scene"
@@ -50,6 +52,10 @@ class Options:
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
     # called with "headers", "hashes", "kernels" or "inputs", how many are done, and how many of all
     seconds: float = SECONDS  # that one file may take to be decoded
+    share: Share | None = None  # one of several calls into one folder makes its units alone
+    cluster: str | None = None  # tcp://HOST:PORT, local:N or slurm[:options], instead of `jobs`
+    shadow: Shadow | None = None  # of an object store: the source is its root
+    finished: Callable[[str], None] = lambda _name: None  # called with each unit that is made
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Summary:
     refusals: dict[str, dict[str, int]]  # kind -> reason -> files
     mended: tuple[str, ...] = ()  # a line for each thing that was damaged; it is whole again
     waits: tuple[Wait, ...] = ()  # scenes left undone since the machine failed: build again
+    missing: tuple[str, ...] = ()  # units that other shares have not made yet: there is no index
 
 
 def build(recipe: Recipe, source: Path, out: Path, options: Options | None = None) -> Summary:
@@ -82,15 +89,21 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
         state.claim(out, recipe)
     except OSError as error:
         raise folder.refused_by_system(out, error) from error
-    with time_limit(options.seconds):
-        todo = _planned(recipe, data_set, source, options, splits)
-    card = travelling(data_set.card)
+    use = options.shadow.used if options.shadow else None
+    with time_limit(options.seconds), used_by(use):
+        found = versions(data_set)
+        card = travelling(data_set.card)
+        known = headers.loaded(out, card, found)
+        todo = _planned(recipe, data_set, source, options, Choice(splits, headers=known))
     try:
-        with folder.locked(out) as token:
-            found = versions(data_set)
+        with folder.locked(out, options.share) as token:
+            known.save(out)
             place, seconds = todo.root, options.seconds
-            work = Work(recipe, card, found, place, out, options.enhanced, token, seconds)
+            work = Work(recipe, card, found, place, out, options.enhanced, token, seconds,
+                        options.shadow)  # fmt: skip
             return _run(todo, work, options, splits)
+    except (LostError, StorageError) as error:
+        raise WaitError(str(error)) from None
     except OSError as error:
         raise folder.refused_by_system(out, error) from error
 
@@ -103,55 +116,78 @@ def _opened(recipe: Recipe) -> Opened:
 
 
 def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) -> Summary:
-    folder.sweep(work.out)
+    mine = options.share.units(todo.units) if options.share else todo.units
+    names = {unit.name for unit in mine} if options.share else None
+    folder.sweep(work.out, names)
     verify = partial(options.progress, "hashes") if options.verify else None
-    found = state.remaining(todo, work, splits, verify)
+    found = state.remaining(todo, work, splits, verify, options.share)
     rest = found.units
     if rest:
-        (work.out / index.INDEX).unlink(missing_ok=True)  # it says that all is whole
+        index.remove(work.out)  # it says that all is whole
     for split, lines in todo.ledger.items():
         scenes = todo.scenes.get(split, {})
         journal.save(work.out, Planned(split, work.recipe.sha256, tuple(sorted(lines)), scenes))
-    if rest:
-        options.progress("kernels", 0, 1)
-        compile_kernels(work.recipe, rest)
-        options.progress("kernels", 1, 1)
-    rows = {unit.name: unit.rows for unit in todo.units}
-    done = sum(rows.values()) - sum(unit.rows for unit in rest)
-    options.progress("inputs", done, sum(rows.values()))
-    waits, undone = list(todo.waits), 0
-    for made in run_units(rest, work, options.jobs):
-        if isinstance(made, Undone):
-            waits += made.waits
-            undone += 1
-        done += rows[made.name]
-        options.progress("inputs", done, sum(rows.values()))
-    if waits:
-        (work.out / index.INDEX).unlink(missing_ok=True)
-    else:
-        index.write(work.out, work.recipe, work.card, work.versions)
+    try:
+        undone = _made(mine, rest, work, options)
+    finally:
+        folder.sweep(work.out, names)
+    waits = (*todo.waits, *(wait for one in undone for wait in one.waits))
+    others = _close(todo, work, options.share, bool(waits))
     made_all = journal.made(work.out).values()
     return Summary(
         work.out,
         work.recipe,
         tuple(entry.shard for entry in made_all if entry.shard),
-        len(rest) - undone,
-        len(todo.units) - len(rest) - sum(bool(unit.waits) for unit in todo.units),
+        len(rest) - len(undone),
+        len(mine) - len(rest) - sum(bool(unit.waits) for unit in mine),
         ledger.counts(index.entries(work.out)),
         found.mended,
-        tuple(waits),
+        waits,
+        others,
     )
 
 
+def _made(mine: Sequence[Unit], rest: Sequence[Unit], work: Work, options: Options) -> list[Undone]:
+    """Make the rest; gives what is left undone."""
+    if rest:
+        options.progress("kernels", 0, 1)
+        compile_kernels(work.recipe, rest)
+        options.progress("kernels", 1, 1)
+    rows = {unit.name: unit.rows for unit in mine}
+    done = sum(rows.values()) - sum(unit.rows for unit in rest)
+    options.progress("inputs", done, sum(rows.values()))
+    undone = []
+    for made in run_units(rest, work, options.jobs, options.cluster):
+        if isinstance(made, Undone):
+            undone.append(made)
+        else:
+            options.finished(made.name)
+        done += rows[made.name]
+        options.progress("inputs", done, sum(rows.values()))
+    return undone
+
+
+def _close(todo: Plan, work: Work, share: Share | None, waits: bool) -> tuple[str, ...]:
+    """Write the index if all is made; gives the units that other shares still have to make."""
+    with folder.turn(work.out):
+        others = missing(todo.units, work) if share and not waits else ()
+        if waits or others:
+            index.remove(work.out)
+        else:
+            index.write(work.out, work.recipe, work.card, work.versions)
+    return others
+
+
 def _planned(
-    recipe: Recipe, data_set: Opened, source: Path, options: Options, splits: tuple[Split, ...]
+    recipe: Recipe, data_set: Opened, source: Path, options: Options, choice: Choice
 ) -> Plan:
     def progress(done: int, total: int) -> None:
         options.progress("headers", done, total)
 
     try:
         listing = listed(data_set, source)
-        return plan(recipe, data_set, listing, Choice(splits, options.enhanced, progress))
+        asked = replace(choice, pictures=options.enhanced, progress=progress)
+        return plan(recipe, data_set, listing, asked)
     except StartError as error:
         raise BuildError(f"no decoder: {error}") from error
     except OSError as error:
@@ -221,7 +257,4 @@ def _settled(recipe: Recipe, data_set: Opened, pictures: Path | None) -> Recipe:
 
 def versions(data_set: Opened) -> dict[str, str]:
     """What can't be the same everywhere and may change bytes: it is stamped into every shard."""
-    names = ("numba", "numpy", "opencv-contrib-python-headless", "pillow", "rawpy")
-    own = {"isptools": version(DISTRIBUTION), **{name: version(name) for name in names}}
-    found = {**own, "libraw": raw.libraw_version(), **write.versions()}
-    return found | ({"room": data_set.room.sha256} if data_set.room.sha256 else {})
+    return of_libraries() | ({"room": data_set.room.sha256} if data_set.room.sha256 else {})

@@ -1,10 +1,11 @@
 """Which scenes of a listing are made: splits are settled, then the first of each are taken."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from isptools.apart import apart
+from isptools.build.headers import Headers
 from isptools.build.lookup import Order, file_of
 from isptools.datasets.alike import grouped, joined
 from isptools.datasets.listing import BuildError, Line
@@ -25,6 +26,7 @@ class Choice:
     splits: Sequence[Split] = SPLITS
     pictures: Path | None = None  # folder of the user's own enhancement truths
     progress: Callable[[int, int], None] = lambda _done, _total: None  # scenes looked at, of all
+    headers: Headers = field(default_factory=Headers)  # of files that were looked into before
 
 
 def chosen_scenes(

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from isptools.build import journal, ledger
+from isptools.build import cards, journal, ledger
 from isptools.build.journal import Made
 from isptools.datasets import Card
 from isptools.datasets.listing import Line
@@ -18,7 +18,7 @@ INDEX, LEDGER = "index.json", "ledger.jsonl"
 
 
 def write(out: Path, recipe: Recipe, card: Card, versions: dict[str, str]) -> None:
-    """Write ledger, then index; the index says that the build is whole."""
+    """Write ledger, cards, then index; the index says that the build is whole."""
     made = [entry for _, entry in sorted(journal.made(out).items())]
     lines = entries(out)
     text = ledger.lines(lines)
@@ -40,7 +40,14 @@ def write(out: Path, recipe: Recipe, card: Card, versions: dict[str, str]) -> No
         "refusals": ledger.counts(lines),
     }
     encoded = msgspec.json.encode(index, order="deterministic")
+    cards.write(out, index, recipe, card)
     disk.save(out / INDEX, proof.proved(encoded, indent=1))
+
+
+def remove(out: Path) -> None:
+    """Before shards change: they no longer are what index and cards say."""
+    (out / INDEX).unlink(missing_ok=True)
+    cards.remove(out)
 
 
 def entries(out: Path) -> list[Line]:

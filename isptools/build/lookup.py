@@ -1,12 +1,13 @@
 """Find the files of a scene and look into their headers; no pixel is decoded."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from isptools import raw
 from isptools.apart import apart
 from isptools.build import enhanced
+from isptools.build.headers import Headers
 from isptools.build.task import File, Task, Wait
 from isptools.datasets import Card
 from isptools.datasets.files import Folder, Found
@@ -30,6 +31,7 @@ class Order:
     pictures: Sequence[Source] | None  # the user's own enhancement truths
     truth: Maker
     limit: int | None = None  # scenes a split
+    headers: Headers = field(default_factory=Headers)
 
     @property
     def walk(self) -> Develop:
@@ -162,7 +164,10 @@ def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, 
     told = decode.Told(name, file.named, order.card, file.source.size)
     try:
         with judged(root / name, name, file.source.size):
-            header = apart(decode.header, root / name, told, beside, order.walk.bins)
+            header = order.headers.of(
+                str(root), file.source, file.named, file.beside, order.walk.bins,
+                look=lambda: apart(decode.header, root / name, told, beside, order.walk.bins),
+            )  # fmt: skip
     except Refusal as why:
         return None, (_line(scene, name, "refused", why.reason, why.detail, why.number),)
     lines = []

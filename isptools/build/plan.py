@@ -51,7 +51,7 @@ def plan(recipe: Recipe, source: Opened, listing: Listing, choice: Choice) -> Pl
     pictures = enhanced.listed(choice.pictures) if choice.pictures else None
     folder = Folder(listing.root)
     card = travelling(source.card)
-    order = Order(card, folder, pictures, recipe.truth, recipe.limit)
+    order = Order(card, folder, pictures, recipe.truth, recipe.limit, choice.headers)
     scenes, lines = chosen_scenes(listing.scenes, order, choice)
     found = [_planned(scene, order, choice, (i, len(scenes))) for i, scene in enumerate(scenes)]
     units = tuple(_units(recipe.name, recipe.storage.scenes_per_shard, found))

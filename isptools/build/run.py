@@ -1,16 +1,13 @@
 """Run units: in this process, in children, or where joblib was told to."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-from joblib.parallel import get_active_backend
-
-from isptools.apart import time_limit
-from isptools.build import align, develop, released, unprocess
+from isptools.apart import time_limit, used_by
+from isptools.build import cluster
 from isptools.build.journal import Made
 from isptools.build.plan import told_fault
 from isptools.build.task import Undone, Unit, Wait
@@ -21,15 +18,20 @@ from isptools.recipe import Align, Develop, Unprocess
 from isptools.sources import FaultError
 
 
-def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | Undone]:
+def run_units(
+    units: Sequence[Unit], work: Work, jobs: int, where: str | None = None
+) -> Iterator[Made | Undone]:
     """Make every unit and yield it when it is finished, or left undone, in no fixed order.
 
     `jobs` counts children, each with one OpenMP and one numba thread; 1 works in this process, -1
-    takes every core. A backend that the caller chose with `joblib.parallel_config` (Dask, say) is
-    used instead. Wherever it is, files are decoded in another process. A unit is left undone where
-    the machine fails: a source that can't be read, a child that is killed.
+    takes every core. `where` names a Dask cluster (isptools.build.cluster). A backend that the
+    caller chose with `joblib.parallel_config` is used instead. Wherever it is, files are decoded in
+    another process. A unit is left undone where the machine fails: a source that can't be read, a
+    child that is killed.
     """
-    if _chosen_by_caller():
+    if where and units:
+        yield from cluster.run(units, _anywhere(work), where, made)
+    elif _chosen_by_caller():
         yield from _parallel(units, work)
     elif jobs == 1 or len(units) < 2:
         yield from (made(unit, work) for unit in units)
@@ -40,7 +42,7 @@ def run_units(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | U
 def made(unit: Unit, work: Work) -> Made | Undone:
     """One unit, here."""
     try:
-        with time_limit(work.seconds):
+        with time_limit(work.seconds), used_by(work.shadow.used if work.shadow else None):
             return _made(unit, work)
     except FaultError as error:
         return undone(unit, told_fault(error, work.root))
@@ -51,13 +53,22 @@ def made(unit: Unit, work: Work) -> Made | Undone:
 
 
 def _made(unit: Unit, work: Work) -> Made:
+    """By the maker of its truth, loaded for who makes one: each brings libraries of its own."""
     truth = work.recipe.truth
     if isinstance(truth, Develop):
+        from isptools.build import develop  # noqa: PLC0415 - see above
+
         return develop.make(unit, work, truth)
     if isinstance(truth, Align):
+        from isptools.build import align  # noqa: PLC0415
+
         return align.make(unit, work, truth)
     if isinstance(truth, Unprocess):
+        from isptools.build import unprocess  # noqa: PLC0415
+
         return unprocess.make(unit, work, truth)
+    from isptools.build import released  # noqa: PLC0415
+
     return released.make(unit, work, truth)
 
 
@@ -81,6 +92,11 @@ def _made_of(work: Work, unit: Unit) -> Made | Undone:
 
 
 def _parallel(units: Sequence[Unit], work: Work) -> Iterator[Made | Undone]:
+    from joblib import Parallel, delayed  # noqa: PLC0415 - for who chose it
+    from joblib.externals.loky.process_executor import (  # noqa: PLC0415
+        TerminatedWorkerError,
+    )
+
     workers = Parallel(return_as="generator_unordered", batch_size=1)
     work = _anywhere(work)
     try:
@@ -104,5 +120,9 @@ def _anywhere(work: Work) -> Work:
 
 
 def _chosen_by_caller() -> bool:
+    if "joblib" not in sys.modules:
+        return False
+    from joblib.parallel import get_active_backend  # noqa: PLC0415 - it is there already
+
     backend, jobs = get_active_backend()
     return type(backend).__name__ != "LokyBackend" or jobs not in {None, 1}

@@ -7,6 +7,7 @@ from pathlib import Path
 from isptools.build import journal
 from isptools.build.journal import Made
 from isptools.build.plan import Plan
+from isptools.build.share import Share, told
 from isptools.build.task import Unit
 from isptools.build.work import Work, facts
 from isptools.datasets.listing import BuildError
@@ -51,13 +52,17 @@ class Rest:
 
 
 def remaining(
-    todo: Plan, work: Work, splits: Sequence[Split], verify: Progress | None = None
+    todo: Plan,
+    work: Work,
+    splits: Sequence[Split],
+    verify: Progress | None = None,
+    share: Share | None = None,
 ) -> Rest:
     """The units that are not finished, after what is no longer part of the plan was removed.
 
-    With `verify`, which is called with the shards that were hashed and all, those of finished units
-    must have the hashes they had. BuildError if a split that is not built now was made with other
-    versions of the libraries.
+    With `share` those of the share alone. With `verify`, which is called with the shards that were
+    hashed and all, those of finished units must have the hashes they had. BuildError if a split
+    that is not built now was made with other versions of the libraries.
     """
     dropped = [f"{name} was damaged, or of an older version" for name in journal.mend(work.out)]
     made = journal.made(work.out)
@@ -74,7 +79,8 @@ def remaining(
     for path in work.out.glob("*.h5"):
         if path.name not in made and path.name not in names:
             path.unlink()  # finished by a build that was killed before it could note it
-    open_ = [unit for unit in todo.units if not unit.waits]  # others can't be looked at now
+    mine = share.units(todo.units) if share else todo.units
+    open_ = [unit for unit in mine if not unit.waits]  # others can't be looked at now
     rest = [unit for unit in open_ if not _good(made.get(unit.name), unit, work)]
     left = {unit.name for unit in rest}
     rotten = set()
@@ -119,11 +125,7 @@ def _good(entry: Made | None, unit: Unit, work: Work) -> bool:
 
 
 def _versions(work: Work, entry: Made) -> str:
-    changed = ", ".join(
-        f"{name} {entry.versions.get(name, 'none')}, now {now}"
-        for name, now in work.versions.items()
-        if entry.versions.get(name) != now
-    )
+    changed = told(entry.versions, work.versions)
     return (
         f"{work.out} holds the split {entry.split!r} made with other versions ({changed}); "
         "build all splits again (leave out --split) or choose another --out"

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import numpy as np
 
 from isptools.build.task import Unit
-from isptools.burst import Options, fuse
 from isptools.develop.chain import develop
 from isptools.frame import Capture, Frame, Space, UnsupportedError
 from isptools.recipe import Develop, Recipe
@@ -25,6 +24,8 @@ def compile_kernels(recipe: Recipe, units: Iterable[Unit]) -> None:
         try:
             develop(_frame(), (*truth.repairs, *truth.steps))
             if truth.fuse:
+                from isptools.burst import Options, fuse  # noqa: PLC0415 - for who fuses
+
                 fuse([_frame(1), _frame(2)], Options(method=truth.fuse))
         except UnsupportedError:
             return  # the chain asks for facts this frame has not: it compiles with the first file

@@ -19,6 +19,7 @@ from isptools.decode.refusal import Refusal
 from isptools.recipe import Develop, Recipe
 from isptools.shards import write
 from isptools.shards.schema import Picture, Spec
+from isptools.storage.shadow import Shadow
 
 SOURCES = {"Kept": "develop", "Published": "published", "AsItComes": "published", "Own": "files"}
 POSITIONS = {"rgb": 3, "bayer": 4, "xtrans": 36}
@@ -36,6 +37,7 @@ class Work:
     pictures: Path | None
     token: str
     seconds: float = SECONDS  # that one file may take
+    shadow: Shadow | None = None  # `root` is its: files are fetched when they are needed
 
     def told(self, file: File) -> Told:
         """What a decoder needs to know of a file."""

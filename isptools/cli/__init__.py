@@ -18,6 +18,7 @@ COMMANDS = {
     "build": "Build a data set's shards from raw files.",
     "check": "Verify a folder of shards.",
     "compare": "Train and score the methods of a table, of a paper's or your own.",
+    "convert": "Write shards as files of other tools.",
     "develop": "Develop raw files with a trained network.",
     "doctor": "Look whether everything that isptools needs works here.",
     "eval": "Score a trained network on a split of shards.",

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli import codes
+
 if TYPE_CHECKING:
     from isptools.compare.plan import Asked
     from isptools.compare.run import Outcome
@@ -14,9 +16,8 @@ PATH = click.Path(path_type=Path)
 
 @click.command(name="compare")
 @click.argument("table", required=False)
+@click.argument("folder", nargs=-1, metavar="[[NAME=]FOLDER]...")
 @click.option("--list", "listed", is_flag=True, help="The papers' tables that ship, one a line.")
-@click.option("--shards", multiple=True, metavar="[NAME=]FOLDER",
-              help="Shards; once for each data set of the table.")  # fmt: skip
 @click.option("--out", type=PATH, help="Folder; compare-TABLE if left out.")
 @click.option("--budget", type=click.Choice(["tiny", "hour", "paper"]), default="hour",
               show_default=True, help="How much of the papers' trainings.")  # fmt: skip
@@ -30,11 +31,14 @@ PATH = click.Path(path_type=Path)
 @click.option("--camera", type=PATH, help="The camera's own JPEGs, named as the raws.")
 @click.option("--code", type=PATH, help="Folder of the modules of your own networks.")
 def command(
-    table: str | None, listed: bool, shards: tuple[str, ...], out: Path | None, budget: str,
+    table: str | None, folder: tuple[str, ...], listed: bool, out: Path | None, budget: str,
     only: tuple[str, ...], seeds: str | None, steps: int | None, limit: int | None, device: str,
     jobs: int, camera: Path | None, code: Path | None,
 ) -> None:  # fmt: skip
     """Train and score the rows of TABLE, a TOML or a paper's table that ships.
+
+    FOLDER holds shards, one for each data set of the table; NAME says which where their recipe
+    does not.
 
     The same command goes on where one was stopped, and does what is new in the table. A row that
     fails costs itself, and the command ends with 3.
@@ -51,7 +55,7 @@ def command(
     from isptools.compare.run import run
 
     try:
-        asked = _asked(table, shards, out, budget, only, device, code, camera)
+        asked = _asked(table, folder, out, budget, only, device, code, camera)
         asked = _changed(asked, seeds, steps=steps, limit=limit)
         units = plan.units(asked)
         outcomes = run(asked, units, jobs, lambda line: click.echo(line, err=True))
@@ -63,7 +67,7 @@ def command(
         raise click.ClickException(f"{place}{error.strerror or error}") from None
     except KeyboardInterrupt:
         click.echo("stopped; run the same command to go on", err=True)
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(codes.STOPPED) from None
     _tell(outcomes, page)
 
 
@@ -78,7 +82,7 @@ def _list() -> None:
 
 
 def _asked(
-    name: str, shards: tuple[str, ...], out: Path | None, budget: str, only: tuple[str, ...],
+    name: str, given: tuple[str, ...], out: Path | None, budget: str, only: tuple[str, ...],
     device: str, code: Path | None, camera: Path | None,
 ) -> "Asked":  # fmt: skip
     import msgspec
@@ -94,9 +98,9 @@ def _asked(
     if only:
         kept = tuple(row for row in table.rows if row.name in only)
         table = msgspec.structs.replace(table, rows=kept)
-    if not shards and table.kind != "complexity":
-        raise ValueError("give --shards FOLDER, once for each data set")
-    folders = plan.named(table, shards)
+    if not given and table.kind != "complexity":
+        raise ValueError("give a FOLDER of shards, one for each data set")
+    folders = plan.named(table, given)
     place = out or Path(f"compare-{path.stem}")
     return plan.Asked(table, folders, place, table.budget(budget), device, code, camera)
 
@@ -147,4 +151,4 @@ def _tell(outcomes: "list[Outcome]", page: Path) -> None:
             click.echo(f"{one.unit.row.name}{where}: {one.said}", err=True)
     click.echo(f"{page}: {len(outcomes)} lines, {sum(one.wrong for one in outcomes)} failed")
     if any(one.wrong for one in outcomes):
-        raise click.exceptions.Exit(3)
+        raise click.exceptions.Exit(codes.LOOK)

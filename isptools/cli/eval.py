@@ -13,10 +13,7 @@ from isptools.cli.splits import several
 from isptools.cli.target import Target
 
 if TYPE_CHECKING:
-    from isptools.develop.steps import Step
-    from isptools.frame import Array, Capture
     from isptools.shards import Shards
-    from isptools.shards.schema import InputRow
     from isptools.train.camera import Camera
     from isptools.train.evaluate import Protocol, Score
     from isptools.train.infer import How
@@ -46,12 +43,19 @@ PATH = click.Path(path_type=Path)
               help="Also score the camera's own JPEGs, named as the raws.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--codec", type=click.Choice(["jpeg", "webp", "jpeg2000", "avif"]),
+              help="Also rate and quality behind this codec; jpeg for runs trained through "
+                   "it.")  # fmt: skip
+@click.option("--qualities", help="Of the codec: 80,90 or 80:96:2; dB of jpeg2000.")
+@click.option("--beside", multiple=True, metavar="NAME=RUN",
+              help="Another run in the curves of --codec.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="Means, every picture and protocol of each split as JSON.")  # fmt: skip
 def command(
     run: Path | None, folder: Path | None, predictions: Path | None, split: tuple[str, ...],
     out: Path | None, tile: int | None, device: str, baselines: bool, camera: Path | None,
-    code: Path | None, as_json: bool,
+    code: Path | None, codec: str | None, qualities: str | None, beside: tuple[str, ...],
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means.
 
@@ -66,6 +70,7 @@ def command(
     from isptools.cli.extra import expect_train
 
     expect_train()
+    from isptools.cli import rates
     from isptools.train import infer
 
     told = []
@@ -76,14 +81,20 @@ def command(
             if predictions
             else _of_run(places[0], code, Scored(how, baselines, camera))
         )
+        words = rates.Words(codec, qualities, beside, code)
+        asked = rates.asked(None if predictions else places[0], scored.settings, words)
         for name in split:
             found = _scores(scored, places[-1], name)
-            path = out
-            if not predictions:
-                path = out or (run if run.is_dir() else run.parent) / f"eval-{name}.csv"
+            home = places[0] if places[0].is_dir() else places[0].parent
+            path = out or (None if predictions else home / f"eval-{name}.csv")
             told.append(_written(path, found))
             if not as_json:
                 _tell(found.scores, found.stamp, path, found.protocol.columns)
+            if asked and path:
+                curves = rates.score(asked, places[-1], name, scored.how)
+                told[-1]["rates"] = rates.written(path, curves, found.stamp)
+                if not as_json:
+                    rates.tell(curves.points)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
@@ -237,68 +248,28 @@ def _tell(
 
 def _untrained(station: str, kind: str) -> dict[str, Any]:
     """What needs no training, for these truths and inputs."""
+    from isptools.compare.methods import itself
+
     if kind == "rgb":
-        return {"the picture itself": _as_it_is}
+        return {"the picture itself": itself}
     return _linear() if station == "camera" else _baselines()
 
 
-def _as_it_is(pixels: "Array", _: "Capture", facts: "InputRow") -> "Array":
-    """A finished picture as it went in, (H, W, 3) uint16."""
-    whole = 65535 // int(facts.white)  # 8 bits or 16
-    return pixels.transpose(1, 2, 0).astype("uint16") * whole
-
-
 def _baselines() -> dict[str, Any]:
-    from isptools.develop import steps as s
+    from isptools.compare.methods import METHODS
 
-    start = (s.Levels(), s.Balance(), s.Demosaic())
-    libraw = (s.Levels(0.75), s.Balance("daylight"), s.Demosaic(), s.ToSpace("srgb"),
-              s.Encode(auto_bright=True))  # fmt: skip
-    return {
-        "chain + auto-tone": _rendering((*start, s.ToXYZ(), s.AutoTone())),
-        "LibRaw's default": _rendering(libraw),
-    }
+    return {"chain + auto-tone": METHODS["auto-tone"], "LibRaw's default": METHODS["libraw"]}
 
 
 def _linear() -> dict[str, Any]:
     """Plain demosaicking, for truths in linear camera RGB."""
-    from isptools.develop import steps as s
+    from isptools.compare.methods import METHODS
 
-    gains = s.Balance("user", (1.0, 1.0, 1.0, 1.0))
-    return {
-        "bilinear": _rendering((s.Levels(), gains, s.Demosaic("linear"))),
-        "AHD": _rendering((s.Levels(), gains, s.Demosaic("ahd"))),
-    }
+    return {"bilinear": METHODS["bilinear"], "AHD": METHODS["ahd"]}
 
 
 def _camera(folder: Path) -> Any:
     """The camera's JPEG of a raw, laid onto the sensor; refused where it does not lie there."""
-    from isptools.build import lineup
-    from isptools.frame import UnsupportedError
+    from isptools.compare.methods import camera_jpeg
 
-    files = {path.stem.lower(): path for path in sorted(folder.iterdir())
-             if path.suffix.lower() in {".jpg", ".jpeg"}}  # fmt: skip
-    chain = _baselines()["chain + auto-tone"]
-
-    def render(pixels: "Array", capture: "Capture", facts: "InputRow") -> "Array | None":
-        path = files.get(Path(facts.source).stem.lower())
-        try:
-            if path is None:
-                raise UnsupportedError("no camera JPEG of that name")
-            picture = lineup.laid_picture(path, chain(pixels, capture, facts), capture).pixels
-        except (UnsupportedError, lineup.MisfitError) as error:
-            click.echo(f"{facts.key}: {error}; left out", err=True)
-            return None
-        return picture.astype("uint16") * (257 if picture.dtype.itemsize == 1 else 1)
-
-    return render
-
-
-def _rendering(steps: "tuple[Step, ...]") -> Any:
-    from isptools.develop.chain import develop
-    from isptools.frame import Frame, Space
-
-    def render(pixels: "Array", capture: "Capture", _: "InputRow") -> "Array":
-        return develop(Frame(pixels, Space.SENSOR, capture), steps).pixels
-
-    return render
+    return camera_jpeg(folder, lambda line: click.echo(line, err=True))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 PLACE = ""  # what was an option is the last argument now
 FORMER: dict[str, dict[str, str]] = {
     "align": {"--limit": "--threshold"},
+    "compare": {"--shards": PLACE},
     "eval": {"--shards": PLACE},
     "get": {"--connections": "--jobs"},
     "init": {"--force": "--overwrite"},

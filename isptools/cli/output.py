@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -57,12 +57,18 @@ class Output:
         """Into the log, each line with its time."""
         if self.log is None:
             return
-        for line in TERMINAL.sub("", text).replace("\r", "\n").splitlines(keepends=True):
-            if self._fresh:
-                self.log.write(time.strftime("%Y-%m-%dT%H:%M:%S "))
-            self.log.write(line)
-            self._fresh = line.endswith("\n")
-        self.log.flush()
+        try:
+            for line in TERMINAL.sub("", text).replace("\r", "\n").splitlines(keepends=True):
+                if self._fresh:
+                    self.log.write(time.strftime("%Y-%m-%dT%H:%M:%S "))
+                self.log.write(line)
+                self._fresh = line.endswith("\n")
+            self.log.flush()
+        except OSError:  # a disk that takes no more of it: said once
+            log, self.log = self.log, None
+            with suppress(OSError):
+                log.close()
+            raise
 
     def clear(self) -> None:
         """Take away the line that says that it is alive."""

@@ -27,6 +27,7 @@ STAGES = {
     "hashes": "hashing shards",
     "kernels": "preparing kernels (compiled on the first run, then kept)",
     "inputs": "building",
+    "inputs_out": "converting",
     "frames": "fusing",
     "shards": "checking",
     "rows": "measuring",

@@ -1,5 +1,6 @@
 """`isptools train`."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
 PATH = click.Path(path_type=Path)
 
 
+class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of click are generic
+    """A number, or "auto"."""
+
+    name = "N|auto"
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "auto":
+            return value
+        return click.IntRange(min=self.least).convert(value, param, ctx)
+
+
 @click.command(name="train")
 @click.argument("name")
 @click.argument("folder", type=PATH)
@@ -26,15 +41,22 @@ PATH = click.Path(path_type=Path)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--jobs", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Processes that read shards.")  # fmt: skip
+@click.option("--jobs", type=Count(0), default="auto", show_default=True,
+              help="Processes that read shards; auto: measured in the first steps.")  # fmt: skip
+@click.option("--threads", type=Count(1), default="auto", show_default=True,
+              help="Of a processor; auto: cores that are free, or OMP_NUM_THREADS.")  # fmt: skip
+@click.option("--from", "start", type=PATH,
+              help="Begin with the weights of a run or file, as far as they fit.")  # fmt: skip
+@click.option("--parts", default="", help="Of --from: restore, enhance or numbers from 0.")
+@click.option("--dry-run", is_flag=True,
+              help="Print shapes, operations, memory and hours after a few steps.")  # fmt: skip
 @click.option("--data", type=click.Choice(["auto", "read", "resident"]), default="auto",
               show_default=True,
               help="resident: in the device's memory; auto: where a GPU has room.")  # fmt: skip
 def command(
     name: str, folder: Path, out: Path, preset: str | None, settings: Path | None,
     changes: tuple[str, ...], seed: int | None, only: str, device: str, devices: int, nodes: int,
-    jobs: int, data: Any,
+    jobs: Any, threads: Any, start: Path | None, parts: str, dry_run: bool, data: Any,
 ) -> None:  # fmt: skip
     """Train NAME from the shards in FOLDER: a preset, a network, or your own as module:callable.
 
@@ -44,19 +66,29 @@ def command(
     from isptools.cli.progress import shown
 
     expect_train()
+    from isptools.train.job import Job
     from isptools.train.place import Place
-    from isptools.train.run import Job, train
+    from isptools.train.run import train
 
     changes += () if seed is None else (f"seed={seed}",)
     try:
         chosen = _chosen(name, preset, settings, changes)
-        place = Place(device, devices, nodes, jobs, data)
+        if threads == "auto" and "OMP_NUM_THREADS" in os.environ:
+            threads = 0  # torch's, which heeds it
+        place = Place(device, devices, nodes, jobs, threads, data)
         with shown() as bar:
 
             def show(stage: str, step: int, of: int, loss: float | None) -> None:
                 bar(stage, step, of, "" if loss is None else f"loss {loss:.4f}")
 
-            job = Job(folder, out, place, only, show=show, tell=now().remark, code=Path.cwd())
+            job = Job(folder, out, place, only, show=show, tell=now().remark, code=Path.cwd(),
+                      start=start, parts=parts)  # fmt: skip
+            if dry_run:
+                from isptools.train.dry import planned
+
+                for line in planned(chosen, job, devices * nodes):
+                    click.echo(line)
+                return
             path = train(chosen, job)
     except ValueError as error:
         raise click.ClickException(str(error)) from None

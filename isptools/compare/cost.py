@@ -36,10 +36,11 @@ def _seconds(camera: Camera, side: int, device: str) -> float:
     unit = frame_unit(camera)
     small = -(-max(side, least(camera)) // unit) * unit
     shape = (small, small) if side else FRAME
-    cfa = data.TARGET[camera.intake.period**2]
+    cfa = data.TARGET[camera.intake.positions]
     every = len(cfa)
+    pixels = np.full((3, *shape) if every == 3 else shape, 600, np.uint16)
     frame = Mosaic(
-        np.full(shape, 600, np.uint16), cfa, (512.0,) * every, 16383.0, (1e-4,) * every,
+        pixels, cfa, (512.0,) * every, 16383.0, (1e-4,) * every,
         (1e-6,) * every,
     )  # fmt: skip
     found = []

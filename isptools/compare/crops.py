@@ -11,11 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from isptools import whole
 from isptools.compare.plan import Asked
 from isptools.compare.run import Outcome, opened, renderer
-from isptools.compare.score import F32, compressed, decoded, target, truth
+from isptools.compare.score import F32, behind, truth
 from isptools.compare.table import Jpeg
 from isptools.shards import Shards
+from isptools.train import evaluate
 
 SIDE = 128  # pixels of a cut
 LABEL, GAP = 16, 4
@@ -34,7 +36,7 @@ def write(asked: Asked, outcomes: Sequence[Outcome], data: str) -> dict[str, Pat
             path = asked.out / "crops" / f"{data.replace(' ', '-')}-{what}.png"
             path.parent.mkdir(exist_ok=True)
             picture = side_by_side(*_pictures(asked, first, key))
-            cv2.imwrite(str(path), picture[..., ::-1])
+            whole.save(path, cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
             out[f"{what} scene, {key}"] = path
     return out
 
@@ -82,8 +84,8 @@ def _place(source: Shards, key: str) -> int:
 def _shown(source: Shards, picture: F32, jpeg: Jpeg | None) -> F32:
     clipped = np.clip(picture, 0, 1).astype(np.float32)
     if jpeg:
-        return decoded(compressed(clipped, jpeg))
-    return clipped if target(source) == "enhancement" else clipped ** np.float32(1 / 2.2)
+        return behind(clipped, jpeg)[0]
+    return clipped if evaluate.compared(source) == "enhancement" else clipped ** np.float32(1 / 2.2)
 
 
 def side_by_side(pictures: Sequence[tuple[str, F32]], aim: F32) -> Bytes:

@@ -32,7 +32,7 @@ def named(name: str, camera: Path | None = None) -> Method:
     if name == "camera-jpeg":
         if camera is None:
             raise ValueError("needs the camera's own JPEGs: --camera FOLDER")
-        return camera_jpeg(camera)
+        return camera_jpeg(camera, lambda _: None)
     if name not in METHODS:
         raise ValueError(f"no method {name!r}; there are {', '.join(NAMES)}")
     return METHODS[name]
@@ -92,19 +92,20 @@ def non_local_means(picture: Array) -> Array:
     return np.asarray(cv2.fastNlMeansDenoising(pixels, strength, None, 5, 15, cv2.NORM_L1))
 
 
-def camera_jpeg(folder: Path) -> Method:
-    """The camera's JPEG of a raw, laid onto the sensor; None where it does not lie there."""
+def camera_jpeg(folder: Path, tell: Callable[[str], None]) -> Method:
+    """The camera's JPEG of a raw, laid onto the sensor; where it does not lie there None, told."""
     files = {path.stem.lower(): path for path in sorted(folder.iterdir())
              if path.suffix.lower() in {".jpg", ".jpeg"}}  # fmt: skip
 
     def render(pixels: Array, capture: Capture, facts: InputRow) -> Array | None:
         path = files.get(Path(facts.source).stem.lower())
-        if path is None:
-            return None
         try:
+            if path is None:
+                raise UnsupportedError("no camera JPEG of that name")
             toned = METHODS["auto-tone"](pixels, capture, facts)
             picture = lineup.laid_picture(path, np.asarray(toned), capture).pixels
-        except (UnsupportedError, lineup.MisfitError):
+        except (UnsupportedError, lineup.MisfitError) as error:
+            tell(f"{facts.key}: {error}; left out")
             return None
         return picture.astype(np.uint16) * (257 if picture.dtype.itemsize == 1 else 1)
 
@@ -112,11 +113,11 @@ def camera_jpeg(folder: Path) -> Method:
 
 
 def itself(pixels: Array, _: Capture, facts: InputRow) -> Array:
-    """A finished picture as it is: (3, H, W) to (H, W, 3) uint16."""
+    """A finished picture as it went in, (3, H, W), to (H, W, 3) uint16."""
     if pixels.ndim != 3:
         raise ValueError("`input` is for shards of finished pictures")
-    scale = 65535 / facts.white
-    return np.rint(pixels.transpose(1, 2, 0) * scale).astype(np.uint16)
+    whole = 65535 // int(facts.white)  # 8 bits or 16
+    return np.asarray(pixels.transpose(1, 2, 0), np.uint16) * np.uint16(whole)
 
 
 METHODS: dict[str, Method] = {
@@ -131,4 +132,4 @@ METHODS: dict[str, Method] = {
     "menon-nlm": demosaicked("Menon2007", non_local_means),
     "input": itself,
 }
-NAMES = (*METHODS, "camera-jpeg")
+NAMES = (*METHODS, "camera-jpeg", "truth")  # the last one behind a JPEG

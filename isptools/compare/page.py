@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from isptools import whole
 from isptools.compare import losses, plots, summary
 from isptools.compare.plan import Asked
 from isptools.compare.run import Outcome
@@ -143,10 +144,10 @@ def _drawn(asked: Asked, section: Section, measured: list[Line], metric: str) ->
             name = line.row.name.partition(",")[0] if line.row.at is None else metric
             curves.setdefault(name, []).append((x, line.mean(metric), line.spread(metric)))
         return plots.lines(curves, axis, metric)
-    name = section.printed[0] if len(section.printed) == 1 else None
+    printed = section.printed[0] if len(section.printed) == 1 else None
     rows = [
         (line.row.name, line.mean(metric), line.spread(metric),
-         line.row.printed.get(name, (math.nan,))[0] if name is not None else math.nan)
+         line.row.printed.get(printed, (math.nan,))[0] if printed is not None else math.nan)
         for line in measured
     ]  # fmt: skip
     return plots.bars(rows, metric)
@@ -208,6 +209,4 @@ def _section(section: Section) -> dict[str, Any]:
 
 
 def _put(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    whole.save(path, text.encode())

@@ -14,7 +14,12 @@ from isptools.compare.table import Budget, Data, Row, Table
 from isptools.shards.made import made_by
 from isptools.train.settings import Settings
 
-TRAINED = {"quality", "losses"}  # kinds whose rows without `method` are trained
+
+class MissingError(ValueError):
+    """A row needs what the user did not give; it is left out, and nothing is wrong."""
+
+
+TRAINED = {"quality", "losses", "simulators"}  # kinds whose rows without `method` are trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +103,10 @@ def _unit(asked: Asked, row: Row, data: Data, seed: int, path: Path) -> Unit:
         return Unit(row, data, seed, path, "", missing=row.cannot)
     try:
         made = _trainings(asked, row, data, seed) if trains(asked.table, row) else ()
-    except ValueError as error:
-        return Unit(row, data, seed, path, "", missing=f"failed: {' '.join(str(error).split())}")
-    except LookupError as error:
-        return Unit(row, data, seed, path, "", missing=str(error.args[0]))
+    except MissingError as error:
+        return Unit(row, data, seed, path, "", missing=str(error))
+    except Exception as error:  # whatever a row's own network raises must not cost the others
+        return Unit(row, data, seed, path, "", missing=f"failed: {line_of(error)}")
     words = (
         asked.table.kind, row.method, msgspec.to_builtins(row.jpeg), row.set, str(row.network),
         row.preset, data.split, asked.budget.limit, [one.folder.name for one in made],
@@ -111,7 +116,7 @@ def _unit(asked: Asked, row: Row, data: Data, seed: int, path: Path) -> Unit:
 
 
 def _trainings(asked: Asked, row: Row, data: Data, seed: int) -> tuple[Training, ...]:
-    """LookupError where it needs shards that were not given."""
+    """MissingError where it needs shards that were not given."""
     wanted = [row.trained or data.name] + ([row.enhance] if row.enhance else [])
     if row.enhance and not row.trained:
         wanted[0] = data.name
@@ -119,7 +124,7 @@ def _trainings(asked: Asked, row: Row, data: Data, seed: int) -> tuple[Training,
     for name in wanted:
         if name not in asked.folders:
             given = ", ".join(asked.folders)
-            raise LookupError(f"needs shards of {name} beside {given}: --shards '{name}=FOLDER'")
+            raise MissingError(f"needs shards of {name} beside {given}: '{name}=FOLDER'")
         of = asked.table.of(name)
         chosen = rows.settings(asked.table, row, of, asked.budget, seed, asked.code)
         path = asked.folders[name]
@@ -141,3 +146,9 @@ def identity(folder: Path) -> str:
 def _hash(words: object) -> str:
     text = json.dumps(words, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def line_of(error: Exception) -> str:
+    """What went wrong, in a line; of errors that are not meant for people with their type."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {said}"

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
+from msgspec.structs import replace
 
 from isptools import shipped
 from isptools.compare.table import Budget, Data, Row, Table
@@ -23,13 +25,21 @@ def settings(
     words = replaced_words(words, row.set) | {"seed": seed, "recipes": []}
     name = words["network"]["name"]
     words["network"] |= budget.network.get(name, {})
+    words |= _simulator(words, budget)
     with torch.device("meta"):
         camera, _ = networks.built(words["network"], code)
+    stages = _suiting(camera, _chosen_stages(row, _decoded(words.get("stages"))))
+    words["stages"] = [_words(stage, budget) for stage in _budgeted(stages, budget)]
+    words |= {"batch": budget.batch} if budget.batch else {}
     chosen = Settings.of(words)
-    stages = _suiting(camera, _chosen_stages(row, chosen.stages))
-    words["stages"] = [_words(stage) for stage in _budgeted(stages, budget)]
-    words |= _sizes(camera, chosen, budget)
-    return Settings.of(words)
+    return replace(chosen, patch=_patch(camera, chosen.patch, budget))
+
+
+def _decoded(stages: Any) -> tuple[Stage, ...]:
+    try:
+        return msgspec.convert(stages, tuple[Stage, ...])
+    except msgspec.ValidationError as error:
+        raise ValueError(f"stages: {error}") from None
 
 
 def _preset(name: str, data: Data) -> Path:
@@ -54,9 +64,8 @@ def _chosen_stages(row: Row, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 def _as_one(stages: tuple[Stage, ...], train: Any) -> Stage:
     """As long as all together, at the first one's rate."""
-    first = stages[0]
     epochs, steps = (sum(getattr(stage, word) for stage in stages) for word in ("epochs", "steps"))
-    return Stage(train, epochs=epochs, steps=steps, rate=first.rate, decay=first.decay)
+    return replace(stages[0], train=train, epochs=epochs, steps=steps)
 
 
 def _suiting(camera: Camera, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
@@ -73,24 +82,33 @@ def _suiting(camera: Camera, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 def _budgeted(stages: tuple[Stage, ...], budget: Budget) -> list[Stage]:
     """As many steps in all as the budget says, at least one a stage; rates as it says."""
+    faster = [replace(stage, rate=stage.rate * budget.times) for stage in stages]
+    if not budget.steps:
+        return faster
     total = sum(stage.epochs or stage.steps for stage in stages)
-    out = []
-    for stage in stages:
-        share = (stage.epochs or stage.steps) / total
-        steps = max(round(budget.steps * share), 1) if budget.steps else stage.steps
-        epochs = 0 if budget.steps else stage.epochs
-        out.append(Stage(stage.train, epochs, steps, stage.rate * budget.times, stage.decay))
-    return out
+    shares = [(stage.epochs or stage.steps) / total for stage in stages]
+    return [
+        replace(stage, epochs=0, steps=max(round(budget.steps * share), 1))
+        for stage, share in zip(faster, shares, strict=True)
+    ]
 
 
-def _words(stage: Stage) -> dict[str, Any]:
-    how = {"epochs": stage.epochs} if stage.epochs else {"steps": stage.steps}
-    return {"train": stage.train, "rate": stage.rate, "decay": stage.decay, **how}
+def _words(stage: Stage, budget: Budget) -> dict[str, Any]:
+    words: dict[str, Any] = msgspec.to_builtins(stage)
+    return words | {"batch": 0} if budget.batch and words.get("batch") else words
 
 
-def _sizes(camera: Camera, chosen: Settings, budget: Budget) -> dict[str, Any]:
-    """Patch and batch; the budget's patch grows to what the network takes."""
+def _simulator(words: dict[str, Any], budget: Budget) -> dict[str, Any]:
+    """The objective with a smaller simulator, where it has one and the budget says so."""
+    objective = words.get("objective", {})
+    own = objective.get("simulator", {})
+    smaller = own | budget.simulator.get(own.get("kind", ""), {})
+    return {"objective": objective | {"simulator": smaller}} if own else {}
+
+
+def _patch(camera: Camera, patch: int, budget: Budget) -> int:
+    """The budget's, grown to what the network takes."""
+    if not budget.patch:
+        return patch
     every = camera.intake.period
-    patch = budget.patch or chosen.patch
-    smallest = max(patch, least(camera)) if budget.patch else patch
-    return {"patch": -(-smallest // every) * every, "batch": budget.batch or chosen.batch}
+    return -(-max(budget.patch, least(camera)) // every) * every

@@ -1,7 +1,6 @@
 """Do what a table asks for and is not done yet: train, then score; what fails costs its row."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,16 +9,18 @@ from typing import Any
 import joblib
 import torch
 
-from isptools import shards
-from isptools.compare import cost, histograms, losses, methods
-from isptools.compare.plan import Asked, Training, Unit
-from isptools.compare.score import Render, Scores, of_method, of_network, score
+from isptools import shards, whole
+from isptools.compare import cost, histograms, losses, methods, simulated
+from isptools.compare.plan import Asked, Training, Unit, line_of
+from isptools.compare.score import Render, Scores, of_method, of_network, score, truth
+from isptools.compare.table import Jpeg
 from isptools.shards import Shards
 from isptools.train import checkpoint, evaluate, infer
 from isptools.train.camera import Camera
 from isptools.train.checkpoint import SUFFIX
+from isptools.train.job import Job
 from isptools.train.place import Place
-from isptools.train.run import Job, train
+from isptools.train.run import train
 from isptools.train.settings import Settings
 
 Tell = Callable[[str], None]
@@ -86,7 +87,7 @@ def trained(item: Training, asked: Asked, tell: Tell | None) -> tuple[Path, str]
         place = Place(infer.device_of(asked.device))
         train(item.settings, Job(item.shards, item.folder, place, code=asked.code))
     except Exception as error:  # whatever a row's own network raises must not cost the others
-        return item.folder, _line(error)
+        return item.folder, line_of(error)
     return item.folder, ""
 
 
@@ -101,7 +102,7 @@ def scored(unit: Unit, asked: Asked, tell: Tell | None) -> tuple[Scores | None, 
         with torch.inference_mode():
             scores = _scores(unit, asked)
     except Exception as error:  # the same
-        return None, _line(error)
+        return None, line_of(error)
     _write(path, scores)
     return scores, ""
 
@@ -115,13 +116,27 @@ def _scores(unit: Unit, asked: Asked) -> Scores:
         case "histograms":
             with opened(unit, None) as source:
                 return histograms.score(unit.row.method, source, asked.budget.limit)
+        case "simulators":
+            jpeg = unit.row.jpeg or Jpeg(90)
+            simulate = _simulate(unit, jpeg)
+            with opened(unit, None) as source:
+                return simulated.score(simulate, source, jpeg, asked.budget.limit)
     render, camera = renderer(unit, asked)
     with opened(unit, camera) as source:
         return score(render, source, unit.row.jpeg, asked.budget.limit)
 
 
+def _simulate(unit: Unit, jpeg: Jpeg) -> simulated.Simulate:
+    if unit.row.method:
+        return simulated.without_training(unit.row.method, jpeg)
+    training = unit.trainings[0]
+    return simulated.trained(training.folder, training.settings)
+
+
 def renderer(unit: Unit, asked: Asked) -> tuple[Render, Camera | None]:
     """What makes the pictures of a unit, and the network that does."""
+    if unit.row.method == "truth":
+        return truth, None
     if unit.row.method:
         return of_method(methods.named(unit.row.method, asked.camera)), None
     camera, settings = _model(unit, asked.code)
@@ -156,11 +171,4 @@ def _read(path: Path) -> Scores:
 
 def _write(path: Path, scores: Scores) -> None:
     words = {"columns": scores.columns, "keys": scores.keys, "values": scores.values}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(words), encoding="utf-8")
-    part.replace(path)
-
-
-def _line(error: Exception) -> str:
-    said = " ".join(str(error).split()) or type(error).__name__
-    return said if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {said}"
+    whole.save(path, json.dumps(words).encode())

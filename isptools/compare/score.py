@@ -1,6 +1,5 @@
 """Pictures of a method against the truths of a split: a line of numbers each."""
 
-import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from isptools import measure
 from isptools.compare.methods import Method
@@ -16,6 +14,7 @@ from isptools.compare.table import Jpeg
 from isptools.shards import Shards
 from isptools.train import data, evaluate
 from isptools.train.camera import Camera
+from isptools.train.codecs import Codec, eight_bits
 from isptools.train.infer import How, Mosaic, develop
 
 F32 = NDArray[np.float32]
@@ -64,16 +63,10 @@ def of_method(method: Method) -> Render:
 
 def truth(source: Shards, i: int) -> F32:
     """(H, W, 3) of the last truth there is, in its own units."""
-    name = target(source)
+    name = evaluate.compared(source)
     stored, scale = source.stored(i, name, (0, 0, *source.shape(i)))
     out: F32 = (np.asarray(stored) * np.float32(scale)).transpose(1, 2, 0)
     return out
-
-
-def target(source: Shards) -> str:
-    """Which truth pictures are compared with: sRGB where there is one."""
-    kept = [table.pictures for table in source.tables]
-    return "enhancement" if all("enhancement" in one for one in kept) else "restoration"
 
 
 def score(render: Render, source: Shards, jpeg: Jpeg | None = None, limit: int = 0) -> Scores:
@@ -98,19 +91,12 @@ def _measured(
 ) -> tuple[float, ...]:
     if jpeg is None:
         return values(picture, aim)
-    file = compressed(picture, jpeg)
-    both = decoded(file), decoded(compressed(aim, jpeg)) if jpeg.truth else aim
-    return *values(*both), measure.bits_per_pixel(len(file), aim.shape[0] * aim.shape[1])
+    shown, size = behind(picture, jpeg)
+    against = behind(aim, jpeg)[0] if jpeg.truth else aim
+    return *values(shown, against), measure.bits_per_pixel(size, aim.shape)
 
 
-def compressed(picture: F32, jpeg: Jpeg) -> bytes:
-    """The bytes of a JPEG of (H, W, 3) from 0 to 1, clipped and rounded to 8 bits."""
-    shown = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(shown).save(file, "jpeg", quality=jpeg.quality, subsampling=jpeg.subsampling)
-    return file.getvalue()
-
-
-def decoded(file: bytes) -> F32:
-    """(H, W, 3) float32 from 0 to 1."""
-    return np.asarray(Image.open(io.BytesIO(file)), np.float32) / np.float32(255)
+def behind(picture: F32, jpeg: Jpeg) -> tuple[F32, int]:
+    """(H, W, 3) float32 behind a JPEG, and the bytes of its file."""
+    pixels, size = Codec("jpeg", jpeg.subsampling).through(eight_bits(picture), jpeg.quality)
+    return np.asarray(pixels, np.float32) / np.float32(255), size

@@ -8,8 +8,9 @@ import msgspec
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Above = Annotated[float, msgspec.Meta(gt=0)]
 Values = tuple[float, ...]  # of the table's metrics, in their order; nan where none is printed
-# what is measured: pictures against truths, losses of trainings, costs, or what operators change
-Kind = Literal["quality", "losses", "complexity", "histograms"]
+# what is measured: pictures against truths, losses of trainings, costs, what operators change, or
+# what simulates a codec against its files
+Kind = Literal["quality", "losses", "complexity", "histograms", "simulators"]
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 BUDGETS = ("tiny", "hour", "paper")
 
@@ -24,6 +25,7 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Count = 0  # inputs that are scored
     seeds: tuple[Count, ...] = ()
     network: dict[str, dict[str, Any]] = {}  # options of networks by their names
+    simulator: dict[str, dict[str, Any]] = {}  # and of what simulates a codec, by its kind
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -70,7 +70,11 @@ def gray_world(mosaic: U16, cfa: str, white: float) -> Gains:
     colors = color_indices(cfa)
     found = np.zeros((2, 4), np.float64)
     _block_sums(mosaic, colors, np.int64(white) - 25, found)
-    total, count = found
+    return gray(*found)
+
+
+def gray(total: NDArray[np.float64], count: NDArray[np.float64]) -> Gains:
+    """Gains that make sums of so many samples of R, G, B, G2 gray."""
     gains = np.divide(count, total, out=np.zeros(4), where=total > 0).astype(np.float32)
     r, g, b, g2 = gains.tolist()
     return r, g, b, g2

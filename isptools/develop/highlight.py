@@ -17,10 +17,15 @@ def blend(rgb: U16, gains: tuple[float, ...]) -> U16:
 
     `gains` are those applied, normalized by their largest. LibRaw: blend_highlights (highlight 2).
     """
-    clip = int(min(np.float32(65535) * np.float32(gain) for gain in gains[:3]))
+    clip = clip_level(gains)
     out = empty(rgb.shape, np.uint16)
     over_rows(_blend, len(rgb), rgb, np.int32(clip), TO_CHROMA, FROM_CHROMA, out)
     return out
+
+
+def clip_level(gains: tuple[float, ...]) -> int:
+    """The value at which the first color saturates."""
+    return int(min(np.float32(65535) * np.float32(gain) for gain in gains[:3]))
 
 
 @kernel

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.develop import rough
 from isptools.frame import Frame
 
 F64 = NDArray[np.float64]
@@ -48,8 +49,6 @@ def estimate(frame: Frame) -> Noise:
     what that tenth shows on pure noise; a line is fitted with both terms >= 0. Blocks that touch
     black or white are left out. An all-textured or all-clipped picture gives too much, or zero.
     """
-    from isptools.develop import rough  # noqa: PLC0415 - numba, for files that state no noise
-
     cfa = frame.capture.cfa
     found = rough.blocks(frame.pixels, frame.capture.black, frame.capture.white)
     fits: dict[str, tuple[float, float]] = {}

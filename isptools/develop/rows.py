@@ -4,24 +4,18 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.compiled import kernel
 from isptools.frame import forget
+
+__all__ = ["along_rows", "kernel", "over_mosaic", "over_rows", "readonly", "threads", "writable"]
 
 BANDS = 6  # a mosaic's memory goes back in so many pieces
 REACH = 16  # more rows than any method looks up
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def kernel(function: Function) -> Function:
-    """Compile without the GIL and keep the machine code on disk for the next process."""
-    compiled: Any = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
-    return cast(Function, compiled)
 
 
 def threads() -> int:

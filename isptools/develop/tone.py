@@ -22,7 +22,11 @@ def white_point(linear: U16, clipped: float) -> int:
     height, width = linear.shape[:2]
     allowed = int(np.float32(width * height) * np.float32(clipped))
     parts = over_rows(_histogram, height, linear, np.zeros(0))
-    counts = np.sum(parts, axis=0)
+    return brightest(np.sum(parts, axis=0), allowed)
+
+
+def brightest(counts: NDArray[np.int64], allowed: int) -> int:
+    """The white point of a histogram a channel, (3, 8192), that so many pixels may exceed."""
     best = 0
     for channel in counts:
         above = np.cumsum(channel[::-1])[::-1]  # pixels at or above each value

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 Array = NDArray[Any]
 F64 = NDArray[np.float64]
@@ -75,6 +74,8 @@ def _xyz(picture: Array) -> F64:
 
 
 def _blurred(picture: Array, per_degree: float) -> F64:
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - for who asks for it
+
     planes = _xyz(picture) @ OPPONENT.T
     for i, terms in enumerate(SEEN):
         total = sum(weight for weight, _ in terms)

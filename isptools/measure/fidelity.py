@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 
 Array = NDArray[Any]
 F64 = NDArray[np.float64]
@@ -79,6 +78,8 @@ def _similarity(ours: F64, theirs: F64, peak: float) -> tuple[F64, F64]:
 
 
 def _smooth(plane: F64) -> F64:
+    from scipy.ndimage import correlate1d  # noqa: PLC0415 - for who asks for it
+
     for axis in (0, 1):
         plane = correlate1d(plane, WINDOW, axis=axis)
     return plane[5:-5, 5:-5]

@@ -7,7 +7,6 @@ from typing import Literal
 import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from scipy.optimize import linprog
 
 from isptools.frame import Array, empty
 from isptools.pair import plane
@@ -145,6 +144,8 @@ def _area(polygon: Points, log_aspect: float) -> float:
 
 def _of_aspect(polygon: Points, aspect: float) -> tuple[float, float, float, float]:
     """A linear program: center x, y and height; each side of the polygon is one bound."""
+    from scipy.optimize import linprog  # noqa: PLC0415 - takes longer to load than to run
+
     edges = np.roll(polygon, -1, 0) - polygon
     center = polygon.mean(0)
     normals = np.stack([edges[:, 1], -edges[:, 0]], 1)

@@ -5,11 +5,14 @@ Strict: what is not as the standard has it is nothing, and LibRaw is to decide a
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-U8, U16, I32 = NDArray[np.uint8], NDArray[np.uint16], NDArray[np.int32]
+from isptools.compiled import kernel
+
+U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
+I32 = NDArray[np.int32]
 SOI, SOF3, DHT, SOS, DRI, APP0 = 0xD8, 0xC3, 0xC4, 0xDA, 0xDD, 0xE0
 SHORT = 11  # bits of a code that are looked up at once: two such numbers fit into 57 bits
 PADDING = 16  # zeros behind the bits, so that eight bytes may be read anywhere
@@ -30,7 +33,8 @@ def head(data: U8) -> Head | None:
     """None for anything but one scan of all components without restarts."""
     if len(data) < 2 or data[0] != 0xFF or data[1] != SOI:
         return None
-    at, frame, tables = 2, b"", {}
+    at, frame = 2, b""
+    tables: dict[int, bytes] = {}
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, size = int(data[at + 1]), int(data[at + 2]) << 8 | int(data[at + 3])
         body = data[at + 4 : at + 2 + size].tobytes()
@@ -124,10 +128,7 @@ def _table(told: bytes) -> tuple[I32, I32, I32] | None:
     return short, limits, symbols
 
 
-_kernel = numba.njit(nogil=True, cache=True, error_model="numpy")
-
-
-@_kernel
+@kernel
 def _unstuffed(data, bits):
     """The bytes up to the next marker without the zero behind each 255; how many there are."""
     count, i, size = 0, 0, len(data)
@@ -143,7 +144,7 @@ def _unstuffed(data, bits):
     return count
 
 
-@_kernel
+@kernel
 def _word(bits, position):
     """The next 57 bits or more, at the upper end of 64."""
     at = position >> np.uint64(3)
@@ -158,7 +159,7 @@ def _word(bits, position):
     return word << (position & np.uint64(7))
 
 
-@_kernel
+@kernel
 def _number(word, entry):
     """The difference of a short code: its bits as they are, or less 2^n - 1 below the half."""
     size = np.uint64(entry >> 8)
@@ -168,7 +169,7 @@ def _number(word, entry):
     return value + (below & (np.int32(1) - (np.int32(1) << np.int32(size))))
 
 
-@_kernel
+@kernel
 def _long(word, limits, symbols):
     """The difference of any code and its bits; 0 bits for a code that is none."""
     code = np.int64(word >> np.uint64(48))
@@ -182,7 +183,7 @@ def _long(word, limits, symbols):
     return np.int32(0), 0
 
 
-@_kernel
+@kernel
 def _differences(bits, position, short, limits, symbols, row):
     """A row of differences; the position behind it, 0 where a code is none."""
     count = len(short)
@@ -213,7 +214,7 @@ def _differences(bits, position, short, limits, symbols, row):
     return position
 
 
-@_kernel
+@kernel
 def _predicted(predictor, left, above, corner):
     """By predictor 2 to 7; `_sum_up` is 1."""
     if predictor < 4:
@@ -226,7 +227,7 @@ def _predicted(predictor, left, above, corner):
     return guess
 
 
-@_kernel
+@kernel
 def _decode(bits, size, short, limits, symbols, predictor, precision, out):
     """Whether `out` could be filled."""
     count, width = len(short), out.shape[1]
@@ -251,7 +252,7 @@ def _decode(bits, size, short, limits, symbols, predictor, precision, out):
     return largest >> precision == 0
 
 
-@_kernel
+@kernel
 def _sum_up(line, row, count):
     """From the left; sums wrap at 16 bits, as the standard has it."""
     if count == 2:
@@ -267,7 +268,7 @@ def _sum_up(line, row, count):
                 line[x] = one
 
 
-@_kernel
+@kernel
 def _predict(line, above, row, count, predictor):
     for x in range(count, len(line)):
         left, up, corner = np.int64(line[x - count]), np.int64(above[x]), np.int64(above[x - count])
@@ -285,7 +286,7 @@ def plain(data: U8, bits: int, little: bool, out: U16) -> bool:
     return True
 
 
-@_kernel
+@kernel
 def _unpacked(bits, size, out):
     """The highest bit first, whatever the order of bytes (TIFF 6.0, FillOrder 1)."""
     shift = np.uint64(64 - size)

@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from isptools.raw.error import RawError
@@ -27,14 +26,21 @@ BANNER = b"MATLAB %s MAT-file, written by isptools"
 CLASSES = {"float32": b"single", "float64": b"double", "uint16": b"uint16"}
 
 
+def _scipy() -> Any:
+    """Its reader, for who has such a file: it takes long to load."""
+    import scipy.io  # noqa: PLC0415 - see above
+
+    return scipy.io
+
+
 def array(data: bytes, name: str, variable: str) -> NDArray[Any]:
     """A variable of numbers as MATLAB has it, rows first. RawError in one line."""
     with _read(name):
         if _is_hdf5(data):
             with h5py.File(io.BytesIO(data), "r") as file:
                 return np.asarray(_dataset(file, name, variable)[()]).T
-        found = scipy.io.loadmat(io.BytesIO(data), variable_names=[variable])
-        _expect(variable in found, name, variable, scipy.io.whosmat(io.BytesIO(data)))
+        found = _scipy().loadmat(io.BytesIO(data), variable_names=[variable])
+        _expect(variable in found, name, variable, _scipy().whosmat(io.BytesIO(data)))
         return np.asarray(found[variable])
 
 
@@ -46,7 +52,7 @@ def shape(file: BinaryIO, name: str, variable: str) -> tuple[int, ...]:
         if _is_hdf5(start):
             with h5py.File(file, "r") as opened:
                 return tuple(_dataset(opened, name, variable).shape[::-1])
-        known = scipy.io.whosmat(file)
+        known = _scipy().whosmat(file)
         _expect(variable in {each[0] for each in known}, name, variable, known)
         return next(tuple(each[1]) for each in known if each[0] == variable)
 
@@ -56,8 +62,8 @@ def record(data: bytes, name: str, variable: str) -> dict[str, Any]:
     with _read(name):
         if _is_hdf5(data):
             raise RawError(name, f"{variable} is kept in version 7.3", "save it with -v7")
-        found = scipy.io.loadmat(io.BytesIO(data), simplify_cells=True)
-        _expect(variable in found, name, variable, scipy.io.whosmat(io.BytesIO(data)))
+        found = _scipy().loadmat(io.BytesIO(data), simplify_cells=True)
+        _expect(variable in found, name, variable, _scipy().whosmat(io.BytesIO(data)))
         value = found[variable]
     if not isinstance(value, dict):
         raise RawError(name, f"{variable} is no struct", REMEDY)
@@ -77,7 +83,7 @@ def of_array(values: NDArray[Any], variable: str) -> bytes:
 def of_record(values: dict[str, Any], variable: str) -> bytes:
     """A version 5 file with one struct; the same struct gives the same bytes."""
     memory = io.BytesIO()
-    scipy.io.savemat(memory, {variable: values})
+    _scipy().savemat(memory, {variable: values})
     return (BANNER % b"5.0").ljust(TEXT) + memory.getvalue()[TEXT:]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import empty
+from isptools.raw import ljpeg
 from isptools.raw.capi import Info
 from isptools.raw.tags import Tags
 
@@ -46,8 +47,6 @@ def sensor(data: bytes, tags: Tags | None, info: Info, fewest: int = FEWEST) -> 
     height, width = _number(tags, HEIGHT), _number(tags, WIDTH)
     if height * width < fewest:
         return None
-    from isptools.raw import ljpeg  # noqa: PLC0415 - numba, for who has such a file
-
     pixels = empty((height, width), np.uint16)
     bits = _number(tags, BITS)
     for piece in _pieces(tags, height, width):
@@ -150,8 +149,6 @@ def _rows(pixels: U16, piece: Piece) -> U16:
 
 def _from_jpeg(part: NDArray[np.uint8], piece: Piece, bits: int, pixels: U16) -> bool:
     """One lossless JPEG, whose rows may be folded otherwise than those of its piece."""
-    from isptools.raw import ljpeg  # noqa: PLC0415 - as above
-
     told = ljpeg.head(part)
     if told is None or told.precision > bits or math.prod(told.shape) != math.prod(piece.shape):
         return False

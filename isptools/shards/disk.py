@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-TEMPORARY = re.compile(r"\.(?:.+\.h5|.+\.json|ledger\.jsonl)\.[0-9a-f]{32}\.tmp", re.DOTALL)
+TEMPORARY = re.compile(
+    r"\.(?:.+\.h5|.+\.json|ledger\.jsonl|headers|README\.md|CITATION)\.[0-9a-f]{32}\.tmp", re.DOTALL
+)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.compiled import kernel
 from isptools.shards.schema import Picture
 
 
@@ -28,7 +28,7 @@ def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, in
     return stored, low, high
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@kernel
 def _encode(
     physical: NDArray[Any], largest: float, full_scale: float, stored: NDArray[Any]
 ) -> tuple[int, int]:

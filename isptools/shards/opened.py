@@ -18,6 +18,7 @@ import hdf5plugin  # noqa: F401 - registers the decompression filter with HDF5
 from isptools.shards import probe
 from isptools.shards.admit import PICTURES, Admitted, admitted
 from isptools.shards.tiles import Tiles
+from isptools.storage import cache
 
 LOCKS = "unable to lock file"  # HDF5's words
 Stamp = tuple[int, int, int, int]  # device, inode, size, time: another one is another file
@@ -60,8 +61,10 @@ class Opened:
 def opened(path: Path, known: Stamp | None = None) -> Opened:
     """Open a shard. ValueError or OSError in one line where it can't be read or is none.
 
-    `known` is the stamp of a file that another process of ours has let in.
+    `known` is the stamp of a file that another process of ours has let in. A shard of an object
+    store that was dropped from this machine is fetched again.
     """
+    cache.bring(path)
     stamp = stamp_of(path)
     if stamp != known:
         looked_at([path])

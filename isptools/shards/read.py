@@ -19,6 +19,7 @@ from isptools.shards.schema import TRUST, FusionRow, InputRow, PairRow, TruthRow
 from isptools.shards.sums import expect_sealed
 from isptools.shards.table import Table, table_of
 from isptools.shards.tiles import Tiles
+from isptools.storage import cache, url_of
 
 Floats = NDArray[np.float32]
 FIELDS = 1024  # fields of gains that are held, some 10 kB each
@@ -209,11 +210,20 @@ class Shards:
     def _opened(self, table: Table) -> Opened:
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
             self._open, self._pid = {}, os.getpid()
-        found = self._open.pop(table.path, None) or opened(table.path, table.stamp)
+        found = self._open.pop(table.path, None) or self._brought(table)
         if len(self._open) >= HANDLES:
             self._open.pop(next(iter(self._open))).close()
         self._open[table.path] = found
         return found
+
+    def _brought(self, table: Table) -> Opened:
+        """Open a shard; one of an object store is fetched again if it was dropped meanwhile, and
+        handles of others that were dropped are closed, which gives their room back."""
+        if not table.path.exists():
+            cache.bring(table.path)
+            for path in [path for path in self._open if not path.exists()]:
+                self._open.pop(path).close()
+        return opened(table.path, table.stamp)
 
     def _picture(self, table: Table, name: str, row: int, window: patches.Window) -> Floats | None:
         if row < 0 or name not in table.pictures:
@@ -232,16 +242,21 @@ class Shards:
 def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open
     """Open a folder of shards, or one shard; with `split`, only the shards of that split.
 
-    ValueError in one line if there is none, or a file is no shard of this format.
+    Either may be an address as s3://bucket/folder: whole shards are then kept on this machine
+    (docs/guides/object-storage.md). ValueError in one line if there is none, or a file is no shard
+    of this format.
     """
-    path = Path(folder)
-    files = sorted(path.glob("*.h5")) if path.is_dir() else [path] if path.exists() else []
+    if url := url_of(folder):
+        files = cache.listed(url, split)
+    else:
+        path = Path(folder)
+        files = sorted(path.glob("*.h5")) if path.is_dir() else [path] if path.exists() else []
+        looked_at(files)
     if not files:
-        raise ValueError(f"{path}: there are no shards (*.h5)")
-    looked_at(files)
+        raise ValueError(f"{url or folder}: there are no shards (*.h5)")
     tables = tuple(table for table in map(load, files) if split in {None, table.split})
     if not tables:
-        raise ValueError(f"{path}: there is no shard of split {split!r}")
+        raise ValueError(f"{url or folder}: there is no shard of split {split!r}")
     return Shards(tables)
 
 

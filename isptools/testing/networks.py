@@ -12,8 +12,9 @@ from torch import Tensor
 from isptools.train import checkpoint, data, networks
 from isptools.train.camera import Camera, least
 from isptools.train.infer import Mosaic, develop, frame_unit
+from isptools.train.job import Job
 from isptools.train.place import Place
-from isptools.train.run import Job, train
+from isptools.train.run import train
 from isptools.train.settings import Settings
 
 CFA = {"rgb": data.TARGET[3], "bayer": data.TARGET[4], "xtrans": data.TARGET[36]}

@@ -92,7 +92,7 @@ class Enhancement(nn.Module):
         return distance(ours - theirs).mean() / ours[0].numel()
 
     def judge(self, pairs: dict[str, Pair]) -> Tensor:
-        """Of VGG-19: the paper (eq. 6) has distance over number, the code mean squares."""
+        """The discriminator's cross-entropy, with either picture first by chance."""
         pair = pairs["enhancement"]
         made, real = gray(pair.picture.detach()), gray(pair.truth)
         first = _chance(made) if self.training else _evenly(made)

@@ -21,7 +21,7 @@ ZIP = b"PK"  # what those of torch begin with
 KINDS: dict[str, type] = {
     "format": int, "torch": str, "network": str, "settings": str, "step": int, "done": bool,
     "model": dict, "mean": list, "optimizers": list, "random": Tensor, "random_cuda": Tensor,
-    "scaler": dict, "beside": dict,
+    "scaler": dict, "beside": dict, "validation": float,
 }  # fmt: skip
 
 

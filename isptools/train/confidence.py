@@ -1,7 +1,8 @@
 """How much a pair counts: by the noise left in its truth, and by how far the two lie apart."""
 
 import math
-from typing import Annotated, Any
+from collections.abc import Iterable
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -35,22 +36,23 @@ def weights(source: shards.Shards, chosen: Confidence) -> NDArray[np.float32]:
 
     What a shard does not know counts as the mean of what is known.
     """
-    found = np.array([_weight(source, i, chosen) for i in range(len(source))], np.float64)
-    known = ~np.isnan(found)
-    mean = found[known].mean() if known.any() else 1.0
-    return np.asarray(np.where(known, found, mean) / mean, np.float32)
+    every = range(len(source))
+    out = np.ones(len(source))
+    if chosen.noise:
+        decibels = _floats(source.truth_facts(i).quality_db for i in every)
+        out *= _filled(1 / (1 + 10 ** ((chosen.noise - decibels) / 10)))
+    if chosen.shift:
+        pairs = (source.pair(i) for i in every)
+        pixels = _floats(pair.residual_px if pair else None for pair in pairs)
+        out *= _filled(1 / (1 + (pixels / chosen.shift) ** 2))
+    return np.asarray(out / out.mean(), np.float32)
 
 
-def _weight(source: shards.Shards, i: int, chosen: Confidence) -> float:
-    """NaN where nothing that counts is known."""
-    parts = []
-    quality, pair = source.truth_facts(i).quality_db, source.pair(i)
-    if chosen.noise and _known(quality):
-        parts.append(1 / (1 + 10 ** ((chosen.noise - float(quality or 0)) / 10)))
-    if chosen.shift and pair is not None and _known(pair.residual_px):
-        parts.append(1 / (1 + (float(pair.residual_px or 0) / chosen.shift) ** 2))
-    return math.prod(parts) if parts else math.nan
+def _floats(values: Iterable[float | None]) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value for value in values], np.float64)
 
 
-def _known(value: Any) -> bool:
-    return value is not None and math.isfinite(value)
+def _filled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of the others where there is no number; 1 where there is none at all."""
+    known = np.isfinite(values)
+    return np.where(known, values, values[known].mean() if known.any() else 1.0)

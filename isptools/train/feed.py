@@ -1,5 +1,6 @@
 """Batches in the order of the steps, read ahead by other processes into memory they share."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,6 +116,13 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
 def loader(cuts: Cuts, steps: range, feed: Feed) -> Iterator[dict[str, Tensor]]:
     """The same batches, turned here and in memory of their own."""
     return (arranged(batch, turns) for batch, turns in batches(cuts, steps, feed))
+
+
+def shareable(cuts: Cuts, batch: int, workers: int) -> bool:
+    """Whether memory that so many readers share is free."""
+    each = sum(math.prod(shape) * kind.itemsize for shape, kind in cuts.rooms().values())
+    needed = workers * (AHEAD + 1) * batch * each
+    return not SHARED.is_dir() or shutil.disk_usage(SHARED).free >= needed
 
 
 def _expect_shared(needed: int) -> None:

@@ -39,6 +39,26 @@ class Work:
         return steps * self.pixels / seconds / 1e6, used / self.peak if self.peak else math.nan
 
 
+def appended(path: Path, row: dict[str, Any]) -> None:
+    """A line more of a CSV. Columns that it does not have yet are added to all its lines."""
+    rows: list[dict[str, Any]] = []
+    columns = list(row)
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            there = list(reader.fieldnames or ())
+            rows = list(reader) if set(columns) - set(there) else []
+        columns = there + [name for name in columns if name not in there]
+    fresh = not path.exists() or bool(rows)
+    part = path.with_name(f".{path.name}.part") if rows else path
+    with part.open("a" if part == path else "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        if fresh:
+            writer.writeheader()
+        writer.writerows([*rows, row])
+    part.replace(path)
+
+
 def cut_back(path: Path, stage: str, step: int) -> None:
     """Take from `log.csv` the lines of a stage behind a step, which come again, and half a line.
 
@@ -48,16 +68,17 @@ def cut_back(path: Path, stage: str, step: int) -> None:
         return
     text = path.read_bytes().decode(errors="replace")  # with the ends of its lines
     lines = text.splitlines(keepends=True)
-    kept = "".join(line for line in lines if _stays(line, stage, step))
+    count = len(lines[0].split(",")) if lines else 0
+    kept = "".join(line for line in lines if _stays(line, count, stage, step))
     if not kept:
         path.unlink()
     elif kept != text:
         whole.save(path, kept.encode())
 
 
-def _stays(line: str, stage: str, step: int) -> bool:
+def _stays(line: str, count: int, stage: str, step: int) -> bool:
     fields = line.split(",")
-    if len(fields) != len(COLUMNS) or not line.endswith("\n"):
+    if len(fields) != count or not line.endswith("\n"):
         return False
     return fields[0] != stage or not fields[1].isdecimal() or int(fields[1]) <= step
 
@@ -67,11 +88,13 @@ class Log:
 
     def __init__(self, path: Path, stage: str, writes: bool, work: Work) -> None:
         self.path, self.stage, self.writes, self.work = path, stage, writes, work
+        self.earlier = (0.0, 0.0)  # fetched and lost before the last line
         self._new()
 
     def _new(self) -> None:
         self.losses: list[Tensor] = []
         self.waited, self.since = 0.0, time.perf_counter()
+        self.fetched = 0.0  # as `waited`, however a GPU is busy meanwhile
         self.gaps: list[tuple[Any, Any]] = []
         self.looked: tuple[Tensor, Any] | None = None
 
@@ -83,12 +106,24 @@ class Log:
             before.record()
         start = time.perf_counter()
         out = fetch()
+        self.fetched += time.perf_counter() - start
         if cuda:
             after.record()
             self.gaps.append((before, after))
         else:
-            self.waited += time.perf_counter() - start
+            self.waited = self.fetched
         return out
+
+    def mark(self) -> tuple[float, float, float]:
+        """Now, and seconds that went into fetching and were lost by it until now."""
+        if self.gaps:
+            torch.cuda.synchronize()
+        fetched, lost = self.earlier
+        return time.perf_counter(), fetched + self.fetched, lost + self._lost()
+
+    def _lost(self) -> float:
+        idle: float = sum(before.elapsed_time(after) for before, after in self.gaps) / 1e3
+        return self.waited + idle
 
     def add(self, loss: Tensor) -> None:
         self.losses.append(loss)
@@ -116,25 +151,20 @@ class Log:
                 "before it: lower the rate, or train in fp32 or bf16"
             )
 
-    def write(
-        self, step: int, rate: float, validation: float, noted: dict[str, float] | None = None
-    ) -> None:
-        """A line, and `noted` as further columns, the same ones every time."""
+    def write(self, step: int, rate: float, validated: dict[str, float]) -> None:
+        """A line; `validated` are "validation" and further columns, the same ones every time."""
         self.expect_finite()
         training = torch.stack(self.losses).mean().item()
         seconds = time.perf_counter() - self.since
-        waited = self.waited + sum(before.elapsed_time(after) for before, after in self.gaps) / 1e3
+        more = dict(validated)
         speed = self.work.rates(len(self.losses), seconds)
-        more = noted or {}
-        columns = (*COLUMNS, *more)
-        numbers = (rate, training, validation, waited / seconds, seconds, *speed, *more.values())
-        row = (self.stage, step, *numbers)
+        self.earlier = self.mark()[1:]
+        lost = self._lost() / seconds
+        numbers = (rate, training, more.pop("validation"), lost, seconds, *speed)
         if self.writes:
-            fresh = not self.path.exists()
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerows([columns] * fresh + [row])
-            self._board(step, dict(zip(columns[2:], numbers, strict=True)))
+            values = dict(zip(COLUMNS[2:], numbers, strict=True)) | more
+            appended(self.path, {"stage": self.stage, "step": step} | values)
+            self._board(step, values)
         self._new()
 
     def picture(self, strip: NDArray[np.float32]) -> None:

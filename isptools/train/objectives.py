@@ -173,10 +173,14 @@ class Difference(nn.Module):
         return (Turn(trained, self.forward),)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
-        parts = {name: self._part(pair) / pair.trusted for name, pair in pairs.items()}
+        parts = {name: self.part(pair) for name, pair in pairs.items()}
         if parts.keys() == {"restoration", "enhancement"}:
             return joint(parts, self.chosen.share)
         return torch.stack(list(parts.values())).sum()
+
+    def part(self, pair: Pair) -> Tensor:
+        """What one picture adds, before its share of a joint stage."""
+        return self._part(pair) / pair.trusted
 
     def _part(self, pair: Pair) -> Tensor:
         picture, truth = pair.picture, pair.truth

@@ -24,7 +24,8 @@ class Place:
     device: str = "auto"
     devices: int = 1  # a node
     nodes: int = 1
-    workers: int = 0  # processes that read shards
+    workers: int | Literal["auto"] = 0  # processes that read shards; auto: measured
+    threads: int | Literal["auto"] = 0  # of a processor; 0: as torch has them, auto: what is free
     data: Feeding = "auto"  # resident: shards lie in the device's memory; auto: if they fit a GPU
 
     @property

@@ -1,48 +1,43 @@
 """Train a network from shards. One page: read it from the top."""
 
-import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from isptools import shards
-from isptools.train import confidence, data, feed, held, networks, resident, speed
+from isptools.train import (
+    claim,
+    confidence,
+    data,
+    feed,
+    held,
+    networks,
+    resident,
+    speed,
+    warm,
+)  # fmt: skip
 from isptools.train.camera import Camera, Examples, least
 from isptools.train.carry import carried
 from isptools.train.checkpoint import SUFFIX, TrainError, load, save, standing
 from isptools.train.fit import fit
 from isptools.train.flops import of_step
 from isptools.train.intake import Batch
+from isptools.train.job import Job
+from isptools.train.keep import PROBE, Keeper, Moving, readable, readers
 from isptools.train.log import Log, Work, cut_back
 from isptools.train.memory import fitting_patch
-from isptools.train.place import Place, launched
+from isptools.train.place import launched
 from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
 from isptools.train.task import Task, expect_patch, needs, span
-
-VALIDATION = 8  # cuts, the same ones every time
-Show = Callable[[str, int, int, float | None], None]  # stage, step, of, loss now and then
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a run is made of beside its settings."""
-
-    shards: Path
-    out: Path
-    place: Place
-    only: str = ""  # a single stage, for two of them side by side on two devices
-    stop_after: int = 0  # steps of this call, 0 for no limit
-    show: Show = lambda *_: None
-    tell: Callable[[str], None] = lambda _: None  # what people should know, a line
-    code: Path | None = None  # the folder of a foreign network's module
+from isptools.train.validate import Validation
+from isptools.train.writing import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +48,13 @@ class Run:
     settings: Settings  # every option of the network written out
     job: Job
     fabric: Any
+    stated: str  # its settings as they were given, for any number of processes
 
     def file(self, stage: Stage) -> Path:
         return standing(self.job.out / f"{stage.train}{SUFFIX}")
 
     def facts(self) -> dict[str, Any]:
-        return {"network": self.settings.network["name"], "settings": self.settings.to_json()}
-
-
-@dataclass(slots=True)
-class Moving:
-    """A stage under way: its step, its model and who moves the weights, one optimizer a turn."""
-
-    model: Any
-    optimizers: list[Any]
-    replay: Replay | None  # its steps as one recording, on a GPU
-    trained: list[nn.Parameter]
-    mean: list[Tensor]  # of the weights; empty where none is kept
-    step: int = 0
+        return {"network": self.settings.network["name"], "settings": self.stated}
 
 
 def train(settings: Settings, job: Job) -> Path:
@@ -89,9 +73,11 @@ def _trained(settings: Settings, job: Job) -> Path:
     fabric = launched(job.place, settings.precision, getattr(settings.objective, "texture", 0) > 0)
     torch.manual_seed(settings.seed)
     camera, table = networks.built(settings.network, job.code)
-    run = Run(camera, msgspec.structs.replace(settings, network=table), job, fabric)
+    settings = msgspec.structs.replace(settings, network=table)
     expect_patch(camera, settings.patch)
-    _claim(run)
+    if job.start and not (job.out / "run.json").exists():  # before anything is written
+        warm.take(camera, job.start, warm.numbered(camera, job.parts))
+    run = Run(camera, claim.claimed(settings, job, fabric), job, fabric, settings.to_json())
     stages = [stage for stage in settings.stages if job.only in {"", stage.train}]
     if not stages:
         raise TrainError(f"these settings have no stage {job.only!r}")
@@ -101,8 +87,8 @@ def _trained(settings: Settings, job: Job) -> Path:
         expect_suitable(parts.train, settings)
     if fabric.is_global_zero:
         job.tell(parts.told)
-    if camera.begin and not all(run.file(stage).exists() for stage in stages):
-        camera.begin(_examples(run))
+    if not all(run.file(stage).exists() for stage in stages):
+        _begin(run)
     for stage in stages:
         if not _stage(run, stage):
             raise TrainError(f"stopped; run the same command to go on from {job.out}")
@@ -120,7 +106,7 @@ def _stage(run: Run, stage: Stage) -> bool:
     parts = _parts(run, task.truths())
     length = stage.length(len(parts.train), task.batch * settings.accumulate * fabric.world_size)
     state = load(run.file(stage)) if run.file(stage).exists() else {}
-    if state.get("done"):
+    if state and _finished(run, stage, state, length):
         _take(run.camera, stage, state)
         return True
     if not state:
@@ -130,24 +116,34 @@ def _stage(run: Run, stage: Stage) -> bool:
         return _fitted(run, stage, task, parts, length)
     moving = _set_up(run, task, stage, state)
     until = min(length, moving.step + job.stop_after) if job.stop_after else length
-    batches = iter(_loader(run, task, parts.train, range(moving.step, until)))
+    workers = job.place.workers
+    fixed = 0 if workers == "auto" else workers
+    batches = iter(_loader(run, task, parts.train, range(moving.step, until), fixed))
     if fabric.is_global_zero:
         cut_back(job.out / "log.csv", stage.train, moving.step)
     log = Log(job.out / "log.csv", stage.train, fabric.is_global_zero, _work(run, task))
-    while moving.step < until:
-        rate = stage.rate_at(moving.step, length)
-        loss = _step(run, moving, batches, rate, log)
-        step, last = moving.step, moving.step == length
-        told = last or step % settings.log_every == 0
-        if told:
-            checked = _validated(run, task, parts.val, log if last else None)
-            log.write(step, rate, checked, task.noted())
-        job.show(stage.train, step, length, loss.item() if told else None)
-        if last:
-            _take_mean(moving)
-        if last or step == until or step % settings.save_every == 0:
-            log.expect_finite(moving.trained)
-            _save(run, stage, moving, last)
+    check = Validation(parts.val, settings, task, fabric) if parts.val else None
+    looked, mark = moving.step + PROBE, log.mark()
+    with Writer() as writer:
+        kept = Keeper(run.file(stage), run.facts(), run.camera, fabric, log, check, writer)
+        kept.go_on()
+        while moving.step < until:
+            rate = stage.rate_at(moving.step, length)
+            loss = _step(run, moving, batches, rate, log)
+            step, last = moving.step, moving.step == length
+            told = last or step % settings.log_every == 0
+            if told:
+                kept.line(moving, rate, last, task.noted())
+            job.show(stage.train, step, length, loss.item() if told else None)
+            if last:
+                _take_mean(moving)
+            if last or step == until or step % settings.save_every == 0:
+                kept.checkpoint(moving, last)
+            if workers == "auto" and step == looked:
+                mark = log.mark()
+            if workers == "auto" and step == looked + PROBE < until:
+                fixed = _readers(run, task, parts.train, mark, log)
+                batches = iter(_loader(run, task, parts.train, range(step, until), fixed))
     moving.replay = None  # a recording holds its memory
     return until == length
 
@@ -155,13 +151,19 @@ def _stage(run: Run, stage: Stage) -> bool:
 def _fitted(run: Run, stage: Stage, task: Task, parts: held.Parts, length: int) -> bool:
     """A stage that is one step, and begins anew where it was killed."""
     fit(run.camera, run.settings, parts.train, length)
-    loss = _validated(run, task.to(run.fabric.device), parts.train)
-    log = Log(run.job.out / "log.csv", stage.train, run.fabric.is_global_zero, Work(0, 0, 0))
+    fabric, settings = run.fabric, run.settings
+    task.to(fabric.device)
+    loss = Validation(parts.train, settings, task, fabric).scores((), ())["validation"]
+    log = Log(run.job.out / "log.csv", stage.train, fabric.is_global_zero, Work(0, 0, 0))
     log.add(torch.tensor(loss))
     log.expect_finite(task.parameters())
-    log.write(length, 0.0, _validated(run, task, parts.val, log))
-    run.job.show(stage.train, length, length, loss)
-    _save(run, stage, Moving(task, [], None, [], [], length), True)
+    check = Validation(parts.val, settings, task, fabric) if parts.val else None
+    moving = Moving(task, [], None, [], [], length)
+    with Writer() as writer:
+        kept = Keeper(run.file(stage), run.facts(), run.camera, fabric, log, check, writer)
+        kept.line(moving, 0.0, True, {})
+        run.job.show(stage.train, length, length, loss)
+        kept.checkpoint(moving, True)
     return True
 
 
@@ -197,7 +199,7 @@ def _set_up(run: Run, task: Task, stage: Stage, state: dict[str, Any]) -> Moving
             torch.cuda.set_rng_state(state["random_cuda"], fabric.device)
         fabric.strategy.precision.load_state_dict(state["scaler"])
         moving.step, moving.mean = state["step"], [m.to(fabric.device) for m in state["mean"]]
-    if settings.channels_last:  # compiled too: of other weights the compiler makes slow steps
+    if settings.channels_last and not settings.compile:  # the compiler lays its own copies out
         run.camera.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch has it
         for optimizer in optimizers:
             speed.laid_as_weights(optimizer.optimizer)
@@ -267,18 +269,22 @@ def _too_large(run: Run, task: Any, batch: Batch) -> str:
     )
 
 
-def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
-    settings, fabric = run.settings, run.fabric
+def _cuts(run: Run, task: Task, source: shards.Shards) -> data.Cuts:
+    settings = run.settings
     cuts = data.Cuts(
         source, settings.patch, settings.seed, task.truths(), settings.augment,
         settings.shading == "undone",
     )  # fmt: skip
     if settings.confidence.scenes:
         cuts.confidence = confidence.weights(source, settings.confidence)
+    return cuts
+
+
+def _loader(run: Run, task: Task, source: shards.Shards, steps: range, workers: int) -> Any:
+    settings, fabric = run.settings, run.fabric
+    cuts = _cuts(run, task, source)
     cuda = fabric.device.type == "cuda"
-    ahead = feed.Feed(
-        task.batch, run.job.place.workers, cuda, fabric.global_rank, fabric.world_size
-    )
+    ahead = feed.Feed(task.batch, workers, cuda, fabric.global_rank, fabric.world_size)
     micro = settings.accumulate
     micros = range(steps.start * micro, steps.stop * micro)
     asked = run.job.place.data
@@ -287,6 +293,17 @@ def _loader(run: Run, task: Task, source: shards.Shards, steps: range) -> Any:
         return pictures.batches(micros, ahead)
     read = feed.batches(cuts, micros, ahead)
     return carried(read, fabric.device) if cuda else map(fabric.to_device, read)
+
+
+def _readers(
+    run: Run, task: Task, source: shards.Shards, before: tuple[float, float, float], log: Log
+) -> int:
+    """How many processes should read, by what the last steps took."""
+    count, said = readers(before, log.mark(), run.fabric)
+    count = readable(count, _cuts(run, task, source), task.batch)
+    if run.fabric.is_global_zero:
+        run.job.tell(said)
+    return count
 
 
 def _work(run: Run, task: Task) -> Work:
@@ -298,30 +315,6 @@ def _work(run: Run, task: Task) -> Work:
     return Work(cuts * settings.patch**2, cuts * each, peak)
 
 
-def _validated(run: Run, task: Task, source: shards.Shards | None, log: Log | None = None) -> float:
-    """The same loss on the same few cuts of what validates; NaN where the settings want none.
-
-    With `log`, the first cut is saved as a picture: the network's beside the truth.
-    """
-    if source is None:
-        return math.nan
-    with source, torch.no_grad():
-        chosen = run.settings
-        undone = chosen.shading == "undone"
-        cuts = data.Cuts(source, chosen.patch, chosen.seed, task.truths(), chosen.augment, undone)
-        batches = feed.loader(cuts, range(VALIDATION), feed.Feed())
-        task.eval()
-        total = 0.0
-        for at, batch in enumerate(batches):
-            moved = task.completed(run.fabric.to_device(batch))
-            with run.fabric.autocast():
-                total += task.forward(moved).item()  # not compiled anew for a few cuts
-                if log and not at:
-                    log.picture(task.strip(moved))
-        task.train()
-    return float(total) / VALIDATION
-
-
 def _parts(run: Run, truths: Sequence[str]) -> held.Parts:
     return held.parted(run.job.shards, run.camera.intake, truths, run.settings.validation)
 
@@ -329,25 +322,6 @@ def _parts(run: Run, truths: Sequence[str]) -> held.Parts:
 def _take_mean(moving: Moving) -> None:
     for m, p in zip(moving.mean, moving.trained, strict=False):
         p.data.copy_(m)
-
-
-def _save(run: Run, stage: Stage, moving: Moving, done: bool) -> None:
-    if run.fabric.is_global_zero:
-        save(run.file(stage).with_suffix(SUFFIX), run.facts() | {
-            "step": moving.step, "done": done, "model": run.camera.state_dict(),
-            "beside": moving.model.module.difference.learned.state_dict(),
-            "mean": moving.mean, "optimizers": [one.state_dict() for one in moving.optimizers],
-            "random": torch.get_rng_state(), "random_cuda": _random(run.fabric),
-            "scaler": run.fabric.strategy.precision.state_dict(),
-        })  # fmt: skip
-    run.fabric.barrier()
-
-
-def _random(fabric: Any) -> Tensor:
-    """Where chance stands on a GPU; nothing on a processor."""
-    if fabric.device.type != "cuda":
-        return torch.empty(0, dtype=torch.uint8)
-    return torch.cuda.get_rng_state(fabric.device)
 
 
 def _take_earlier(run: Run, task: Task, stage: Stage) -> None:
@@ -361,6 +335,24 @@ def _take_earlier(run: Run, task: Task, stage: Stage) -> None:
         _take(run.camera, before, state)
         if before.train == "simulator":
             task.difference.learned.load_state_dict(state["beside"])
+
+
+def _finished(run: Run, stage: Stage, state: dict[str, Any], length: int) -> bool:
+    """Whether a stage is done, and not made longer since. TrainError in one line if it can't."""
+    before = Settings.of_json(state["settings"]).stages
+    same = [one for one in before if one.train == stage.train
+            and (one.steps, one.epochs) == (stage.steps, stage.epochs)]  # fmt: skip
+    if state["done"] and same:
+        return True
+    at, name = state["step"], stage.train
+    if at > length:
+        raise TrainError(f"{run.file(stage)}: stands at step {at} of {name}: {length} are too few")
+    stages = run.settings.stages
+    later = [one.train for one in stages[stages.index(stage) + 1 :] if one.train == "joint"
+             and run.file(one).exists()]  # fmt: skip
+    if later and at < length:
+        raise TrainError(f"{run.file(stage)}: {later[0]} has begun from it: its steps stay {at}")
+    return bool(state["done"]) and at == length
 
 
 def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
@@ -383,20 +375,18 @@ def _examples(run: Run) -> Examples:
         yield x[0].numpy(), data.truth(batch, truths[0])[0].numpy()
 
 
-def _claim(run: Run) -> None:
-    """A folder belongs to one set of settings. TrainError where another run stands in it."""
-    path = run.job.out / "settings.json"
+def _begin(run: Run) -> None:
+    """Fresh weights, by the training pictures or another run where that is asked for."""
+    path, camera, job = run.job.out / f"start{SUFFIX}", run.camera, run.job
+    if path.exists():
+        camera.load_state_dict(load(path)["model"])
+        return
+    if camera.begin:
+        camera.begin(_examples(run))
+    if job.start is None:
+        return
+    told = warm.take(camera, job.start, warm.numbered(camera, job.parts))
     if run.fabric.is_global_zero:
-        run.job.out.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            part = path.with_name(f".{path.name}.{os.getpid()}.part")  # two stages side by side
-            part.write_text(run.settings.to_json(), encoding="utf-8")
-            part.replace(path)
-    run.fabric.barrier()
-    try:
-        there = Settings.of_json(path.read_text(encoding="utf-8"))
-        same = there.to_json() == run.settings.to_json()
-    except (KeyError, ValueError):
-        same = False
-    if not same:
-        raise TrainError(f"{run.job.out}: holds a run of other settings; take another --out")
+        for line in told:
+            job.tell(line)
+        save(path, run.facts() | {"model": camera.state_dict()})

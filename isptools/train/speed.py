@@ -55,7 +55,7 @@ def switched(settings: Settings, cuda: bool) -> Iterator[None]:
         os.environ.setdefault(WORKSPACE, ":4096:8")  # cuBLAS gives the same bits only with it
     _set(exact, halves and not exact, tf32, "high" if tf32 else "highest", exact)
     try:
-        with _compiler(exact):
+        with _compiler(exact, bool(settings.compile and settings.channels_last)):
             yield
     finally:
         _set(*before)
@@ -70,12 +70,15 @@ def _set(exact: bool, tried: bool, tf32: bool, products: str, algorithms: bool) 
     torch.utils.deterministic.fill_uninitialized_memory = not algorithms  # type: ignore[attr-defined] # there all the same
 
 
-def _compiler(exact: bool) -> Any:
-    """The compiler's own switch: it must not choose between sums by the clock."""
+def _compiler(exact: bool, nearest: bool) -> Any:
+    """The compiler's own switches: no choice between sums by the clock, and channels last.
+
+    Told so, it lays weights out while it casts them; left to itself it goes by their layout.
+    """
     from torch._inductor import config  # noqa: PLC0415 - a second to import, and only for GPUs
 
-    words = {"deterministic": exact} if hasattr(config, "deterministic") else {}
-    return config.patch(words)
+    words = {"deterministic": exact, "force_layout_optimization": nearest}
+    return config.patch({name: word for name, word in words.items() if hasattr(config, name)})
 
 
 def peak(device: torch.device) -> float:

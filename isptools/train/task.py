@@ -61,11 +61,21 @@ class Task(nn.Module):
 
     def noted(self) -> dict[str, float]:
         """What else is to be logged since this was last asked."""
-        known = isinstance(self.difference, Enhancement)
-        return self.difference.noted() if known else {}  # type: ignore[operator] # it has one
+        return self.difference.noted() if isinstance(self.difference, Enhancement) else {}
 
     def _loss(self, turn: Turn, pictures: dict[str, Tensor], batch: Batch) -> Tensor:
         return turn.loss({name: self._pair(name, x.float(), batch) for name, x in pictures.items()})
+
+    def judged(self, batch: Batch) -> dict[str, Tensor]:
+        """Each picture's own part of the loss, and its PSNR in dB, both clipped to [0, 1]."""
+        out = {}
+        for name, picture in self.pictures(batch).items():
+            pair = self._pair(name, picture.float(), batch)
+            if isinstance(self.difference, Difference):
+                out[f"validation_{name}"] = self.difference.part(pair)
+            error = (pair.picture.clamp(0, 1) - pair.truth.clamp(0, 1)).square().mean()
+            out[f"psnr_{name}"] = -10 * torch.log10((error / pair.trusted).clamp(min=1e-10))
+        return out
 
     def strip(self, batch: Batch) -> NDArray[np.float32]:
         """The stage's pictures and their truths side by side, as on a screen, of the first item."""

@@ -15,7 +15,7 @@ import rawpy
 from joblib import parallel_config
 
 from isptools import raw, shards
-from isptools.build import BuildError, Options, build
+from isptools.build import BuildError, Options, build, cards
 from isptools.datasets import miniature
 from isptools.develop.noise import noise_of
 from isptools.frame import Capture
@@ -38,7 +38,9 @@ def test_names_splits_and_counts(tiny: Tiny) -> None:
              (("test", 0), ("train", 0), ("train", 1), ("val", 0))]  # fmt: skip
     assert [shard.name for shard in summary.shards] == names
     assert (summary.made, summary.kept, summary.refusals) == (4, 0, {})
-    assert sorted(tinies.listing(tiny.out)) == sorted(["index.json", "ledger.jsonl", *names])
+    assert sorted(tinies.listing(tiny.out)) == sorted(
+        ["index.json", "ledger.jsonl", *cards.NAMES, *names]
+    )
     index = json.loads((tiny.out / "index.json").read_text())
     assert index["counts"]["train"] == {"inputs": 4, "scenes": 2, "shards": 2}
     assert index["recipe"]["sha256"] == full(tiny).sha256

@@ -320,7 +320,7 @@ def test_a_worker_that_outlived_its_build_writes_nothing(tiny: Tiny) -> None:
     real = develop.make
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(
-            "isptools.build.run.develop.make", lambda *work: kept.append(work) or real(*work)
+            "isptools.build.develop.make", lambda *work: kept.append(work) or real(*work)
         )
         tiny.build()
     for path in tiny.out.glob("*.h5"):

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from isptools.cli import main
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of commands that tests start or call
 with contextlib.suppress(ModuleNotFoundError):
     import torch
 
@@ -33,3 +34,18 @@ def pictures_folder(tmp_path_factory):
     done = CliRunner().invoke(main, ["build", "dped", "--sample", "--out", str(folder)])
     assert done.exit_code == 0, done.output
     return folder
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory):
+    """The shards of a recipe's miniature, made once."""
+    folder = tmp_path_factory.mktemp("miniatures")
+
+    def shards(recipe):
+        if not (folder / recipe).exists():
+            words = ["build", recipe, "--sample", "--out", str(folder / recipe)]
+            built = CliRunner().invoke(main, words)
+            assert built.exit_code == 0, built.output
+        return folder / recipe
+
+    return shards

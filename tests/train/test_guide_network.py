@@ -81,7 +81,7 @@ def test_the_page_on_training_runs(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     miniature("sid", tmp_path / "raws")[0].rename(tmp_path / "photos/IMG_0001.ARW")
     said = follow(PAGE, tmp_path, here)
-    assert len(said) == 6
+    assert len(said) == 7
     assert (tmp_path / "x.png").exists()
 
 

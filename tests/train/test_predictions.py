@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 
 import cv2
 import numpy as np
@@ -31,7 +32,8 @@ def scored(folder, pictures, *words):
     """Exit code, what was told, and the JSON."""
     words = ("eval", folder, "--predictions", pictures, "--no-baselines", *words)
     done = CliRunner().invoke(main, [*map(str, words), "--json"])
-    return done.exit_code, done.stderr, json.loads(done.stdout)[0] if done.stdout else {}
+    told = [line for line in done.stderr.splitlines() if not re.fullmatch(r"eval: \d+ s", line)]
+    return done.exit_code, told, json.loads(done.stdout)[0] if done.stdout else {}
 
 
 def drawn(seed, kind):
@@ -61,7 +63,7 @@ def test_every_format_is_scored_as_measure_says(folder, tmp_path):
     for name, values in pictures.items():
         written(tmp_path / name, values)
     code, told, found = scored(folder, tmp_path, "--out", tmp_path.parent / "x.csv")
-    assert (code, told, found["left_out"]) == (0, "", [])
+    assert (code, told, found["left_out"]) == (0, [], [])
     with shards.open(folder, "test") as source:
         truths = {source.facts(i).key: source[i].enhancement for i in range(4)}
     fulls = (65535, 65535, 1, 1)
@@ -85,8 +87,7 @@ def test_what_is_missing_extra_or_odd_is_one_line_each(folder, tmp_path):
     written(tmp_path / "s2/0.png", drawn(2, "deep").swapaxes(0, 1))
     written(tmp_path / "s3/0.png", drawn(2, "deep"))
     (tmp_path / "notes.txt").write_text("n")
-    code, told, found = scored(folder, tmp_path)
-    lines = told.splitlines()
+    code, lines, found = scored(folder, tmp_path)
     assert code == 3
     assert lines == found["left_out"]
     assert len(found["pictures"]) == 1
@@ -106,7 +107,7 @@ def test_the_last_part_of_a_key_is_enough_where_it_is_one(tmp_path):
     code, told, found = scored(tmp_path, tmp_path / "p")
     assert [row["key"] for row in found["pictures"]] == ["s1/0"]
     assert code == 3
-    assert "s1/1: two pictures" in told
+    assert any(line.startswith("s1/1: two pictures") for line in told)
 
 
 def test_nothing_to_score_is_one_line(folder, tmp_path):
@@ -117,7 +118,7 @@ def test_nothing_to_score_is_one_line(folder, tmp_path):
     ):
         code, told, _ = scored(folder, pictures)
         assert code == 1
-        assert said in told.splitlines()[-1]
+        assert said in told[-1]
     done = CliRunner().invoke(main, ["eval", str(folder)])
     assert done.exit_code == 2
     assert "give RUN and FOLDER, or --predictions" in done.output

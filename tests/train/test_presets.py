@@ -20,33 +20,33 @@ CASES = [
     ("cameranet-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
     ("cameranet-sid", "sid-cameranet", {"network.widths": [6, 8]}),
     ("cameranet-tiny", "unprocess", {}),
+    ("cameranet-v1-fivek", "fivek", {"network.widths": [6, 8]}),
+    ("cameranet-v1-hdrplus", "hdrplus", {"network.widths": [6, 8]}),
     ("cameranet-v1-sid", "sid-cameranet", {"network.widths": [6, 8]}),
+    (
+        "compression-aware-fivek",
+        "fivek-libraw",
+        {
+            "network.widths": [3, 4],
+            "network.reduction": 2,
+            "objective.simulator": '{kind="cas",widths=[3,4]}',
+        },
+    ),
+    ("compression-aware-tiny", "unprocess", {}),
     ("deepcamera-tiny", "unprocess", {}),
     ("deepisp-msr", "msr", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),
     ("deepisp-tiny", "unprocess", {}),
+    ("dped-code", "pairs", {"network.width": 4, "batch": 2, "objective.content": 0}),
+    ("dped-paper", "dped", {"network.width": 4, "batch": 2, "objective.content": 0}),
+    ("dped-tiny", "dped", {}),
     ("johnson-tiny", "unprocess", {}),
     ("l3-tiny", "unprocess", {}),
     ("nafnet-tiny", "unprocess", {}),
     ("sid-unet-tiny", "unprocess", {}),
     ("srcnn-tiny", "unprocess", {}),
 ]
-
-
-@pytest.fixture(scope="module")
-def miniature(tmp_path_factory):
-    """The shards of a recipe's miniature, made once."""
-    folder = tmp_path_factory.mktemp("miniatures")
-
-    def shards(recipe):
-        if not (folder / recipe).exists():
-            words = ["build", recipe, "--sample", "--out", str(folder / recipe)]
-            built = CliRunner().invoke(main, words)
-            assert built.exit_code == 0, built.output
-        return folder / recipe
-
-    return shards
 
 
 def test_every_preset_has_a_case():
@@ -59,15 +59,14 @@ def test_a_preset_trains_and_validates_from_its_miniature(
     preset, recipe, small, miniature, tmp_path
 ):
     """Its networks, losses and stages as they are; patch, widths and steps made small."""
-    network, _, name = preset.partition("-")
     settings = Settings.load(shipped.folder("recipes") / "train" / f"{preset}.toml")
     stages = ", ".join(f'{{train="{s.train}", steps=3, rate={s.rate}}}' for s in settings.stages)
     changes = {"patch": 64, "stages": f"[{stages}]", "log_every": 1, **small}
     words = [word for key, value in changes.items() for word in ("--set", f"{key}={value}")]
     done = CliRunner().invoke(
         main,
-        ["train", network, "--preset", name, str(miniature(recipe)), "--device",
-         "cpu", "--out", str(tmp_path / "run"), *words],
+        ["train", preset, str(miniature(recipe)), "--device", "cpu",
+         "--out", str(tmp_path / "run"), *words],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     model = checkpoint.load(tmp_path / "run/model.safetensors")["model"]

@@ -32,7 +32,7 @@ FLAT = {
 
 def test_settings_hold_no_networks_knobs():
     fields = Settings.__struct_fields__
-    assert len(fields) == 21
+    assert len(fields) == 23
     for name in networks.NAMES:
         own = networks.opened(name).options
         assert own.__struct_config__.forbid_unknown_fields

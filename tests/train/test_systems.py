@@ -148,7 +148,7 @@ def test_phones_pictures_are_developed_and_scored(pictures_folder, tmp_path):
     done = invoke("train", "dped", "--settings", tmp_path / "t.toml", "--shards", pictures_folder,
                   "--out", run, "--device", "cpu")  # fmt: skip
     assert done.exit_code == 0, done.output
-    done = invoke("eval", run, "--shards", pictures_folder)
+    done = invoke("eval", run, pictures_folder)
     assert done.exit_code == 0, done.output
     assert "the picture itself" in done.output
     pixels = np.random.default_rng(0).integers(0, 256, (70, 91, 3)).astype(np.uint8)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from isptools.train import start
+from isptools.train import fused, start
 from isptools.train.camera import Camera, Net
 from isptools.train.edges import Reflected, maxima, over_picture
 from isptools.train.intake import PACKED
@@ -18,6 +18,7 @@ from isptools.train.single import single
 
 WIDTHS = (32, 64, 128, 256, 512)
 DILATIONS = (1, 2, 2, 4, 8)
+SLOPE = 0.2  # of LeakyReLU below 0
 Global = Literal["scale-shift", "scale", "none"]
 Width = Annotated[int, msgspec.Meta(gt=0)]
 Widths = Annotated[tuple[Width, ...], msgspec.Meta(min_length=1, max_length=5)]  # a level each
@@ -121,6 +122,17 @@ class Convolution(nn.Module):
         out: Tensor = self.norm(self.conv(x))
         return out
 
+    def activated(
+        self, x: Tensor, slope: float = SLOPE, beside: Tensor | None = None,
+        added: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
+        """LeakyReLU of that of x and what lies beside it, plus what is added."""
+        if isinstance(self.norm, nn.Identity) and fused.suits(self.conv, x):
+            return fused.activated(self.conv, x, slope, beside, added)
+        out = self(x if beside is None else torch.cat([x, beside], 1))
+        out = out if added is None else out + added
+        return out if slope == 1 else F.leaky_relu(out, slope)
+
 
 class Level(nn.Module):
     """An entry convolution and a block of the others; LeakyReLU 0.2 behind each."""
@@ -131,23 +143,21 @@ class Level(nn.Module):
         self.block = nn.ModuleList(Convolution(width, width, d, form.norm) for d in dilations)
         self.residual = form.residual
 
-    def enter(self, x: Tensor) -> Tensor:
-        return leaky(self.entry(x))
+    def enter(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        return self.entry.activated(x, beside=beside)
 
     def rest(self, x: Tensor, active: bool = True) -> Tensor:
         """The block; with `active` false its last convolution is left as it is."""
         entered = x
         for i, convolution in enumerate(self.block):
+            assert isinstance(convolution, Convolution)
             last = i == len(self.block) - 1
-            x = convolution(x)
-            if last and self.residual:
-                x = x + entered
-            if active or not last:
-                x = leaky(x)
+            added = entered if last and self.residual else None
+            x = convolution.activated(x, SLOPE if active or not last else 1.0, added=added)
         return x
 
-    def forward(self, x: Tensor, active: bool = True) -> Tensor:
-        return self.rest(self.enter(x), active)
+    def forward(self, x: Tensor, active: bool = True, beside: Tensor | None = None) -> Tensor:
+        return self.rest(self.enter(x, beside), active)
 
 
 class UNet(nn.Module):
@@ -200,7 +210,7 @@ class UNet(nn.Module):
         x = self._globally(entered, pooled)
         for i in reversed(range(len(skips))):
             risen = self.rise[i](x)[..., : skips[i].shape[-2], : skips[i].shape[-1]]
-            x = self.up[i](torch.cat([risen, skips[i]], 1), active=i > 0)
+            x = self.up[i](risen, active=i > 0, beside=skips[i])
         with single(x):
             return F.pixel_shuffle(self.head(x.to(self.head.weight.dtype)), self.form.factor)
 
@@ -218,14 +228,15 @@ class UNet(nn.Module):
 
 
 def leaky(x: Tensor) -> Tensor:
-    return F.leaky_relu(x, 0.2)
+    return F.leaky_relu(x, SLOPE)
 
 
 def halve(x: Tensor) -> Tensor:
     """3x3 max pooling, stride 2; ceil(side / 2), windows placed as TensorFlow's SAME does."""
     height, width = x.shape[-2:]
     sides = (width % 2, 1, height % 2, 1)
-    return maxima(F.pad(x, sides, value=float("-inf")), 3)
+    there = fused.halved(x)
+    return there if there is not None else maxima(F.pad(x, sides, value=float("-inf")), 3)
 
 
 def _first(dilation: int, count: int) -> list[int]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from isptools.train import start
+from isptools.train import fused, start
 from isptools.train.camera import Camera, Examples, Net
 from isptools.train.edges import Reflected, maxima, over_picture
 from isptools.train.intake import BILINEAR
@@ -54,6 +54,10 @@ class LowLevel(nn.Module):
         """The corrected picture, and the features of the last block."""
         x = picture
         for convolution in self.convs:
+            if fused.suits(convolution, x):
+                x, picture = fused.corrected(convolution, x, picture)
+                features = x[:, :-3]
+                continue
             out = convolution(x)
             features, residual = F.relu(out[:, :-3]), torch.tanh(out[:, -3:])
             picture = picture + residual if self.skip else residual

@@ -8,7 +8,7 @@ Edges are reflected throughout, where the paper pads once and loses pixels in ev
 """
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import torch
@@ -18,7 +18,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 from isptools.train import start
 from isptools.train.camera import Camera, Net
 from isptools.train.edges import Reflected
-from isptools.train.intake import BILINEAR
+from isptools.train.intake import BILINEAR, RGB
 from isptools.train.means import Means, wanted
 from isptools.train.single import single
 
@@ -31,6 +31,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     blocks: Annotated[int, msgspec.Meta(ge=0)] = 5
     width: Count = WIDTH  # channels at full size; twice and four times as many below
+    takes: Literal["raw", "rgb"] = "raw"  # bilinear camera RGB of mosaics, or finished pictures
 
 
 def network(options: Options) -> Camera:
@@ -42,7 +43,7 @@ def network(options: Options) -> Camera:
         module=module, stride=4, reach=reach, least=5,
         bottoms=[module.bottom] * (5 + 2 * options.blocks),
     )  # fmt: skip
-    return Camera([net], BILINEAR, enhanced=0)
+    return Camera([net], RGB if options.takes == "rgb" else BILINEAR, enhanced=0)
 
 
 class Normalized(nn.Module):
@@ -95,8 +96,8 @@ class Transformer(nn.Module):
         x = F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate")
         for layer in self.down:
             x = F.relu(layer(x, means))
-        for first, second in self.blocks:
-            x = x + second(F.relu(first(x, means)), means)
+        for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
+            x = x + second(F.relu(first(x, means)), means)  # type: ignore[has-type] # the same
         for layer in self.up:
             x = F.relu(layer(x, means))
         out: Tensor = 0.5 + 0.5 * torch.tanh(self.head(x))

@@ -11,7 +11,7 @@ from torch import nn
 
 from isptools.train import start
 from isptools.train.camera import Camera, Net
-from isptools.train.intake import BILINEAR
+from isptools.train.intake import BILINEAR, RGB
 
 WIDTHS = (64, 32)
 DEVIATION = 1e-3  # of the weights at the start, as both papers have it
@@ -22,6 +22,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     middle: Literal[1, 3, 5] = 5  # side of the middle convolution
     start: Literal["gaussian", "glorot"] = "gaussian"  # the papers', or one that learns sooner
+    takes: Literal["raw", "rgb"] = "raw"  # bilinear camera RGB of mosaics, or finished pictures
 
 
 def network(options: Options) -> Camera:
@@ -35,6 +36,5 @@ def network(options: Options) -> Camera:
         start.glorot(module)
     else:
         start.gaussian(module, DEVIATION)
-    return Camera(
-        [Net(module=module, reach=sum(side // 2 for side in sides))], BILINEAR, enhanced=0
-    )
+    net = Net(module=module, reach=sum(side // 2 for side in sides))
+    return Camera([net], RGB if options.takes == "rgb" else BILINEAR, enhanced=0)

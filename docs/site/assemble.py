@@ -1,0 +1,165 @@
+"""The site's source: the repository's pages where they are, a reference made of docstrings.
+
+    python docs/site/assemble.py build/site/source
+
+Pages are copied with the files they link to, so that a link holds there as it does here.
+"""
+
+import ast
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s#]+)[^)]*\)")
+PAGES = ("*.md", "docs/*.md", "docs/guides/*.md", "docs/decisions/*.md", "docs/datasets/*.md",
+         "manifests/*/README.md")  # fmt: skip
+TOP = """# isptools
+
+```{include} README.md
+:start-line: 1
+```
+
+```{toctree}
+:hidden:
+:caption: Guides
+:glob:
+
+docs/guides/first-build
+docs/guides/get-a-data-set
+docs/guides/own-captures
+docs/guides/own-camera
+docs/guides/add-a-data-set
+docs/guides/add-a-network
+docs/guides/many-machines
+docs/guides/object-storage
+docs/guides/other-tools
+docs/train
+docs/gpu
+docs/scale
+docs/slow-epoch
+```
+
+```{toctree}
+:hidden:
+:caption: Gallery and notebooks
+
+gallery/index
+```
+
+```{toctree}
+:hidden:
+:caption: Data sets
+:glob:
+
+docs/datasets/README
+manifests/*/README
+```
+
+```{toctree}
+:hidden:
+:caption: How it works
+:glob:
+
+docs/shard-format
+docs/stations
+docs/raw
+docs/libraw
+docs/burst
+docs/pair
+docs/check
+docs/report
+docs/same-bytes
+docs/limits
+docs/platforms
+docs/reliability
+docs/decisions/README
+docs/decisions/0*
+```
+
+```{toctree}
+:hidden:
+:caption: Reference
+
+reference/index
+CHANGELOG
+CONTRIBUTING
+docs/releasing
+SECURITY
+```
+"""
+
+
+def pages() -> list[Path]:
+    """Every page of the site, below the root."""
+    return sorted({path.relative_to(ROOT) for glob in PAGES for path in ROOT.glob(glob)})
+
+
+def linked(page: Path) -> Iterator[Path]:
+    """Files of the repository that a page links to."""
+    for target in LINK.findall((ROOT / page).read_text("utf-8")):
+        path = (ROOT / page).parent / target
+        if "://" not in target and path.exists():
+            yield path.resolve().relative_to(ROOT)
+
+
+def modules() -> list[str]:
+    """Modules with public names, by their dotted names."""
+    found = []
+    for path in sorted((ROOT / "isptools").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        private = any(part.startswith("_") and part != "__init__" for part in parts)
+        if not private and parts[1] != "cli" and public(path):
+            found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return found
+
+
+def public(path: Path) -> list[str]:
+    """Names of functions and classes that do not begin with an underscore."""
+    tree = ast.parse(path.read_text("utf-8"))
+    return [
+        node.name for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]  # fmt: skip
+
+
+def reference(folder: Path) -> None:
+    """A page for each room, with its modules one after the other."""
+    rooms: dict[str, list[str]] = {}
+    for name in modules():
+        rooms.setdefault(name.split(".")[1], []).append(name)
+    folder.mkdir()
+    for room, names in rooms.items():
+        lines = [f"isptools.{room}", "=" * (9 + len(room)), ""]
+        for name in names:
+            if name != f"isptools.{room}":
+                lines += [name, "-" * len(name), ""]
+            lines += [f".. automodule:: {name}", "   :members:", ""]
+        (folder / f"{room}.rst").write_text("\n".join(lines), encoding="utf-8")
+    index = ["Reference", "=========", "", "Every public name, of its docstring.", "",
+             ".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in rooms)]  # fmt: skip
+    (folder / "index.rst").write_text("\n".join(index) + "\n", encoding="utf-8")
+
+
+def assemble(target: Path) -> None:
+    """Make the source anew."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    names = pages()
+    for name in sorted({*names, *(other for page in names for other in linked(page))}):
+        source = ROOT / name
+        if source.is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target / name)
+        else:
+            (target / name).mkdir(parents=True, exist_ok=True)
+    (target / "index.md").write_text(TOP, encoding="utf-8")
+    shutil.copyfile(ROOT / "docs/site/conf.py", target / "conf.py")
+    shutil.copytree(ROOT / "docs/gallery", target / "scripts")
+    reference(target / "reference")
+
+
+if __name__ == "__main__":
+    assemble(Path(sys.argv[1]))

@@ -1,0 +1,37 @@
+"""Compiled loops that cost nothing until one of them runs: numba takes longer to load than most."""
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Kernel:
+    """A function that numba compiles when it is first called, or named in another kernel."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.dispatcher: Any = None
+
+    def compiled(self) -> Any:
+        if self.dispatcher is None:
+            import numba  # noqa: PLC0415 - the reason for this class
+
+            options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
+            self.dispatcher = numba.njit(**options)(self.function)
+        return self.dispatcher
+
+    def __call__(self, *args: Any) -> Any:
+        return (self.dispatcher or self.compiled())(*args)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What numba asks a global for while it compiles another kernel."""
+        return self.compiled()._numba_type_
+
+
+def kernel(function: Function) -> Function:
+    """Compile without the GIL and keep the machine code on disk for the next process."""
+    return cast(Function, _Kernel(function))

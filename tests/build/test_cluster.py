@@ -1,0 +1,325 @@
+"""A Dask cluster and shares make the bytes of one process, whatever happens to them meanwhile."""
+
+import gc
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from isptools.build import BuildError, Share, Summary, WaitError, cluster, folder
+from isptools.build.work import Work
+from isptools.cli import main
+from isptools.shards import disk
+from tests.build import tiny as tinies
+from tests.build.tiny import Tiny
+
+distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
+# Dask leaves sockets of connections that broke to the garbage collector
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+posix = pytest.mark.skipif(sys.platform == "win32", reason="sends POSIX signals")
+ROOM = """
+import time
+from pathlib import Path
+
+from isptools.datasets.table import Select, find
+
+FOLDER = Path(__file__).parents[1]
+
+
+def numbers(data, named):
+    end = time.monotonic() + 600  # a worker may outlive the test
+    while (FOLDER / "hold").exists() and time.monotonic() < end:
+        if not list(FOLDER.glob("*/.*.h5.*.tmp")):  # no shard is begun: the plan looks at it
+            break
+        time.sleep(0.01)
+"""
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Before the next test, which may be of another module."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Any]:
+    """A client of a cluster of two processes."""
+    how = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=2, silence_logs=50, **how) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def held(tiny: Tiny) -> Tiny:
+    """With a file `hold` its shards are begun and not finished."""
+    (tiny.folder / "manifest" / "room.py").write_text(ROOM)
+    card = tiny.folder / "manifest" / "dataset.toml"
+    card.write_text(card.read_text() + 'room = "room.py"\n')
+    tiny.build(tiny.folder / "whole")
+    (tiny.folder / "hold").touch()
+    return tiny
+
+
+@pytest.fixture
+def meanwhile(held: Tiny) -> Iterator[Callable[..., Future[Summary]]]:
+    with ThreadPoolExecutor() as threads:
+        yield threads.submit
+        (held.folder / "hold").unlink(missing_ok=True)
+
+
+def until(true: Callable[[], Any]) -> Any:
+    end = time.monotonic() + 600
+    while not (found := true()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert found
+    return found
+
+
+def whole(tiny: Tiny, out: Path | None = None) -> bool:
+    out = out or tiny.out
+    same = tinies.listing(out) == tinies.listing(tiny.folder / "whole")
+    return same and disk.stale(out) == disk.stale(out / ".journal") == []
+
+
+def go_on(tiny: Tiny) -> None:
+    (tiny.folder / "hold").unlink()
+
+
+def address(client: Any) -> str:
+    return str(client.scheduler.address)
+
+
+@posix
+def test_a_worker_that_is_killed_in_mid_shard(held: Tiny, local, meanwhile) -> None:
+    building = meanwhile(held.build, cluster=address(local))
+    until(lambda: len(disk.stale(held.out)) == 2)  # both have begun
+    os.kill(next(iter(local.run(os.getpid).values())), signal.SIGKILL)
+    go_on(held)
+    assert building.result().made == 4
+    assert whole(held)
+
+
+@posix
+def test_a_worker_so_slow_that_another_one_takes_its_unit(held: Tiny, local, meanwhile) -> None:
+    """It wakes up when its build is over, and leaves the folder as it is."""
+    local.wait_for_workers(2)
+    building = meanwhile(held.build, cluster=address(local))
+    until(lambda: len(disk.stale(held.out)) == 2)
+    name, pid = next(iter(local.run(os.getpid).items()))
+
+    async def given_up(dask_scheduler: Any) -> None:
+        """As the scheduler does after its `worker-ttl`."""
+        await dask_scheduler.remove_worker(name, stimulus_id="slow", close=False)
+
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        local.run_on_scheduler(given_up)
+        go_on(held)
+        assert building.result().made == 4
+        before = tinies.listing(held.out)
+        times = {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until(lambda: disk.stale(held.out) == [])
+    assert tinies.listing(held.out) == before
+    assert whole(held)
+    assert times == {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
+
+
+def test_two_builds_race_for_a_folder(held: Tiny, local, meanwhile) -> None:
+    building = meanwhile(held.build, cluster=address(local))
+    until(lambda: disk.stale(held.out))
+    for how in ({"cluster": address(local)}, {"share": Share(1, 2)}, {}):
+        with pytest.raises(BuildError, match="another build is writing there") as error:
+            held.build(**how)
+        assert "\n" not in str(error.value)
+    go_on(held)
+    building.result()
+    assert whole(held)
+
+
+class Machines:
+    """A scheduler and a worker as a cluster's people start them."""
+
+    def __init__(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        where = ["--host", "127.0.0.1", "--no-dashboard"]
+        self._dask("scheduler", *where, "--port", str(self.port))
+        self._dask("worker", self.address, *where, "--no-nanny", "--nthreads", "1")
+
+    def _dask(self, *words: str) -> None:
+        line = [sys.executable, "-m", "dask", *words]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.running.append(subprocess.Popen(line, **quiet))
+
+    def kill(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.wait()
+        self.running = []
+
+
+@pytest.fixture
+def machines() -> Iterator[Machines]:
+    made = Machines()
+    yield made
+    made.kill()
+
+
+def test_a_scheduler_that_is_restarted(held: Tiny, machines, meanwhile, monkeypatch) -> None:
+    machines.start()
+    building = meanwhile(held.build, cluster=machines.address)
+    until(lambda: disk.stale(held.out))
+    machines.kill()
+    machines.start()
+    go_on(held)
+    assert building.result().made == 4
+    assert whole(held)
+
+    (held.folder / "hold").touch()
+    later = held.folder / "later"
+    building = meanwhile(held.build, later, cluster=machines.address)
+    until(lambda: disk.stale(later))
+    monkeypatch.setattr(cluster, "PATIENCE", 0.1)
+    machines.kill()
+    with pytest.raises(WaitError, match=r"the scheduler .* went away; what is finished is kept"):
+        building.result()
+    go_on(held)
+    held.build(later)
+    assert whole(held, later)
+
+
+SBATCH = """#!/bin/sh
+# a Slurm of one machine: it runs the script, and says the job's number
+nohup sh "$1" > /dev/null 2>&1 &
+echo "$!" >> {jobs}
+echo "Submitted batch job $!"
+"""
+
+
+@posix
+def test_jobs_of_slurm(tiny: Tiny, monkeypatch) -> None:
+    """As far as it goes without Slurm: the script that sbatch gets is run by a shell."""
+    pytest.importorskip("dask_jobqueue", reason="needs the extra `cluster`")
+    programs = tiny.folder / "programs"
+    programs.mkdir()
+    for name, text in (("sbatch", SBATCH), ("scancel", "#!/bin/sh\nkill $1\n")):
+        (programs / name).write_text(text.format(jobs=tiny.folder / "jobs"))
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    tiny.build(tiny.folder / "whole")
+    words = f"slurm:jobs=1,memory=1GB,interface=lo,local_directory={tiny.folder}"
+    assert tiny.build(cluster=words).made == 4
+    assert whole(tiny)
+    assert (tiny.folder / "jobs").read_text().count("\n") == 1
+
+
+def test_local_processes(tmp_path: Path) -> None:
+    """The command line, with a shipped data set."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    for out, more in ((one, []), (two, ["--cluster", "local:1"])):
+        line = ["build", "sid", "--sample", "--split", "val", "--out", str(out), *more]
+        done = CliRunner().invoke(main, line)
+        assert done.exit_code == 0, done.output
+    assert tinies.listing(one) == tinies.listing(two)
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("here", "no cluster 'here': give tcp://HOST:PORT"),
+        ("local:0", "no cluster 'local:0'"),
+        ("slurm:cores=many", "cores takes a number, not 'many'"),
+        ("slurm:queue=", "give queue=VALUE"),
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers at tcp://127.0.0.1:9"),
+    ],
+)
+def test_no_such_cluster(tiny: Tiny, where: str, says: str, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    if where.startswith("slurm"):
+        pytest.importorskip("dask_jobqueue", reason="needs the extra `cluster`")
+    with pytest.raises(BuildError) as error:
+        tiny.build(cluster=where)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_worker_that_has_other_versions_or_sees_no_folder(tiny: Tiny, monkeypatch) -> None:
+    with folder.locked(tiny.out) as token:
+        work = Work(tiny.recipe, tiny.card, {}, tiny.source, tiny.out, None, token)
+        with pytest.raises(BuildError, match=r"other versions \(.*numpy .*, now none"):
+            cluster._there(None, None, work)
+        monkeypatch.setattr(cluster, "_versions", dict)
+        gone = replace(work, root=Path("/gone"))
+        with pytest.raises(BuildError, match="does not see the folder /gone"):
+            cluster._there(None, None, gone)
+
+
+@pytest.mark.parametrize("order", ["123", "312"])
+def test_shares_make_what_one_call_makes(tiny: Tiny, order: str) -> None:
+    tiny.file("short/b2_0.dng").write_bytes(b"")  # a line of the ledger
+    tiny.build(tiny.folder / "whole")
+    for number, sign in enumerate(order, start=1):
+        for path in tiny.source.rglob("*.dng"):  # each machine has a copy of its own
+            os.utime(path, (number, number))
+        summary = tiny.build(share=Share(int(sign), 3))
+        assert (tiny.out / "index.json").exists() == (number == 3) == (not summary.missing)
+    assert whole(tiny)
+    shutil.rmtree(tiny.folder / "whole" / ".journal")
+    shutil.rmtree(tiny.out / ".journal")
+
+
+def test_shares_at_once(held: Tiny, meanwhile) -> None:
+    """Each waits for none; one share is nobody else's meanwhile, nor is the folder."""
+    both = [meanwhile(held.build, share=Share(number, 2)) for number in (1, 2)]
+    until(lambda: len(disk.stale(held.out)) == 2)
+    for share, says in (
+        (Share(2, 2), "share 2/2 or another build"),
+        (Share(2, 3), "another build"),
+        (None, "another build"),
+    ):
+        with pytest.raises(BuildError, match=says):
+            held.build(share=share)
+    go_on(held)
+    assert sorted(bool(one.result().missing) for one in both)[0] is False
+    assert whole(held)
+
+
+def test_shares_with_other_versions_are_no_build(tiny: Tiny, monkeypatch) -> None:
+    tiny.build(share=Share(1, 2))
+    monkeypatch.setattr("isptools.build.versions", lambda _: {"libraw": "0.0.1"})
+    with pytest.raises(BuildError, match=r"made by another share with other versions .*libraw"):
+        tiny.build(share=Share(2, 2))
+    assert not (tiny.out / "index.json").exists()
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "a/b", "-1/3", "1/3/5"])
+def test_no_share(text: str, tmp_path: Path) -> None:
+    line = ["build", "sid", "--sample", "--out", str(tmp_path), "--share", text]
+    done = CliRunner().invoke(main, line)
+    assert done.exit_code == 2
+    assert "is no share: give I/N" in done.output

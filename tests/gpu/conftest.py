@@ -1,0 +1,40 @@
+"""The GPU's kernels run on the processor, by Triton's interpreter."""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+KERNELS = ("isptools.gpu.light", "isptools.gpu.demosaic", "isptools.gpu.steps",
+           "isptools.train.convolve")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def interpreted() -> Iterator[None]:
+    """Triton asks when a kernel is defined whether it is to be interpreted.
+
+    What was imported so goes again, for tests behind these that may have a GPU.
+    """
+    pytest.importorskip("torch")
+    pytest.importorskip("triton", reason="Triton is not installed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TRITON_INTERPRET", "1")
+        yield
+        for name in [name for name in sys.modules if name in KERNELS]:
+            del sys.modules[name]
+
+
+@pytest.fixture(scope="session")
+def kernels(interpreted: None) -> ModuleType:
+    """isptools.gpu.steps, with few large blocks: the interpreter is slow by blocks."""
+    demosaic, light = (import_module(name) for name in KERNELS[1::-1])
+    demosaic.ROWS = demosaic.COLUMNS = 64
+    light.BLOCK = demosaic.FRAME = 4096
+    return import_module(KERNELS[2])
+
+
+@pytest.fixture(scope="session")
+def convolve(interpreted: None) -> ModuleType:
+    return import_module(KERNELS[3])

@@ -1,0 +1,102 @@
+"""The papers' tables that ship: every row can be trained, and a row of each is, at budget tiny."""
+
+import json
+import math
+
+import pytest
+
+pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("lightning", reason="the extra `train` is not installed")
+
+from click.testing import CliRunner
+
+from isptools import shipped
+from isptools.cli import main
+from isptools.compare import cost, histograms, methods, rows
+from isptools.compare.plan import trains
+from isptools.compare.table import BUDGETS, Table
+
+PAPERS = {path.stem: path for path in sorted((shipped.folder("recipes") / "papers").glob("*.toml"))}
+# of each table what is tried here: shards of which recipes, and which rows
+TRIED = {
+    "cameranet-v1-table-1": (["SID=sid"], ["without step 3"]),
+    "cameranet-v1-table-2": (["FiveK=sid"], ["DCRaw", "Camera Raw"]),
+    "cameranet-v1-table-3": (["Nikon D700=sid", "Sony A900=sid"], ["CameraNet"]),
+    "cameranet-v2-figure-2": (["sid"], []),
+    "cameranet-v2-jpeg": (["sid"], ["chain + auto-tone"]),
+    "cameranet-v2-table-1": (["HDR+=sid"], ["without step 1", "perceptual loss"]),
+    "cameranet-v2-table-2": (["sid"], ["L3", "LibRaw's default"]),
+    "cameranet-v2-table-3": (["sid"], []),
+    "cameranet-v2-table-4": ([], ["DeepISP"]),
+    "cameranet-v2-transfer": (["HDR+=sid", "FiveK=sid"], ["Enhance-Net of FiveK"]),
+    "compression-aware-figure-5": (["sid"], ["truth, quality 80", "truth, quality 96"]),
+    "compression-aware-table-1": (["sid"], ["quality 80, U-Net", "quality 80, DJS"]),
+    "compression-aware-table-2": (["sid"], ["quality 80, ACN, trained with it"]),
+    "compression-aware-table-3": (["sid"], ["quality 90, DJS, isp 1, compressed 0.1"]),
+    "deepisp-figure-11": (["sid"], ["not shared", "opinion scores"]),
+    "deepisp-figure-5": (["msr"], ["4 blocks"]),
+    "deepisp-figure-6": (["msr"], ["8 filters"]),
+    "deepisp-figure-7": (["msr"], ["without skip connections"]),
+    "deepisp-table-1": (["msr"], ["AHD", "SEM"]),
+    "dped-table-2": (["dped"], ["phone's picture", "Dong et al."]),
+    "dped-table-3": (["dped"], ["MSE + texture"]),
+}
+
+
+def test_every_table_is_tried_and_listed():
+    assert set(TRIED) == set(PAPERS)
+    done = CliRunner().invoke(main, ["compare", "--list"])
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.output.splitlines()] == list(PAPERS)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_row_is_known(name):
+    """Settings, networks and stages of every trained row; names of every other one."""
+    table = Table.load(PAPERS[name])
+    assert set(table.budgets) <= set(BUDGETS)
+    assert table.paper
+    for row in table.rows:
+        assert row.printed or table.kind != "losses"
+        if row.cannot:
+            continue
+        if trains(table, row):
+            for data in table.data or [table.of("any")]:
+                assert rows.settings(table, row, data, table.budget("tiny")).stages
+        elif table.kind == "quality":
+            assert row.method in methods.NAMES
+        elif table.kind == "histograms":
+            assert row.method in histograms.OPERATORS
+        elif table.kind == "complexity":
+            assert row.network
+            assert set(table.metrics) <= set(cost.COLUMNS)
+
+
+@pytest.mark.parametrize("name", TRIED)
+def test_a_table_works_at_budget_tiny(name, shards_folder, pictures_folder, miniature, tmp_path):
+    given, only = TRIED[name]
+    out = tmp_path / "out"
+    words = ["compare", name, "--budget", "tiny", "--out", str(out), "--device", "cpu"]
+    for word in given:
+        data, _, recipe = word.rpartition("=")
+        folder = {"sid": shards_folder, "dped": pictures_folder}.get(recipe) or miniature(recipe)
+        words.append(f"{data}={folder}" if data else str(folder))
+    for row in only:
+        words += ["--row", row]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    text = (out / "table.md").read_text(encoding="utf-8")
+    table = Table.load(PAPERS[name])
+    known = {row.name: row for row in table.rows}
+    for section in json.loads((out / "table.json").read_text(encoding="utf-8"))["data"]:
+        assert [row["name"] for row in section["rows"]] == (only or list(known))
+        assert section["not_comparable"] or not given, "so few steps or pictures"
+        for row in section["rows"]:
+            said = known[row["name"]]
+            assert row["name"] in text
+            if said.cannot:
+                assert row["remark"].startswith(said.cannot)
+                continue
+            (measured,) = row["by_seed"]
+            assert all(math.isfinite(measured[metric]) for metric in table.metrics)
+    assert list(out.glob("*.svg"))
