@@ -20,12 +20,15 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
+# says every 4 seconds that a silent command is alive
+ALIVE = (while sleep 4; do echo "installing into $(VENV) ..."; done) & ticks=$$!; trap "kill $$ticks 2>/dev/null" EXIT;
+
 .PHONY: bench bench-quick demo train test docs gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
-	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
+	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5 --image $(OUT)/look.png
 	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo
@@ -71,14 +74,15 @@ fuzz: $(VENV)/.installed-dev
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'
-	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): 1.8 GB on the disk, half of it with EXTRAS="
+	@$(ALIVE) $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(if $(EXTRAS),[$(EXTRAS)])'
+	@$(ALIVE) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(if $(EXTRAS),[$(EXTRAS)])'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(ALIVE) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
