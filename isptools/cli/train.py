@@ -115,10 +115,19 @@ def _chosen(
 
     if settings and preset:
         raise ValueError("give --preset or --settings, not both")
-    words: dict[str, Any] = {"network": {"name": _stated(settings, name)}} if settings else {}
+    given: dict[str, Any] = {"network": {"name": _stated(settings, name)}} if settings else {}
+    words = given
     for word in changes:
         words = replaced_words(words, _decoded(word))
-    return Settings.load(settings or _preset(name, preset), words)
+    path = settings or _preset(name, preset)
+    try:
+        return Settings.load(path, words)
+    except ValueError as error:
+        if changes:
+            Settings.load(path, given)  # what is wrong with the file itself is told of the file
+            said = str(error).removeprefix(f"{path}: ")
+            raise ValueError(f"--set {' '.join(changes)}: {said}") from None
+        raise
 
 
 def _stated(settings: Path, name: str) -> str:
