@@ -387,7 +387,7 @@ def test_numbers_are_shown_as_people_read_them():
 
 def test_a_page_tells_every_word_of_a_budget(tmp_path):
     words = {"steps": 3, "patch": 32, "batch": 2, "times": 4.0, "limit": 5, "seeds": (0,),
-             "network": {"l3": {"levels": 2}}, "simulator": {"cas": {"widths": [4, 6]}}}  # fmt: skip
+             "network": {"l3": {"levels": 2}}, "simulator": {"cas": {"width": 4}}}  # fmt: skip
     assert set(words) == set(Budget.__struct_fields__)
     told = page._told(plan.Asked(table(Row("a")), {}, tmp_path, Budget(**words)))
     assert told.count(";") == len(words) - 1
