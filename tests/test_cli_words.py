@@ -29,7 +29,7 @@ WORDS = {
     "--log": ("path", False),
 }
 # no command calls these things otherwise
-STRANGE = {"--workers", "--connections", "--force", "--shards", "--threads", "--num-workers",
+STRANGE = {"--workers", "--connections", "--force", "--shards", "--num-workers",
            "--splits", "--silent", "--verbose", "--log-file"}  # fmt: skip
 FACTS = {"align", "bad-pixels", "build", "check", "convert", "doctor", "eval", "fuse", "get",
          "inspect", "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
