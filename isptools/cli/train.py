@@ -37,7 +37,7 @@ class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of clic
 @click.option("--settings", type=PATH, help="Your own TOML of settings, for the network NAME.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace one setting.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights and cuts; as --set seed=N.")
-@click.option("--only", default="", help="One stage: restore, enhance, joint or whole.")
+@click.option("--only", default="", help="One stage of the settings, as restore or simulator.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
