@@ -40,14 +40,14 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("init", "raw", "--out", "DISK/proposed"),
     ("manifest", "raw", "--out", "DISK/files.tsv"),
     ("sample", "sid", "--out", "DISK/miniature"),
-    ("train", "srcnn", "--preset", "tiny", "--shards", "out", "--out", "DISK/run", "--set",
-     "steps=2", "--set", "batch=1", "--set", "patch=32"),
-    ("eval", "run", "--shards", "out", "--out", "DISK/scores.csv"),
+    ("train", "srcnn", "out", "--preset", "tiny", "--out", "DISK/run", "--set", "batch=1",
+     "--set", "patch=32", "--set", 'stages=[{train="whole",steps=2,rate=1e-3}]'),
+    ("eval", "run", "out", "--out", "DISK/scores.csv"),
     ("report", "out", "--out", "DISK/page.html"),
     ("develop", "run", "raw/short/a1_0.dng", "--out", "DISK/c.png"),
-    ("export", "run", "--onnx", "DISK/c.onnx", "--size", "64x64"),
+    ("export", "run", "--onnx", "DISK/c.onnx", "--size", "64", "64"),
     ("check", "out", "--log", "DISK/log.txt"), ("stats", "out"), ("show", "recipe.toml"),
-    ("recipes",), ("models",), ("get", "manifest"), ("ledger", "out"),
+    ("recipes",), ("models", "srcnn"), ("get", "manifest"), ("ledger", "out"),
 )  # fmt: skip
 DISKS = ("full", "read-only", "without inodes", "that fails (EIO)", "that vanishes (ENODEV)")
 

@@ -19,7 +19,7 @@ class _Kernel:
         if self.dispatcher is None:
             import numba  # noqa: PLC0415 - the reason for this class
 
-            options = {"nogil": True, "cache": True, "error_model": "numpy"}
+            options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
             self.dispatcher = numba.njit(**options)(self.function)
         return self.dispatcher
 

@@ -195,6 +195,26 @@ def test_json_is_all_that_stands_on_stdout(damaged, words, key):
     assert key in json.loads(done.stdout), done.output
 
 
+def test_a_wrong_setting_blames_the_command_line_and_no_shipped_file():
+    words = ("train", "cameranet", "s", "--out", "o", "--preset", "tiny", "--set", "wdths=3")
+    done = run(*words)
+    assert done.exit_code == codes.CANT
+    assert "--set wdths=3: " in done.output
+    assert "cameranet-tiny.toml" not in done.output
+
+
+def test_a_folder_of_raws_is_told_and_shown_on_one_sheet(damaged, tmp_path):
+    raws = damaged[0].parent / "raw/short"
+    done = run("inspect", raws, "--image", tmp_path / "sheet.png", "--json")
+    told = {one["file"]: one for one in json.loads(done.stdout)["files"]}
+    assert told["a1_0.dng"]["width"] == 80
+    assert "wrong" in told["a1_1.dng"]  # the others are shown
+    assert (tmp_path / "sheet.png").is_file()
+    empty = run("fuse", tmp_path, "--out", tmp_path / "m.dng")
+    assert empty.exit_code == codes.CANT
+    assert "there is no raw file in it" in empty.output
+
+
 def test_recipes_as_json():
     found = {one["name"]: one for one in json.loads(run("recipes", "--json").stdout)}
     assert found["sid"]["data_set"] == "sid"

@@ -193,10 +193,10 @@ def _read(path: Path) -> Array | None:
     """A picture as RGB; None where there is none any more."""
     if not path.is_file():
         return None
-    from isptools.build.pictures import upright_picture
+    from isptools.cli.raws import upright
 
     try:
-        return upright_picture(path)
+        return upright(path)
     except (ValueError, OSError):
         return None
 

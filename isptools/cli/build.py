@@ -101,11 +101,11 @@ def command(
     except KeyboardInterrupt:
         click.echo(f"stopped; whole shards stay in {out}, run the same command to go on", err=True)
         raise click.exceptions.Exit(STOPPED) from None
-    place = str(url_of(out) or out)
+    target = str(url_of(out) or out)
     if as_json:
-        click.echo(_json(summary, place))
+        click.echo(_json(summary, target))
     else:
-        _tell(summary, place)
+        _tell(summary, target)
     if summary.waits:
         click.echo(escaped(_waiting(summary)), err=True)
         raise click.exceptions.Exit(WAITS)

@@ -44,7 +44,7 @@ def change(before: Bytes, behind: Bytes) -> float:
 
 def _shares(channel: Array) -> NDArray[np.float64]:
     counts = np.bincount(np.ravel(channel), minlength=256)
-    return counts / counts.sum()
+    return np.asarray(counts / counts.sum(), np.float64)
 
 
 Pair = tuple[Bytes, Bytes]

@@ -144,10 +144,10 @@ def _drawn(asked: Asked, section: Section, measured: list[Line], metric: str) ->
             name = line.row.name.partition(",")[0] if line.row.at is None else metric
             curves.setdefault(name, []).append((x, line.mean(metric), line.spread(metric)))
         return plots.lines(curves, axis, metric)
-    name = section.printed[0] if len(section.printed) == 1 else None
+    printed = section.printed[0] if len(section.printed) == 1 else None
     rows = [
         (line.row.name, line.mean(metric), line.spread(metric),
-         line.row.printed.get(name, (math.nan,))[0] if name is not None else math.nan)
+         line.row.printed.get(printed, (math.nan,))[0] if printed is not None else math.nan)
         for line in measured
     ]  # fmt: skip
     return plots.bars(rows, metric)

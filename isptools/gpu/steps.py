@@ -96,15 +96,21 @@ def _factors(cfa: str, gains: Row, white: float) -> NDArray[np.float32]:
     return factor[balance.color_indices(cfa)]
 
 
+def _in_eights(plane: Tensor) -> Tensor:
+    """(rows, 8, columns, 8)."""
+    rows, columns = plane.shape
+    return plane.reshape(rows // 8, 8, columns // 8, 8)
+
+
 def _gray_world(mosaic: Tensor, cfa: str, white: float) -> balance.Gains:
     """Sums over unsaturated blocks of 8x8, exact in 64 bits whatever their order."""
     height, width = mosaic.shape
     padded = torch.nn.functional.pad(mosaic.to(torch.int32), (0, -width % 8, 0, -height % 8))
-    blocks = padded.unflatten(0, (-1, 8)).unflatten(2, (-1, 8))  # row, y, column, x
+    blocks = _in_eights(padded)  # row, y, column, x
     dark = blocks.amax((1, 3)) <= int(white) - 25
     there = torch.nn.functional.pad(torch.ones_like(mosaic, dtype=torch.int32),
                                     (0, -width % 8, 0, -height % 8))  # fmt: skip
-    counted = there.unflatten(0, (-1, 8)).unflatten(2, (-1, 8))
+    counted = _in_eights(there)
     sums = [
         [(x[:, v::2, :, u::2].sum((1, 3)) * dark).sum() for v in range(2) for u in range(2)]
         for x in (blocks, counted)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from isptools.compiled import kernel
 
-U8, U16, I32 = NDArray[np.uint8], NDArray[np.uint16], NDArray[np.int32]
+U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
+I32 = NDArray[np.int32]
 SOI, SOF3, DHT, SOS, DRI, APP0 = 0xD8, 0xC3, 0xC4, 0xDA, 0xDD, 0xE0
 SHORT = 11  # bits of a code that are looked up at once: two such numbers fit into 57 bits
 PADDING = 16  # zeros behind the bits, so that eight bytes may be read anywhere
@@ -31,7 +33,8 @@ def head(data: U8) -> Head | None:
     """None for anything but one scan of all components without restarts."""
     if len(data) < 2 or data[0] != 0xFF or data[1] != SOI:
         return None
-    at, frame, tables = 2, b"", {}
+    at, frame = 2, b""
+    tables: dict[int, bytes] = {}
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker, size = int(data[at + 1]), int(data[at + 2]) << 8 | int(data[at + 3])
         body = data[at + 4 : at + 2 + size].tobytes()

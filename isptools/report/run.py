@@ -149,7 +149,8 @@ def _score(tables: Sequence[Table]) -> Fact:
 
 def _curves(rows: Sequence[Row]) -> Iterator[plots.Plot]:
     """Losses together, then each other column that has numbers, over the steps of all stages."""
-    places, before, stage = [], 0.0, rows[0].get("stage")
+    places: list[float] = []
+    before, stage = 0.0, rows[0].get("stage")
     for row in rows:
         if row.get("stage") != stage:
             before, stage = places[-1], row.get("stage")

@@ -70,4 +70,4 @@ def codec(name: str, subsampling: str = "4:2:0") -> Codec:
 
 def eight_bits(picture: NDArray[Any]) -> Bytes:
     """(H, W, 3) from 0 to 1 as encoders take it: clipped, rounded to 8 bits."""
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(picture, 0, 1) * 255), np.uint8)

@@ -83,7 +83,7 @@ class ACN(nn.Module):
         height, width = x.shape[-2:]
         features = leaky(self.enter(F.pixel_unshuffle(whole_blocks(x, SIDE, SIDE), SIDE)))
         for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
-            features = features + second(leaky(first(features)))
+            features = features + second(leaky(first(features)))  # type: ignore[has-type] # the same
         return x + F.pixel_shuffle(self.leave(leaky(features)), SIDE)[..., :height, :width]
 
 

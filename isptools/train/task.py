@@ -61,8 +61,7 @@ class Task(nn.Module):
 
     def noted(self) -> dict[str, float]:
         """What else is to be logged since this was last asked."""
-        known = isinstance(self.difference, Enhancement)
-        return self.difference.noted() if known else {}  # type: ignore[operator] # it has one
+        return self.difference.noted() if isinstance(self.difference, Enhancement) else {}
 
     def _loss(self, turn: Turn, pictures: dict[str, Tensor], batch: Batch) -> Tensor:
         return turn.loss({name: self._pair(name, x.float(), batch) for name, x in pictures.items()})
@@ -171,6 +170,15 @@ def span(camera: Camera, stage: Stage) -> tuple[int, int]:
     if stage.train == "restore":
         return 0, camera.restored
     return (camera.restored + 1, last) if stage.train == "enhance" else (0, last)
+
+
+def taken(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
+    """The parts a stage trained, from its checkpoint: they may come from two processes."""
+    first, last = span(camera, stage)
+    own = tuple(f"nets.{at}." for at in range(first, last + 1))
+    camera.load_state_dict(
+        camera.state_dict() | {k: v for k, v in state["model"].items() if k.startswith(own)}
+    )
 
 
 def needs(camera: Camera, kind: str) -> tuple[str, ...]:

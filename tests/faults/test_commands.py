@@ -73,6 +73,7 @@ def test_a_decoder_that_dies(
     """In its own process: ours goes on to say so."""
     monkeypatch.setattr(files, "raw_file", deadly)
     monkeypatch.setattr(files, "side", deadly)
+    monkeypatch.setattr("isptools.apart.TRIES", 1)  # a process's start each
     expect_one_line(run(tiny, tmp_path, words), RAW, "SIGSEGV")
     assert list(tmp_path.iterdir()) == []
 
@@ -82,6 +83,7 @@ def test_a_frame_that_kills_its_decoder_is_no_frame(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "raw_file", deadly)
+    monkeypatch.setattr("isptools.apart.TRIES", 1)
     words = ("fuse", "RAW", "RAW", "--out", "a.dng")
     expect_one_line(run(tiny, tmp_path, words), "SIGSEGV")
 

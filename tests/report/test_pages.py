@@ -32,7 +32,8 @@ def run(tmp_path: Path) -> Path:
     (folder / "model.safetensors").write_bytes(b"")
     (folder / "samples/joint.png").write_bytes(b"\x89PNG")
     (folder / "eval-test.csv").write_text(
-        '# split: "test"\n# pairs: 2\nmethod,picture,psnr,ssim\nnetwork,a,30,0.9\nnetwork,b,32,0.8\n'
+        '# split: "test"\n# pairs: 2\nmethod,picture,psnr,ssim\n'
+        "network,a,30,0.9\nnetwork,b,32,0.8\n"
         "network,mean,31,0.85\nbilinear,mean,20,nan\n"
     )
     return folder

@@ -96,8 +96,8 @@ class Transformer(nn.Module):
         x = F.pad(x, (0, -width % 4, 0, -height % 4), mode="replicate")
         for layer in self.down:
             x = F.relu(layer(x, means))
-        for first, second in self.blocks:
-            x = x + second(F.relu(first(x, means)), means)
+        for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
+            x = x + second(F.relu(first(x, means)), means)  # type: ignore[has-type] # the same
         for layer in self.up:
             x = F.relu(layer(x, means))
         out: Tensor = 0.5 + 0.5 * torch.tanh(self.head(x))

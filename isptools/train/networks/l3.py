@@ -114,12 +114,13 @@ class Filters(nn.Module):
                 kept = trusted.flatten()
                 classes, windows, wanted = classes[kept], windows[kept], wanted[kept]
             order = classes.argsort()
-            found, counts = classes[order].unique_consecutive(return_counts=True)
-            for one, rows in zip(found.tolist(), order.split(counts.tolist()), strict=True):
+            found, counts = torch.unique_consecutive(classes[order], return_counts=True)
+            for one, rows in zip(found.tolist(), torch.split(order, counts.tolist()), strict=True):
                 yield one, windows[rows].double(), wanted[rows].double()
 
 
 def _solved(squares: Tensor, products: Tensor, ridge: float) -> Tensor:
     """W of (A + ridge 1) W = B; 0 where nothing is known."""
     damped = squares + (ridge or 1e-9) * torch.eye(len(squares), dtype=squares.dtype)
-    return torch.linalg.solve(damped, products)
+    solved: Tensor = torch.linalg.solve(damped, products)
+    return solved

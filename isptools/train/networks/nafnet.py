@@ -81,7 +81,8 @@ class Block(nn.Module):
         gated = gate(self.depthwise(self.enter(self.norm(x))))
         gated = gated * self.attention(means(gated))[..., None, None]
         x = x + self.beta * self.leave(gated)
-        return x + self.gamma * self.leave_two(gate(self.enter_two(self.norm_two(x))))
+        out: Tensor = x + self.gamma * self.leave_two(gate(self.enter_two(self.norm_two(x))))
+        return out
 
 
 def gate(x: Tensor) -> Tensor:
