@@ -242,6 +242,7 @@ class Clock:
 def test_a_command_that_says_nothing_says_that_it_lives(monkeypatch, capsys):
     clock = Clock(monkeypatch)
     said = output.Output()
+    said.waited_for = True
     said.name = "build"
     clock.now += 1.9
     assert said.beat() == pytest.approx(0.1)
@@ -266,6 +267,7 @@ def test_a_command_that_says_nothing_says_that_it_lives(monkeypatch, capsys):
 def test_on_a_terminal_the_sign_of_life_goes_away_again(monkeypatch, capsys):
     clock = Clock(monkeypatch)
     said = output.Output()
+    said.waited_for = True
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     clock.now += 3
     said.beat()
@@ -276,6 +278,7 @@ def test_on_a_terminal_the_sign_of_life_goes_away_again(monkeypatch, capsys):
 def test_every_command_has_the_pulse(monkeypatch):
     """One that works for a while, and tells nothing."""
     monkeypatch.setattr(output, "BEAT", 0.05)
+    monkeypatch.setattr(output, "described", lambda _stream: True)
 
     @click.command()
     def command():

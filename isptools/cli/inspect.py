@@ -38,7 +38,7 @@ def command(file: Path, image: Path | None, as_json: bool) -> None:
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
     if image is not None:
-        _save(image, picture)
+        _save(image, picture, as_json)
 
 
 def _is_shard(file: Path) -> bool:
@@ -51,9 +51,10 @@ def _is_shard(file: Path) -> bool:
         raise ValueError(f"{file}: it can't be read ({error.strerror})") from None
 
 
-def _save(path: Path, picture: Any) -> None:
+def _save(path: Path, picture: Any, as_json: bool) -> None:
     save(path, png(picture))
-    click.echo(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
+    if not as_json:
+        click.echo(f"{path}: {picture.shape[1]} x {picture.shape[0]} pixels")
 
 
 def _print(lines: Lines) -> None:

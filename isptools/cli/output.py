@@ -29,6 +29,7 @@ class Output:
         self.rank = rank()
         self.quiet = bool(self.rank)
         self.log: IO[str] | None = None
+        self.waited_for = described(self.err)
         self.began = self.last = time.monotonic()
         self.stage = ""  # what is done now, for people
         self.paused = 0  # a bar moves by itself; a question waits
@@ -80,7 +81,7 @@ class Output:
         """A sign of life where nothing was said for a while; seconds until the next look."""
         with self.lock:
             silent = time.monotonic() - self.last
-            if silent < BEAT or self.quiet or self.paused:
+            if silent < BEAT or self.quiet or self.paused or not self.waited_for:
                 return max(BEAT - silent, 0.1)
             text = f"{self.stage or self.name}: {time.monotonic() - self.began:.0f} s"
             self._dirty = self.err.isatty()
@@ -152,6 +153,16 @@ def opened() -> Iterator[Output]:
         output.clear()
         if output.log:
             output.log.close()
+
+
+def described(stream: IO[str]) -> bool:
+    """Whether a terminal, a pipe or a file is behind it: a caller in Python that collects what is
+    said gets no signs of life."""
+    try:
+        stream.fileno()
+    except (OSError, ValueError, AttributeError):
+        return False
+    return True
 
 
 def _pulse(output: Output, over: threading.Event) -> None:
