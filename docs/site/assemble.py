@@ -164,7 +164,8 @@ def reference(folder: Path) -> None:
         for name in names:
             if name != f"isptools.{room}":
                 lines += [name, "-" * len(name), ""]
-            lines += [f".. automodule:: {name}", "   :members:", ""]
+            # names that a package hands on stand with the module that has them
+            lines += [f".. automodule:: {name}", "   :members:", "   :ignore-module-all:", ""]
         (folder / f"{room}.rst").write_text("\n".join(lines), encoding="utf-8")
     index = ["Reference", "=========", "", "Every public name, of its docstring.", "",
              ".. toctree::", "   :maxdepth: 1", "", *(f"   {room}" for room in rooms)]  # fmt: skip

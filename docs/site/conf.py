@@ -22,7 +22,7 @@ suppress_warnings = [
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_mock_imports: list[str] = []
+autodoc_mock_imports = ["triton"]  # kernels of a GPU, which a site needs none of
 sphinx_gallery_conf = {
     "examples_dirs": "scripts",
     "gallery_dirs": "gallery",

@@ -305,20 +305,22 @@ def test_shares_make_what_one_call_makes(tiny: Tiny, order: str) -> None:
     shutil.rmtree(tiny.out / ".journal")
 
 
-def test_shares_at_once(held: Tiny, meanwhile) -> None:
-    """Each waits for none; one share is nobody else's meanwhile, nor is the folder."""
-    both = [meanwhile(held.build, share=Share(number, 2)) for number in (1, 2)]
-    until(lambda: len(disk.stale(held.out)) == 2)
-    for share, says in (
-        (Share(2, 2), "share 2/2 or another build"),
-        (Share(2, 3), "another build"),
-        (None, "another build"),
-    ):
-        with pytest.raises(BuildError, match=says):
-            held.build(share=share)
-    go_on(held)
-    assert sorted(bool(one.result().missing) for one in both)[0] is False
-    assert whole(held)
+def test_shares_hold_a_folder_together_and_each_once(tmp_path: Path) -> None:
+    with folder.locked(tmp_path, Share(1, 2)) as one, folder.locked(tmp_path, Share(2, 2)) as two:
+        folder.holds(tmp_path, one)
+        folder.holds(tmp_path, two)
+        for share, says in (
+            (Share(2, 2), "share 2/2 or another build"),
+            (Share(2, 3), "another build"),
+            (None, "another build"),
+        ):
+            with pytest.raises(BuildError, match=says), folder.locked(tmp_path, share):
+                pass
+    with folder.locked(tmp_path):
+        with pytest.raises(BuildError, match="this worker's build is gone"):
+            folder.holds(tmp_path, one)
+        with pytest.raises(BuildError, match="another"), folder.locked(tmp_path, Share(1, 2)):
+            pass
 
 
 def test_shares_with_other_versions_are_no_build(tiny: Tiny, monkeypatch) -> None:
