@@ -345,7 +345,7 @@ def folders(at: Setting) -> Iterator[Row]:
     """Many scenes, many shards."""
     from isptools import shards
 
-    count = 60 if at.small else 200
+    count = 24 if at.small else 200
     folder = at.place / "many"
     folder.mkdir()
     tiny = lossless_dng(mosaic((64, 64)))
@@ -361,7 +361,7 @@ def folders(at: Setting) -> Iterator[Row]:
     many = at.place / "copies"
     many.mkdir()
     one = next((at.place / "shards").glob("*.h5"))
-    number = 100 if at.small else 300
+    number = 30 if at.small else 300
     for i in range(number):
         shutil.copyfile(one, many / f"c{i:04d}.h5")
     start = time.perf_counter()

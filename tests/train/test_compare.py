@@ -383,3 +383,12 @@ def test_numbers_are_shown_as_people_read_them():
     assert page.number(line("a", 21.23456), "psnr") == "21.235"
     assert page.number(line("a", 0.0123456), "psnr") == "0.0123"
     assert page.number(line("a"), "psnr") == "-"
+
+
+def test_a_page_tells_every_word_of_a_budget(tmp_path):
+    words = {"steps": 3, "patch": 32, "batch": 2, "times": 4.0, "limit": 5, "seeds": (0,),
+             "network": {"l3": {"levels": 2}}, "simulator": {"cas": {"width": 4}}}  # fmt: skip
+    assert set(words) == set(Budget.__struct_fields__)
+    told = page._told(plan.Asked(table(Row("a")), {}, tmp_path, Budget(**words)))
+    assert told.count(";") == len(words) - 1
+    assert page._told(plan.Asked(table(Row("a")), {}, tmp_path, Budget())) == "as the settings are"
