@@ -70,11 +70,12 @@ def test_pictures_that_are_all_frame(kernels, method, shape):
 
 
 def test_blocks_leave_no_seam(kernels, monkeypatch):
-    """Blocks far smaller than the picture, that do not divide it."""
+    """Blocks far smaller than the picture, that do not divide it; gradients often equal."""
     monkeypatch.setattr(sys.modules["isptools.gpu.window"], "ROWS", 16)
     monkeypatch.setattr(sys.modules["isptools.gpu.window"], "COLUMNS", 32)
     monkeypatch.setattr(kernels.light, "BLOCK", 512)
     frame = libraw.probe("GBRG", (30, 40))
+    frame = replace(frame, pixels=frame.pixels // 900 * 900)
     steps = libraw.steps(method="ppg")
     np.testing.assert_array_equal(on_card([frame], steps)[-1][0], develop(frame, steps).pixels)
 
