@@ -265,7 +265,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(shards_folder, tmp_path, monkeyp
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    monkeypatch.setattr("isptools.whole.os.fsync", full)
     with pytest.raises(TrainError, match="No space left on device"):
         train(settings, Job(shards_folder, tmp_path, CPU))
     assert (tmp_path / "restore.safetensors").read_bytes() == before
