@@ -4,9 +4,12 @@
 #   make test   linters, types and all tests
 #   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
 #               without one the tiny form, into gpu/
+#   make bench  how fast it is beside other programs, in at most 15 minutes: docs/benchmarks.md
+#   make bench-quick   the ratios alone, against half of what they were
 #   make faults everything that was tried to break it, again (20 minutes): docs/reliability.md
 #   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
+#   make docs   the site into site/html: pages, reference, gallery and notebooks; a warning is an error
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -17,12 +20,15 @@ EXTRAS ?= train
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
-.PHONY: demo train test gpu mutants fingerprint faults fuzz clean
+# says every 4 seconds that a silent command is alive
+ALIVE = (while sleep 4; do echo "installing into $(VENV) ..."; done) & ticks=$$!; trap "kill $$ticks 2>/dev/null" EXIT;
+
+.PHONY: bench bench-quick demo train test docs gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
 	$(BIN)/isptools check $(OUT)
-	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5
+	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5 --image $(OUT)/look.png
 	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo
@@ -37,6 +43,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+docs: $(VENV)/.installed-docs
+	$(BIN)/python docs/site/assemble.py site/source
+	$(BIN)/python -m sphinx -W --keep-going -q -b html site/source site/html
+
 gpu: $(VENV)/.installed-dev
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 	then $(BIN)/python benchmarks/gpu.py --out docs --page docs/gpu.md; \
@@ -49,6 +59,12 @@ fingerprint: $(VENV)/.installed
 	$(BIN)/python benchmarks/fingerprint.py
 	$(BIN)/python benchmarks/fingerprint_train.py
 
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/speed.py --page docs/benchmarks.md
+
+bench-quick: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/speed.py --quick --turns 5
+
 faults: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/faults.py --minutes 20 --page docs/reliability.md
 
@@ -58,15 +74,20 @@ fuzz: $(VENV)/.installed-dev
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'
-	$(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV): 1.8 GB on the disk, half of it with EXTRAS="
+	@$(ALIVE) $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(if $(EXTRAS),[$(EXTRAS)])'
+	@$(ALIVE) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(if $(EXTRAS),[$(EXTRAS)])'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(ALIVE) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(OUT) gpu
+	rm -rf $(VENV) $(OUT) gpu site

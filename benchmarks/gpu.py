@@ -32,7 +32,8 @@ STAGES = {
     "srgan-can": "joint", "srcnn": "whole",
 }  # fmt: skip
 BEST, PLAIN = "bf16, compiled, graph", "bf16, eager, graph"
-PARTS = ("card", "chain", "steps", "profiles", "proofs", "memory", "feeding", "frames", "develop")
+PARTS = ("card", "chain", "steps", "profiles", "proofs", "equal", "memory", "feeding",
+         "frames", "develop")  # fmt: skip
 BEGAN = time.perf_counter()
 Part = tuple[str, str, Callable[[], Any]]  # list of the JSON, what is said meanwhile, the work
 
@@ -64,6 +65,7 @@ class Bench:
         for mode in modes[:3]:
             yield "steps", f"deepisp, {mode}", self.step("deepisp", mode)
         yield from self.proofs(cuda)
+        yield from self.equal()
         yield from self.memory()
         for data, workers in (("resident", 0), ("read", 8 if cuda else 0)):
             yield "feeding", f"data {data}", self.feeding(data, workers)
@@ -105,7 +107,6 @@ class Bench:
         def of(name: str, work: Callable[[], tuple[bool, str]]) -> Part:
             return "proofs", name, lambda: proofs.row(name, work)
 
-        yield of("the chain's integers on the device", lambda: light.same(size))
         yield of("the loss goes down", lambda: proofs.falls(size, self.sid, out / "falls"))
         ways = [("bf16", True), ("fp32", False), ("bf16", False)] if cuda else [("fp32", False)]
         for precision, compiled in ways:
@@ -118,6 +119,11 @@ class Bench:
         yield of("ONNX beside", lambda: proofs.beside_onnx(
             size, out / "falls", self.sid, out / "x.onnx"
         ))  # fmt: skip
+
+    def equal(self) -> Iterator[Part]:
+        """The chain here and there: minutes of a processor's work."""
+        name = "the chain's integers on the device"
+        yield "equal", name, lambda: proofs.row(name, lambda: light.same(self.size))
 
     def memory(self) -> Iterator[Part]:
         """What wants the card alone."""
@@ -140,7 +146,10 @@ class Bench:
         return [
             *([*common, "--compile", *one] for one in made),
             [*common, "--compile", "cameranet", "joint", "loop", "--work", str(self.work)],
-            [*common, "--only", "proofs", "--out", str(self.work / "proofs")],
+            *(
+                [*common, "--only", key, "--out", str(self.work / key)]
+                for key in ("proofs", "equal")
+            ),
         ]
 
     def feeding(self, data: str, workers: int) -> Callable[[], Any]:
@@ -160,8 +169,9 @@ class Bench:
 def beforehand(bench: Bench) -> dict[str, Any]:
     """What was proven in processes beside, while compilers worked in others."""
     ahead.run(Path(__file__), bench.work, bench.ahead())
-    found = ahead.found(bench.work / "proofs")
-    return {"proofs": found.get("proofs", []), "failed": found.get("failed", [])}
+    parts = {key: ahead.found(bench.work / key) for key in ("proofs", "equal")}
+    failed = [line for found in parts.values() for line in found.get("failed", ())]
+    return {key: found.get(key, []) for key, found in parts.items()} | {"failed": failed}
 
 
 def compile_ahead(size: Size, chosen: argparse.Namespace) -> None:
@@ -242,7 +252,7 @@ def main() -> None:
     print(tables)
     if chosen.page:
         page.put(chosen.page, tables)
-    rows = [*found.get("proofs", ()), *found.get("memory", ())]
+    rows = [row for key in page.PROVEN for row in found.get(key, ())]
     lost = [row["what"] for row in rows if not row["held"]]
     if found["failed"] or lost:
         raise SystemExit(f"did not hold: {'; '.join([*lost, *found['failed']])}")

@@ -1,24 +1,29 @@
 """How long and how large is the plan of very many files? Headers are made by code.
 
     python benchmarks/scale.py --files 100000 --read 500
+    python benchmarks/scale.py --files 0 --raw IMG.dng
 
 Every file is there under its name and empty; where a header would be read from it, the header of
-one DNG, made by code as well, is given instead. `--read` times the real thing on that DNG.
+one DNG, made by code as well, is given instead. `--read` times the real thing on that DNG. `--raw`
+builds shards of copies of a raw of your own, in this process, and tells the processor time.
 """
 
 import argparse
 import resource
+import shutil
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace as replaced
 
 from isptools import datasets, raw
 from isptools.apart import apart
-from isptools.build import lookup
+from isptools.build import Options, build, lookup
 from isptools.build.plan import Choice, plan, travelling
+from isptools.children import decoders
 from isptools.datasets import Opened
 from isptools.datasets.card import load
 from isptools.datasets.scene import Named
@@ -60,6 +65,38 @@ def frame() -> Frame:
     return Frame(pixels, Space.SENSOR, replace(facts, active_area=(0, 0, 64, 80)))
 
 
+def built(raw_file: Path, copies: int = 4) -> None:
+    """Shards of a raw as input and truth of `copies` scenes, and what they cost."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "raw").mkdir()
+        table(folder, 0)
+        lines = ["split\tscene\trole\tpath"]
+        for number in range(copies + 1):  # the first compiles
+            name = f"{number}{raw_file.suffix}"
+            shutil.copyfile(raw_file, folder / "raw" / name)
+            lines += [f"train\t{number}\t{role}\t{name}" for role in ("truth", "input")]
+        (folder / "manifest" / "files.tsv").write_text("\n".join(lines) + "\n")
+        opened = datasets.selected(load("manifest", folder), {})
+        recipe = replaced(Recipe.load("sid"), source={"data_set": "manifest"})
+        build(recipe.small(1), folder / "raw", folder / "first", Options(data_set=opened))
+        begun, own = time.perf_counter(), cpu()
+        made = build(recipe, folder / "raw", folder / "all", Options(data_set=opened))
+        took, own = time.perf_counter() - begun, cpu() - own
+        mp = raw.read(raw_file).pixels.size / 1e6
+        size = sum(shard.bytes for shard in made.shards) / 1e6
+        scenes = copies + 1
+        print(f"{scenes} scenes of {mp:.1f} MP: {own / scenes:.2f} s of processor time a scene "
+              f"({took / scenes:.2f} s on the clock), {size / scenes:.1f} MB a scene")  # fmt: skip
+
+
+def cpu() -> float:
+    """Processor time of this process and of children that ended, s."""
+    decoders.close()  # their time counts when they ended
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def peak() -> float:
     """Of this process so far, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
@@ -69,7 +106,16 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--files", type=int, default=100_000)
     words.add_argument("--read", type=int, default=500)
+    words.add_argument("--raw", type=Path)
     asked = words.parse_args()
+    if asked.raw:
+        built(asked.raw)
+    if asked.files:
+        planned(asked)
+
+
+def planned(asked: argparse.Namespace) -> None:
+    """The plan of many files."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         dng = folder / "one.dng"

@@ -28,6 +28,7 @@ GROUND: dict[str, set[str]] = {
     "measure": {"frame"},
     "raw": {"frame", "sources", "compiled"},
     "develop": {"frame", "raw", "fields", "compiled"},  # raw: LibRaw demosaics
+    "gpu": {"frame", "develop"},  # the same steps over tensors
     "burst": {"frame", "develop"},
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
@@ -55,7 +56,8 @@ OWNERS = {
     "rawpy": {"raw"},
     "tifffile": {"raw", "cli", "exports"},  # cli: `render --out x.tif`
     "h5py": {"shards", "raw"},  # raw: .MAT files of version 7.3 are HDF5
-    "torch": {"train", "testing", "compare"},
+    "torch": {"train", "testing", "compare", "gpu"},
+    "triton": {"train", "gpu"},
     "click": {"cli"},
     "jinja2": {"report"},
     "OpenEXR": {"exports"},

@@ -23,10 +23,14 @@ OPTIONS = {
               "limit", "enhanced", "time_limit", "verify", "as_json"],
     "check": ["folder", "as_json"],
     "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
+    "compare": [
+        "table", "folder", "listed", "out", "budget", "only", "seeds", "steps", "limit", "device",
+        "jobs", "camera", "code",
+    ],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
     "doctor": ["test", "as_json"],
-    "eval": ["run", "folder", "split", "out", "tile", "device", "baselines", "camera", "code",
-             "as_json"],
+    "eval": ["run", "folder", "predictions", "split", "out", "tile", "device", "baselines",
+             "camera", "code", "codec", "qualities", "beside", "as_json"],
     "export": ["model", "onnx", "size", "code"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image", "as_json"],
     "get": ["name", "out", "chosen", "only", "jobs", "yes", "dry_run", "as_json"],
@@ -46,7 +50,7 @@ OPTIONS = {
     "stats": ["folder", "as_json"],
     "train": [
         "name", "folder", "out", "preset", "settings", "changes", "seed", "only", "device",
-        "devices", "nodes", "jobs", "data",
+        "devices", "nodes", "jobs", "threads", "start", "parts", "dry_run", "data",
     ],
 }  # fmt: skip
 EVERYWHERE = ["quiet", "log"]

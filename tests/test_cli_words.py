@@ -18,7 +18,7 @@ from tests.build.tiny import Tiny
 ROOT = Path(__file__).resolve().parents[1]
 # what each word of docs/commands.md is, wherever it stands: (click's name of its type, many)
 WORDS = {
-    "--jobs": ("integer range", False),
+    "--jobs": ("integer range", False),  # or "auto"
     "--seed": ("integer range", False),
     "--limit": ("integer range", False),
     "--split": ("text", False),
@@ -29,7 +29,7 @@ WORDS = {
     "--log": ("path", False),
 }
 # no command calls these things otherwise
-STRANGE = {"--workers", "--connections", "--force", "--shards", "--threads", "--num-workers",
+STRANGE = {"--workers", "--connections", "--force", "--shards", "--num-workers",
            "--splits", "--silent", "--verbose", "--log-file"}  # fmt: skip
 FACTS = {"align", "bad-pixels", "build", "check", "convert", "doctor", "eval", "fuse", "get",
          "inspect", "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
@@ -50,7 +50,8 @@ def test_a_word_is_the_same_thing_everywhere(name):
     assert not STRANGE & set(options)
     for word, (kind, many) in WORDS.items():
         if word in options:
-            assert (options[word].type.name, options[word].multiple) == (kind, many), word
+            named = options[word].type.name.replace("N|auto", "integer range")
+            assert (named, options[word].multiple) == (kind, many), word
     assert {"--quiet", "--log"} <= set(options)
     if "--device" in options:
         assert options["--device"].default == "auto"
@@ -63,7 +64,7 @@ def test_shards_are_one_positional_folder():
     for name in OF_SHARDS:
         (folder,) = [one for one in params(name) if one.name == "folder"]
         assert isinstance(folder, click.Argument)
-        assert folder.make_metavar(click.Context(main)) == "FOLDER"
+        assert folder.make_metavar(click.Context(main)).strip("[]") == "FOLDER"
 
 
 def test_the_pages_tables_are_those_of_the_code():
@@ -193,6 +194,26 @@ def test_json_is_all_that_stands_on_stdout(damaged, words, key):
     shard = next(out.glob("*train*.h5"))
     done = run(*(word.format(out=out, shard=shard) for word in words), "--json")
     assert key in json.loads(done.stdout), done.output
+
+
+def test_a_wrong_setting_blames_the_command_line_and_no_shipped_file():
+    words = ("train", "cameranet", "s", "--out", "o", "--preset", "tiny", "--set", "wdths=3")
+    done = run(*words)
+    assert done.exit_code == codes.CANT
+    assert "--set wdths=3: " in done.output
+    assert "cameranet-tiny.toml" not in done.output
+
+
+def test_a_folder_of_raws_is_told_and_shown_on_one_sheet(damaged, tmp_path):
+    raws = damaged[0].parent / "raw/short"
+    done = run("inspect", raws, "--image", tmp_path / "sheet.png", "--json")
+    told = {one["file"]: one for one in json.loads(done.stdout)["files"]}
+    assert told["a1_0.dng"]["width"] == 80
+    assert "wrong" in told["a1_1.dng"]  # the others are shown
+    assert (tmp_path / "sheet.png").is_file()
+    empty = run("fuse", tmp_path, "--out", tmp_path / "m.dng")
+    assert empty.exit_code == codes.CANT
+    assert "there is no raw file in it" in empty.output
 
 
 def test_recipes_as_json():

@@ -19,25 +19,30 @@ from card.made import Size
 
 from isptools.children import safe_path
 
-SECONDS = 170  # for all of them
+SECONDS = 200  # for all of them
 
 
 def run(script: Path, out: Path, words: list[list[str]]) -> None:
     """Start this script once for each list of words; what isn't done in time is ended."""
     began = time.monotonic()
-    with safe_path(), (out / "ahead.log").open("w") as log:
-        children = [
-            subprocess.Popen(
-                [sys.executable, str(script), *one], stdout=log, stderr=log, start_new_session=True
-            )
-            for one in words
-        ]
-        for child in children:
-            try:
-                child.wait(max(SECONDS - (time.monotonic() - began), 0.1))
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+    logs = [out / f"ahead-{at}.log" for at in range(len(words))]
+    with safe_path():
+        children = [_started(script, one, log) for one, log in zip(words, logs, strict=True)]
+    for child, log, one in zip(children, logs, words, strict=True):
+        try:
+            child.wait(max(SECONDS - (time.monotonic() - began), 0.1))
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        print(f"ahead, {time.monotonic() - began:.0f} s: {' '.join(one[4:])}: {child.returncode}")
+        if child.returncode:
+            print(log.read_text(errors="replace")[-1500:], flush=True)
+
+
+def _started(script: Path, words: list[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("w") as out:
+        command = [sys.executable, str(script), *words]
+        return subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
 
 
 def compiled(size: Size, what: str, name: str, stage: str) -> None:

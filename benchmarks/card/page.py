@@ -51,6 +51,7 @@ DEVELOP = {
 }  # fmt: skip
 
 
+PROVEN = ("equal", "proofs", "memory")
 CHAIN = {
     "what": "what", "method": "method", "replayed_ms": "ms in a graph", "gp_s": "GP/s",
     "ms": "ms called", "called_gp_s": "GP/s called",
@@ -75,7 +76,7 @@ def tables(found: dict[str, Any]) -> str:
         out += ["### The network alone on a whole frame\n", table(rows, FRAMES)]
     if "develop" in found:
         out += ["### `isptools develop`, whole and tiled\n", table(found["develop"], DEVELOP)]
-    if held := found.get("proofs", []) + found.get("memory", []):
+    if held := [row for key in PROVEN for row in found.get(key, ())]:
         rows = [row | {"held": "yes" if row["held"] else "NO"} for row in held]
         columns = {"what": "what", "held": "holds", "said": "seen", "seconds": "s"}
         out += ["### What must hold\n", table(rows, columns)]
@@ -127,7 +128,8 @@ def brief(key: str, out: Any) -> str:
     words = {"steps": ("ms", "mp_s", "mfu", "memory_gb", "falls"), "frames": ("ms", "tflops"),
              "develop": ("tile", "ms", "apart"), "proofs": ("held", "said"),
              "feeding": ("mp_s", "mfu", "waiting"),
-             "memory": ("held", "said"), "chain": ("what", "method", "ms", "gp_s"),
+             "memory": ("held", "said"), "equal": ("held", "said"),
+             "chain": ("what", "method", "ms", "gp_s"),
              "profiles": ("busy_ms", "launches"),
              "card": ("name", "matmul_tflops", "copy_gb_s")}[key]  # fmt: skip
     return "; ".join(" ".join(f"{word} {number(row.get(word))}" for word in words) for row in rows)

@@ -83,9 +83,8 @@ class Stepping:
         camera = made.camera(size, name)
         place = Place(str(size.device))
         out = Path(self.folder.name)
-        self.run = run.Run(
-            camera, chosen, run.Job(out, out, place), launched(place, chosen.precision)
-        )
+        fabric = launched(place, chosen.precision)
+        self.run = run.Run(camera, chosen, run.Job(out, out, place), fabric, chosen.to_json())
         self.task = Task(camera, chosen, chosen.stages[0])
         self.work = run._work(self.run, self.task)
         self.moving = run._set_up(self.run, self.task, chosen.stages[0], {})

@@ -75,6 +75,7 @@ docs/same-bytes
 docs/limits
 docs/platforms
 docs/reliability
+REST
 docs/decisions/README
 docs/decisions/0*
 ```
@@ -97,12 +98,39 @@ def pages() -> list[Path]:
     return sorted({path.relative_to(ROOT) for glob in PAGES for path in ROOT.glob(glob)})
 
 
+def contents(names: list[Path]) -> str:
+    """The top page; what no list names stands with how it works."""
+    listed = [line for line in TOP.splitlines() if "/" in line or line.isupper()]
+    rest = [
+        str(name.with_suffix("")) for name in names
+        if not any(name.with_suffix("").match(line) for line in listed) and name.name != "README.md"
+    ]  # fmt: skip
+    return TOP.replace("REST", "\n".join(rest))
+
+
 def linked(page: Path) -> Iterator[Path]:
     """Files of the repository that a page links to."""
     for target in LINK.findall((ROOT / page).read_text("utf-8")):
         path = (ROOT / page).parent / target
         if "://" not in target and path.exists():
             yield path.resolve().relative_to(ROOT)
+
+
+def told(page: Path) -> str:
+    """The text of a page; a link to a folder leads to its page, to the top page to the index."""
+
+    def link(found: re.Match[str]) -> str:
+        path = (ROOT / page).parent / found[1]
+        if "://" in found[1] or not path.exists():
+            return found[0]
+        if path.is_dir():
+            inside = "README.md" if (path / "README.md").exists() else ""
+            return found[0].replace(found[1], f"{found[1].rstrip('/')}/{inside}", 1)
+        if path.resolve() == ROOT / "README.md":
+            return found[0].replace("README.md", "index.md", 1)
+        return found[0]
+
+    return LINK.sub(link, (ROOT / page).read_text("utf-8"))
 
 
 def modules() -> list[str]:
@@ -152,10 +180,13 @@ def assemble(target: Path) -> None:
         source = ROOT / name
         if source.is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target / name)
+            if name.suffix == ".md":
+                (target / name).write_text(told(name), encoding="utf-8")
+            else:
+                shutil.copyfile(source, target / name)
         else:
             (target / name).mkdir(parents=True, exist_ok=True)
-    (target / "index.md").write_text(TOP, encoding="utf-8")
+    (target / "index.md").write_text(contents(names), encoding="utf-8")
     shutil.copyfile(ROOT / "docs/site/conf.py", target / "conf.py")
     shutil.copytree(ROOT / "docs/gallery", target / "scripts")
     reference(target / "reference")

@@ -62,8 +62,8 @@ def _started(where: str, distributed: Any) -> Iterator[Any]:
     elif kind == "local" and words.isdecimal() and int(words):
         environment = dict.fromkeys(THREADS, "1")
         with distributed.LocalCluster(
-            n_workers=int(words), threads_per_worker=1, memory_limit=0, dashboard_address=None,
-            silence_logs=logging.CRITICAL, env=environment,
+            n_workers=int(words), threads_per_worker=1, memory_limit=0, env=environment,
+            dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,
         ) as cluster:  # fmt: skip
             yield cluster
     elif kind == "slurm":
@@ -86,7 +86,7 @@ def _slurm(words: str) -> Any:
     options = slurm_options(words)
     jobs = options.pop("jobs")
     try:
-        cluster = SLURMCluster(**options)
+        cluster = SLURMCluster(**options, scheduler_options={"dashboard_address": "127.0.0.1:0"})
         cluster.scale(jobs=jobs)
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise BuildError(f"--cluster slurm:{words}: {' '.join(str(error).split())}") from None

@@ -7,6 +7,7 @@ import numpy as np
 from isptools.build.task import Unit
 from isptools.develop.chain import develop
 from isptools.frame import Capture, Frame, Space, UnsupportedError
+from isptools.raw import ljpeg
 from isptools.recipe import Develop, Recipe
 
 SIDE = 96  # pixels; enough for every border and every thread
@@ -21,6 +22,7 @@ def compile_kernels(recipe: Recipe, units: Iterable[Unit]) -> None:
     """
     truth = recipe.truth
     if isinstance(truth, Develop) and any(unit.kind == "bayer" for unit in units):
+        ljpeg.compile_loops()
         try:
             develop(_frame(), (*truth.repairs, *truth.steps))
             if truth.fuse:

@@ -33,7 +33,7 @@ def command(
     frames: tuple[Path, ...], out: Path, reference: int | None, truth: bool,
     weights: Path | None, report: Path | None, image: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Align the raw FRAMES of a burst and fuse them into one raw.
+    """Align the raw FRAMES of a burst (files, or their folder) and fuse them into one raw.
 
     Exit code 3 if a frame was refused; the others are fused.
     """
@@ -42,6 +42,7 @@ def command(
     from isptools.cli.progress import shown
     from isptools.raw import write_dng
 
+    frames = tuple(one for path in frames for one in _raws(path))
     try:
         with shown() as show:
             step = partial(show, "frames")
@@ -63,6 +64,18 @@ def command(
         _tell(fused, frames, out)
     if fused.refused:
         raise click.exceptions.Exit(LOOK)
+
+
+def _raws(path: Path) -> Sequence[Path]:
+    """A file itself; of a folder its raws by name."""
+    if not path.is_dir():
+        return (path,)
+    from isptools.raw import SUFFIXES
+
+    found = sorted(one for one in path.iterdir() if one.suffix.lower()[1:] in SUFFIXES)
+    if not found:
+        raise click.ClickException(f"{path}: there is no raw file in it")
+    return found
 
 
 class Files(Sequence["Frame"]):
@@ -139,7 +152,8 @@ def _tell(fused: "Fused", frames: Sequence[Path], out: Path) -> None:
     used = sum(share > 0 for share in fused.shares)
     click.echo(
         f"{out}: {used} of {len(frames)} frames onto frame {fused.reference}, "
-        f"worth {fused.effective_frames:.2f} frames, {fused.scale} steps a digital number"
+        f"as little noise as {fused.effective_frames:.2f} frames like that one, "
+        f"{fused.scale} steps a digital number"
     )
     for each in fused.refused:
         click.echo(f"  refused {frames[each.frame]}: {each.detail}")

@@ -22,7 +22,7 @@ HELP = """
   truth: pictures of the same names, longer exposures of the same scenes (short/ and long/, or a
   sub-folder a scene), bursts (a sub-folder each), or pictures of another camera (phone/ and dslr/
   with the same names). Or say what it is with --kind, or write the manifest yourself:
-  docs/guides/add-a-data-set.md"""
+  the guide "add a data set" in the project's documentation tells how"""
 
 
 @click.command(name="init")

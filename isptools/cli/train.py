@@ -37,7 +37,7 @@ class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of clic
 @click.option("--settings", type=PATH, help="Your own TOML of settings, for the network NAME.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace one setting.")
 @click.option("--seed", type=click.IntRange(min=0), help="Of weights and cuts; as --set seed=N.")
-@click.option("--only", default="", help="One stage: restore, enhance, joint or whole.")
+@click.option("--only", default="", help="One stage of the settings, as restore or simulator.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--nodes", type=click.IntRange(min=1), default=1, show_default=True)
@@ -115,10 +115,19 @@ def _chosen(
 
     if settings and preset:
         raise ValueError("give --preset or --settings, not both")
-    words: dict[str, Any] = {"network": {"name": _stated(settings, name)}} if settings else {}
+    given: dict[str, Any] = {"network": {"name": _stated(settings, name)}} if settings else {}
+    words = given
     for word in changes:
         words = replaced_words(words, _decoded(word))
-    return Settings.load(settings or _preset(name, preset), words)
+    path = settings or _preset(name, preset)
+    try:
+        return Settings.load(path, words)
+    except ValueError as error:
+        if changes:
+            Settings.load(path, given)  # what is wrong with the file itself is told of the file
+            said = str(error).removeprefix(f"{path}: ")
+            raise ValueError(f"--set {' '.join(changes)}: {said}") from None
+        raise
 
 
 def _stated(settings: Path, name: str) -> str:

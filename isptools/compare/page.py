@@ -60,7 +60,7 @@ def _told(asked: Asked) -> str:
     said = {
         "steps": "{} steps a row in all", "patch": "cuts of {} pixels", "batch": "{} a step",
         "times": "rates times {}", "limit": "{} inputs scored", "seeds": "seeds {}",
-        "network": "networks made smaller: {}",
+        "network": "networks made smaller: {}", "simulator": "simulators made smaller: {}",
     }  # fmt: skip
     told = [said[k].format(v) for k, v in words.items() if v and not (k == "times" and v == 1)]
     return "; ".join(told) or "as the settings are"

@@ -81,17 +81,21 @@ def _section(asked: Asked, data: Data, lines: tuple[Line, ...]) -> Section:
             recipe, inputs = made_by(source.tables[0].attrs).name, len(source)
     known = [one.name for one in asked.table.data]
     printed = tuple([data.name] if data.name in known else [*known, *([] if known else [""])])
-    return Section(data, recipe, inputs, lines, printed, _differences(asked, recipe, printed))
+    return Section(
+        data, recipe, inputs, lines, printed, _differences(asked, recipe, printed, lines)
+    )
 
 
-def _differences(asked: Asked, recipe: str, printed: tuple[str, ...]) -> tuple[str, ...]:
+def _differences(
+    asked: Asked, recipe: str, printed: tuple[str, ...], lines: tuple[Line, ...]
+) -> tuple[str, ...]:
     """Why printed numbers are not to be held against those measured."""
     out = [one.not_comparable for one in map(asked.table.of, printed) if one.not_comparable]
     theirs = sorted({r for one in map(asked.table.of, printed) for r in one.recipes})
     if recipe and theirs and recipe not in theirs:
         out.insert(0, f"these shards are of recipe {recipe}, the paper's numbers are of "
                       f"{' and '.join(printed)}")  # fmt: skip
-    if asked.budget.steps:
+    if asked.budget.steps and any(line.parameters for line in lines):
         out.append(f"{asked.budget.steps} steps a row, far fewer than the paper's")
     if asked.budget.limit and asked.table.kind != "complexity":
         out.append(f"{asked.budget.limit} inputs are scored")

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,23 +11,9 @@ from isptools.develop import chain, listed
 from isptools.develop.base import only, with_square_sites
 from isptools.develop.steps import Step
 from isptools.frame import Capture, Frame, Space, UnsupportedError
+from isptools.gpu.held import Held
 
 Station = tuple[Space, Tensor]
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Pictures of one station on a GPU, and what the host knows of each of them."""
-
-    pixels: Tensor  # (N, H, W), behind demosaicking (N, H, W, 3)
-    captures: tuple[Capture, ...]
-    white: tuple[float, ...] = ()
-    gains: tuple[tuple[float, ...], ...] = ()
-
-    def facts(self, at: int) -> Frame:
-        """A frame without pixels, for what steps ask of facts."""
-        white = self.white[at] if self.white else 0.0
-        return Frame(np.empty((0, 0), np.uint16), Space.MOSAIC, self.captures[at], white)
 
 
 def develop(

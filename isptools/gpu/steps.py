@@ -27,7 +27,8 @@ from isptools.develop.steps import (
 )
 from isptools.frame import Capture, UnsupportedError
 from isptools.gpu import demosaic, light
-from isptools.gpu.chain import Held
+from isptools.gpu.ahd import ahd
+from isptools.gpu.held import Held
 
 Row = tuple[float, ...]
 
@@ -130,7 +131,7 @@ def demosaicked(held: Held, step: Demosaic) -> Held:
     if step.method == "ahd":
         matrices = tuple(_flat(lab.xyz_from_camera, one.camera_to_srgb) for one in held.captures)
         numbers = placed(matrices, "float32", device), roots(device)
-        return replace(held, pixels=demosaic.ahd(held.pixels, red, *numbers))
+        return replace(held, pixels=ahd(held.pixels, red, *numbers))
     method = {"half": demosaic.half, "linear": demosaic.linear, "ppg": demosaic.ppg}[step.method]
     return replace(held, pixels=method(held.pixels, red))
 

@@ -98,6 +98,12 @@ def decode(data: U8, told: Head, out: U16) -> bool:
     return bool(_decode(bits, size, short, limits, symbols, told.predictor, told.precision, out))
 
 
+def compile_loops() -> None:
+    """Have the machine code on disk, before decoders start and files are timed."""
+    one = Head(8, (1, 2, 1), 1, (bytes([1, *[0] * 16]),), 0)  # one code, of one bit, for no change
+    decode(np.frombuffer(bytes(8), np.uint8), one, np.zeros((1, 2), np.uint16))
+
+
 def _table(told: bytes) -> tuple[I32, I32, I32] | None:
     """Of codes up to SHORT bits: bits of code and number together, and of the number << 8.
 

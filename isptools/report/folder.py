@@ -173,10 +173,13 @@ def _of_kind(samples: Sequence[Shown], kind: str, name: str, meaning: str) -> Fa
     found = [each for one in samples for each in one.measured if each.kind == kind]
     if not found:
         return Fact(name, "not measured", "", "", meaning)
+    if any(each.told for each in found):
+        one = max((each for each in found if each.told), key=lambda each: each.value / each.limit)
+        limit = f"at most {one.limit:.3g}"
+        return Fact(name, f"{one.value:.3g}", one.unit, limit, f"{meaning}; the worst pair", True)
     value = float(np.percentile([each.value for each in found], 95))
     most = float(np.median([each.limit for each in found]))
-    wrong = any(each.told for each in found)
-    return Fact(name, f"{value:.3g}", found[0].unit, f"at most {most:.3g}", meaning, wrong)
+    return Fact(name, f"{value:.3g}", found[0].unit, f"at most {most:.3g}", meaning)
 
 
 def _quality(samples: Sequence[Shown]) -> Fact:

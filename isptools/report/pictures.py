@@ -1,4 +1,4 @@
-"""Small pictures to look at: of a raw file, of the first rows of a shard, of a sample's layers."""
+"""Small pictures to look at: of a raw file, of a sample's layers."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,11 @@ from isptools.develop.autotone import encode_srgb
 from isptools.develop.chain import develop
 from isptools.develop.orient import upright
 from isptools.develop.steps import Balance, Demosaic, Encode, Levels, ToSpace, as_bayer
-from isptools.frame import Array, Frame, Matrix, Space
-from isptools.shards.read import Sample, Shards
+from isptools.frame import Frame, Matrix, Space
+from isptools.shards.read import Sample
 
 Bytes = NDArray[np.uint8]
-WIDTH = 360  # of a picture on the contact sheet
-GAP = 6
+WIDTH = 360  # of a picture, where nothing else is asked for
 DOUBT = (200, 0, 0)  # color of pixels that are not to be trusted
 
 
@@ -36,21 +35,6 @@ def of_raw(frame: Frame) -> Bytes:
     return upright(picture, facts.flip)
 
 
-def of_shard(shards: Shards, rows: int) -> Bytes:
-    """A contact sheet: input, restoration, enhancement and weight of each of the first rows.
-
-    All lie as the sensor does. A weight is white where all of the burst went into the truth, red
-    where it is not to be trusted.
-    """
-    pictures = shards.tables[0].pictures
-    space = pictures["restoration"].space if "restoration" in pictures else ""
-    lines = [_line(shards[i], space) for i in range(min(rows, len(shards)))]
-    width = max(line.shape[1] for line in lines)
-    return np.concatenate(
-        [np.pad(_wide(line, width), ((0, GAP), (0, 0), (0, 0))) for line in lines]
-    )
-
-
 def layers(sample: Sample, space: str) -> dict[str, Bytes]:
     """What there is to see of a sample, (h, w, 3) each as the sensor lies, by name.
 
@@ -58,15 +42,6 @@ def layers(sample: Sample, space: str) -> dict[str, Bytes]:
     weight (red: not to be trusted). `space` is the station of the restoration.
     """
     return dict(_pictures(sample, space))
-
-
-def _line(sample: Sample, space: str) -> Bytes:
-    pictures = [fit(picture) for _, picture in _pictures(sample, space)]
-    height = max(picture.shape[0] for picture in pictures)
-    padded = [
-        np.pad(picture, ((0, height - picture.shape[0]), (0, GAP), (0, 0))) for picture in pictures
-    ]
-    return np.concatenate(padded, axis=1)
 
 
 def _pictures(sample: Sample, space: str) -> Iterator[tuple[str, Bytes]]:
@@ -122,7 +97,3 @@ def fit(picture: Bytes, width: int = WIDTH) -> Bytes:
     height = max(1, round(picture.shape[0] * width / picture.shape[1]))
     way = cv2.INTER_AREA if picture.shape[1] > width else cv2.INTER_NEAREST
     return np.asarray(cv2.resize(picture, (width, height), interpolation=way), np.uint8)
-
-
-def _wide(line: Array, width: int) -> Array:
-    return np.pad(line, ((0, 0), (0, width - line.shape[1]), (0, 0)))

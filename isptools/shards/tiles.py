@@ -1,8 +1,9 @@
 """Windows of a chunked dataset, a tile at a time, past HDF5's chunk cache and its copies.
 
-A third faster than slicing with h5py, which stays in use for whatever is stored another way. What
-comes from the disk is not believed: its checksum is taken, and the heads of a packed tile's blocks
-are followed to its end before anything is unpacked, since the decoder follows them blindly.
+Slicing with h5py stays in use for whatever is stored another way; how the two compare stands in
+docs/benchmarks.md. What comes from the disk is not believed: its checksum is taken, and the heads
+of a packed tile's blocks are followed to its end before anything is unpacked, since the decoder
+follows them blindly.
 """
 
 import ctypes

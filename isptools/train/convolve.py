@@ -32,22 +32,9 @@ def _mirrored(at, side):
 
 @triton.jit
 def _products(
-    acc,
-    x,
-    weight,
-    y,
-    u,
-    image,
-    n,
-    height,
-    width,
-    inputs,
-    first,
-    every,
-    dilation,
-    CHUNKS: tl.constexpr,
-    INPUTS: tl.constexpr,
-):
+    acc, x, weight, y, u, image, n, height, width, inputs, first, every, dilation,
+    CHUNKS: tl.constexpr, INPUTS: tl.constexpr,
+):  # fmt: skip
     """Plus the products with `inputs` channels of x, from `first` of the weight's `every` on."""
     k = tl.arange(0, INPUTS)
     for step in range(9 * CHUNKS):
@@ -78,40 +65,14 @@ def _convolve(
     every = inputs + others
     acc = tl.full((PIXELS, OUTPUTS), 0.0, tl.float32)
     acc = _products(
-        acc,
-        x,
-        weight,
-        y,
-        u,
-        image,
-        known,
-        height,
-        width,
-        inputs,
-        0,
-        every,
-        dilation,
-        CHUNKS,
+        acc, x, weight, y, u, image, known, height, width, inputs, 0, every, dilation, CHUNKS,
         INPUTS,
-    )
+    )  # fmt: skip
     if MORE:
         acc = _products(
-            acc,
-            beside,
-            weight,
-            y,
-            u,
-            image,
-            known,
-            height,
-            width,
-            others,
-            inputs,
-            every,
-            dilation,
-            MORE,
-            INPUTS,
-        )
+            acc, beside, weight, y, u, image, known, height, width, others, inputs, every,
+            dilation, MORE, INPUTS,
+        )  # fmt: skip
     acc += tl.load(bias + known)[None, :].to(tl.float32)
     inside = (m < pixels)[:, None] & (n < outputs)[None, :]
     place = m.to(tl.int64)[:, None] * outputs + n[None, :]

@@ -116,7 +116,7 @@ def _operations(settings: Settings, stage: Stage, job: Job) -> int:
     """Of one cut, forward and backward."""
     camera, _ = networks.built(settings.network, job.code)
     task = Task(camera, settings, stage)
-    return of_step(task, camera.intake.period**2, settings.patch)
+    return of_step(task, camera.intake.positions, settings.patch)
 
 
 def _memory(cuda: bool) -> int:

@@ -35,7 +35,7 @@ from isptools.train.place import launched
 from isptools.train.replay import Replay
 from isptools.train.settings import Settings, Stage
 from isptools.train.suits import expect_suitable
-from isptools.train.task import Task, expect_patch, needs, span
+from isptools.train.task import Task, expect_patch, needs, span, taken
 from isptools.train.validate import Validation
 from isptools.train.writing import Writer
 
@@ -107,7 +107,7 @@ def _stage(run: Run, stage: Stage) -> bool:
     length = stage.length(len(parts.train), task.batch * settings.accumulate * fabric.world_size)
     state = load(run.file(stage)) if run.file(stage).exists() else {}
     if state and _finished(run, stage, state, length):
-        _take(run.camera, stage, state)
+        taken(run.camera, stage, state)
         return True
     if not state:
         torch.manual_seed(settings.seed)  # whatever this call did before
@@ -261,6 +261,8 @@ def _turn(run: Run, moving: Moving, turn: int, micros: Iterable[Batch]) -> Tenso
 
 def _too_large(run: Run, task: Any, batch: Batch) -> str:
     patch = run.settings.patch
+    if len(task.turns) > 1:  # a discriminator takes cuts of one size
+        return f"{task.batch} cuts of {patch} pixels do not fit into this GPU's memory: take fewer"
     with run.fabric.autocast():
         fits = fitting_patch(task, batch, patch, least(run.camera))
     many = f" {task.batch} times" if task.batch > 1 else ""
@@ -332,7 +334,7 @@ def _take_earlier(run: Run, task: Task, stage: Stage) -> None:
         state = load(run.file(before))
         if not state["done"]:
             raise TrainError(f"{run.file(before)}: not done yet; finish --only {before.train}")
-        _take(run.camera, before, state)
+        taken(run.camera, before, state)
         if before.train == "simulator":
             task.difference.learned.load_state_dict(state["beside"])
 
@@ -348,20 +350,11 @@ def _finished(run: Run, stage: Stage, state: dict[str, Any], length: int) -> boo
     if at > length:
         raise TrainError(f"{run.file(stage)}: stands at step {at} of {name}: {length} are too few")
     stages = run.settings.stages
-    later = [one.train for one in stages[stages.index(stage) + 1 :] if one.train == "joint"
-             and run.file(one).exists()]  # fmt: skip
+    later = [one.train for one in stages[stages.index(stage) + 1 :]
+             if one.train in {"joint", "compressed"} and run.file(one).exists()]  # fmt: skip
     if later and at < length:
         raise TrainError(f"{run.file(stage)}: {later[0]} has begun from it: its steps stay {at}")
     return bool(state["done"]) and at == length
-
-
-def _take(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
-    """The parts a stage trained, from its checkpoint: they may come from two processes."""
-    first, last = span(camera, stage)
-    own = tuple(f"nets.{at}." for at in range(first, last + 1))
-    camera.load_state_dict(
-        camera.state_dict() | {k: v for k, v in state["model"].items() if k.startswith(own)}
-    )
 
 
 def _examples(run: Run) -> Examples:

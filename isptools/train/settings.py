@@ -89,9 +89,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """From decoded words, where `network` may be a name alone. ValueError in one line."""
         earlier.expect_none(words)
         try:
-            return msgspec.convert(_with_table(words), cls)
+            made = msgspec.convert(_with_table(words), cls)
         except msgspec.ValidationError as error:
             raise ValueError(str(error)) from None
+        _expect_taught(made)  # not of a single stage, as it is tried for a look
+        return made
 
     @classmethod
     def load(cls, path: Path, changes: dict[str, Any] | None = None) -> Self:
@@ -122,8 +124,15 @@ def _expect_simulator(stages: list[str], objective: Objective) -> None:
     computed = isinstance(objective.simulator, Djs)
     if computed and "simulator" in stages:
         raise ValueError("stages: djs learns nothing; leave the stage simulator out")
-    untaught = not computed and "compressed" in stages and objective.compressed
-    if untaught and "simulator" not in stages[: stages.index("compressed")]:
+
+
+def _expect_taught(settings: Settings) -> None:
+    """ValueError where a simulator would be trained through that nothing has taught."""
+    objective, stages = settings.objective, [stage.train for stage in settings.stages]
+    if not isinstance(objective, Compressed) or isinstance(objective.simulator, Djs):
+        return
+    through = "compressed" in stages and objective.compressed
+    if through and "simulator" not in stages[: stages.index("compressed")]:
         raise ValueError("stages: compressed needs a stage simulator before it, which teaches it")
 
 

@@ -172,6 +172,15 @@ def span(camera: Camera, stage: Stage) -> tuple[int, int]:
     return (camera.restored + 1, last) if stage.train == "enhance" else (0, last)
 
 
+def taken(camera: Camera, stage: Stage, state: dict[str, Any]) -> None:
+    """The parts a stage trained, from its checkpoint: they may come from two processes."""
+    first, last = span(camera, stage)
+    own = tuple(f"nets.{at}." for at in range(first, last + 1))
+    camera.load_state_dict(
+        camera.state_dict() | {k: v for k, v in state["model"].items() if k.startswith(own)}
+    )
+
+
 def needs(camera: Camera, kind: str) -> tuple[str, ...]:
     """The truths a stage takes from the shards."""
     if kind == "restore":

@@ -59,7 +59,7 @@ def collected() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def local() -> Iterator[Any]:
     """A client of a cluster of two processes."""
-    how = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    how = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": "127.0.0.1:0"}
     with (
         distributed.LocalCluster(n_workers=2, silence_logs=50, **how) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
@@ -117,33 +117,6 @@ def test_a_worker_that_is_killed_in_mid_shard(held: Tiny, local, meanwhile) -> N
     assert whole(held)
 
 
-@posix
-def test_a_worker_so_slow_that_another_one_takes_its_unit(held: Tiny, local, meanwhile) -> None:
-    """It wakes up when its build is over, and leaves the folder as it is."""
-    local.wait_for_workers(2)
-    building = meanwhile(held.build, cluster=address(local))
-    until(lambda: len(disk.stale(held.out)) == 2)
-    name, pid = next(iter(local.run(os.getpid).items()))
-
-    async def given_up(dask_scheduler: Any) -> None:
-        """As the scheduler does after its `worker-ttl`."""
-        await dask_scheduler.remove_worker(name, stimulus_id="slow", close=False)
-
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        local.run_on_scheduler(given_up)
-        go_on(held)
-        assert building.result().made == 4
-        before = tinies.listing(held.out)
-        times = {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    until(lambda: disk.stale(held.out) == [])
-    assert tinies.listing(held.out) == before
-    assert whole(held)
-    assert times == {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
-
-
 def test_two_builds_race_for_a_folder(held: Tiny, local, meanwhile) -> None:
     building = meanwhile(held.build, cluster=address(local))
     until(lambda: disk.stale(held.out))
@@ -169,7 +142,11 @@ class Machines:
     def start(self) -> None:
         where = ["--host", "127.0.0.1", "--no-dashboard"]
         self._dask("scheduler", *where, "--port", str(self.port))
-        self._dask("worker", self.address, *where, "--no-nanny", "--nthreads", "1")
+        self.worker(self.address, "one")
+
+    def worker(self, scheduler: str, name: str) -> None:
+        words = ["--host", "127.0.0.1", "--no-dashboard", "--no-nanny", "--nthreads", "1"]
+        self._dask("worker", scheduler, *words, "--name", name)
 
     def _dask(self, *words: str) -> None:
         line = [sys.executable, "-m", "dask", *words]
@@ -188,6 +165,41 @@ def machines() -> Iterator[Machines]:
     made = Machines()
     yield made
     made.kill()
+
+
+@posix
+def test_a_worker_so_slow_that_another_one_takes_its_unit(
+    held: Tiny, local, machines, meanwhile
+) -> None:
+    """It wakes up when its build is over, and leaves the folder as it is."""
+    machines.worker(address(local), "slow")
+    until(lambda: "slow" in {one["name"] for one in workers(local).values()})
+    building = meanwhile(held.build, cluster=address(local))
+    (name,) = [at for at, one in workers(local).items() if one["name"] == "slow"]
+    until(lambda: local.processing()[name] and len(disk.stale(held.out)) == len(workers(local)))
+    (slow,) = machines.running
+
+    async def given_up(dask_scheduler: Any) -> None:
+        """As the scheduler does after its `worker-ttl`."""
+        await dask_scheduler.remove_worker(name, stimulus_id="slow", close=False)
+
+    slow.send_signal(signal.SIGSTOP)
+    try:
+        local.run_on_scheduler(given_up)
+        go_on(held)
+        assert building.result().made == 4
+        before = tinies.listing(held.out)
+        times = {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
+    finally:
+        slow.send_signal(signal.SIGCONT)
+    slow.wait(600)  # it ends its unit first
+    assert tinies.listing(held.out) == before
+    assert whole(held)
+    assert times == {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
+
+
+def workers(client: Any) -> dict[str, Any]:
+    return dict(client.scheduler_info(n_workers=-1)["workers"])
 
 
 def test_a_scheduler_that_is_restarted(held: Tiny, machines, meanwhile, monkeypatch) -> None:

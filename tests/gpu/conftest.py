@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-KERNELS = ("isptools.gpu.light", "isptools.gpu.demosaic", "isptools.gpu.steps",
-           "isptools.train.convolve")  # fmt: skip
+KERNELS = tuple(f"isptools.gpu.{name}" for name in ("light", "window", "ahd", "demosaic", "steps"))
+CONVOLVE = "isptools.train.convolve"
 
 
 @pytest.fixture(scope="session")
@@ -22,19 +22,19 @@ def interpreted() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TRITON_INTERPRET", "1")
         yield
-        for name in [name for name in sys.modules if name in KERNELS]:
+        for name in [name for name in sys.modules if name in (*KERNELS, CONVOLVE)]:
             del sys.modules[name]
 
 
 @pytest.fixture(scope="session")
 def kernels(interpreted: None) -> ModuleType:
     """isptools.gpu.steps, with few large blocks: the interpreter is slow by blocks."""
-    demosaic, light = (import_module(name) for name in KERNELS[1::-1])
-    demosaic.ROWS = demosaic.COLUMNS = 64
-    light.BLOCK = demosaic.FRAME = 4096
-    return import_module(KERNELS[2])
+    light, window = (import_module(name) for name in KERNELS[:2])
+    window.ROWS = window.COLUMNS = 64
+    light.BLOCK = window.FRAME = 4096
+    return import_module(KERNELS[-1])
 
 
 @pytest.fixture(scope="session")
 def convolve(interpreted: None) -> ModuleType:
-    return import_module(KERNELS[3])
+    return import_module(CONVOLVE)

@@ -3,6 +3,7 @@
 Kernels run by Triton's interpreter where there is no GPU: the same code, block by block.
 """
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -70,8 +71,8 @@ def test_pictures_that_are_all_frame(kernels, method, shape):
 
 def test_blocks_leave_no_seam(kernels, monkeypatch):
     """Blocks far smaller than the picture, that do not divide it."""
-    monkeypatch.setattr(kernels.demosaic, "ROWS", 16)
-    monkeypatch.setattr(kernels.demosaic, "COLUMNS", 32)
+    monkeypatch.setattr(sys.modules["isptools.gpu.window"], "ROWS", 16)
+    monkeypatch.setattr(sys.modules["isptools.gpu.window"], "COLUMNS", 32)
     monkeypatch.setattr(kernels.light, "BLOCK", 512)
     frame = libraw.probe("GBRG", (30, 40))
     steps = libraw.steps(method="ppg")

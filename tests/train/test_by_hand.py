@@ -15,8 +15,9 @@ from dataclasses import replace  # noqa: E402 - behind the skip
 from isptools import shards  # noqa: E402 - behind the skip
 from isptools.train import checkpoint, data, evaluate, feed, infer, intake, networks  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
-from isptools.train.run import VALIDATION, Job, train  # noqa: E402 - behind the skip
+from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
+from isptools.train.validate import CUTS as VALIDATION  # noqa: E402 - behind the skip
 
 CPU = Place("cpu")
 BOTH = ("restoration", "enhancement")

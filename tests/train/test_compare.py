@@ -272,7 +272,8 @@ def compared(tmp_path_factory, shards_folder):
     folder = tmp_path_factory.mktemp("compare")
     (folder / "small_mine.py").write_text(MINE)
     (folder / "table.toml").write_text(TABLE)
-    return folder, called(folder, shards_folder)
+    done = called(folder, shards_folder)
+    return folder, done, (folder / "out/table.md").read_text()
 
 
 def called(folder, shards):
@@ -282,11 +283,10 @@ def called(folder, shards):
 
 
 def test_a_comparison_makes_its_folder(compared):
-    folder, done = compared
+    folder, done, text = compared
     out = folder / "out"
     assert done.exit_code == 3, done.output
     assert "Traceback" not in done.output
-    text = (out / "table.md").read_text()
     cells = {row.split(" | ")[0].lstrip("| "): [cell.strip() for cell in row.split(" | ")]
              for row in text.splitlines() if row.startswith("| ")}  # fmt: skip
     assert cells["mine"][1] == "12"
@@ -317,8 +317,7 @@ def test_a_comparison_makes_its_folder(compared):
 def test_the_same_command_does_nothing_again_and_a_new_row_alone(
     compared, shards_folder, monkeypatch
 ):
-    folder, _ = compared
-    before = (folder / "out/table.md").read_bytes()
+    folder, _, before = compared
     trained, counted = [], []
 
     def noted(settings, _):
@@ -328,7 +327,7 @@ def test_the_same_command_does_nothing_again_and_a_new_row_alone(
     monkeypatch.setattr(running, "train", noted)
     monkeypatch.setattr(running, "score", lambda *_: counted.append(1))
     assert called(folder, shards_folder).exit_code == 3
-    assert (folder / "out/table.md").read_bytes() == before
+    assert (folder / "out/table.md").read_text() == before
     assert (trained, counted) == ([], [])
     text = TABLE.replace("rows = [", 'rows = [\n    { name = "SRCNN", network = "srcnn" },')
     (folder / "table.toml").write_text(text)
@@ -339,8 +338,7 @@ def test_the_same_command_does_nothing_again_and_a_new_row_alone(
 
 def test_a_killed_comparison_goes_on(compared, shards_folder, monkeypatch):
     """Stopped behind its trainings, and in the middle of the scores."""
-    folder, _ = compared
-    page_ = (folder / "out/table.md").read_text()
+    folder, _, before = compared
     for path in (folder / "out/scores").iterdir():
         path.unlink()
     really, left = running.score, [1]
@@ -358,7 +356,7 @@ def test_a_killed_comparison_goes_on(compared, shards_folder, monkeypatch):
     assert len(list((folder / "out/scores").iterdir())) == 1
     monkeypatch.setattr(running, "score", really)
     assert called(folder, shards_folder).exit_code == 3
-    assert (folder / "out/table.md").read_text() == page_
+    assert (folder / "out/table.md").read_text() == before
 
 
 @pytest.mark.parametrize(
@@ -385,3 +383,12 @@ def test_numbers_are_shown_as_people_read_them():
     assert page.number(line("a", 21.23456), "psnr") == "21.235"
     assert page.number(line("a", 0.0123456), "psnr") == "0.0123"
     assert page.number(line("a"), "psnr") == "-"
+
+
+def test_a_page_tells_every_word_of_a_budget(tmp_path):
+    words = {"steps": 3, "patch": 32, "batch": 2, "times": 4.0, "limit": 5, "seeds": (0,),
+             "network": {"l3": {"levels": 2}}, "simulator": {"cas": {"width": 4}}}  # fmt: skip
+    assert set(words) == set(Budget.__struct_fields__)
+    told = page._told(plan.Asked(table(Row("a")), {}, tmp_path, Budget(**words)))
+    assert told.count(";") == len(words) - 1
+    assert page._told(plan.Asked(table(Row("a")), {}, tmp_path, Budget())) == "as the settings are"

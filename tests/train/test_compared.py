@@ -205,3 +205,40 @@ def test_l3_through_the_commands(shards_folder, tmp_path):
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
     assert onnx.exists()
+
+
+def test_what_deepisps_figures_take_away():
+    """Fig. 11: the high level sees 3 channels, not 61; Fig. 7: a block makes its own picture."""
+    assert parameters(on_meta("deepisp")) - parameters(on_meta("deepisp", shared=False)) == (
+        58 * 64 * 9
+    )
+    torch.manual_seed(6)
+    low = networks.built({"name": "deepisp-low", "layers": 2, "maps": 9, "skip": False})[0].nets[0]
+    for convolution in low.convs:
+        torch.nn.init.normal_(convolution.weight, std=0.2)
+    x = torch.rand(1, 3, 12, 12)
+    picture, features = low.both(x)
+    first = low.convs[0](x)
+    entered = torch.cat([F.relu(first[:, :-3]), torch.tanh(first[:, -3:])], 1)
+    last = low.convs[1](entered)
+    torch.testing.assert_close(picture, torch.tanh(last[:, -3:]))
+    torch.testing.assert_close(features, F.relu(last[:, :6]))
+
+
+def test_deepisps_high_level_sees_the_corrected_picture_where_nothing_is_shared():
+    torch.manual_seed(7)
+    net = networks.built({"name": "deepisp", "layers": 1, "maps": 8, "shared": False})[0].nets[0]
+    x = torch.rand(1, 3, 64, 64)
+    picture = net.low.both(x)[0]
+    y = picture
+    for convolution in net.high:
+        y = F.max_pool2d(F.relu(convolution(y)), 2, ceil_mode=True)
+    torch.testing.assert_close(net.bottom(x), y)
+
+
+@pytest.mark.parametrize("name", ["srcnn", "johnson"])
+def test_networks_for_finished_pictures(name):
+    """DPED compares with them; the same weights, other shards."""
+    raw, rgb = on_meta(name), on_meta(name, takes="rgb")
+    assert (raw.intake.kind, rgb.intake.kind) == ("bayer", "rgb")
+    assert parameters(raw) == parameters(rgb)

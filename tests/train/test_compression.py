@@ -14,9 +14,12 @@ from isptools import measure, shards  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.train import checkpoint, compression, data, networks, rates  # noqa: E402 - the same
 from isptools.train.codecs import Codec, eight_bits  # noqa: E402 - behind the skip
+from isptools.train.export import export  # noqa: E402 - behind the skip
 from isptools.train.infer import How  # noqa: E402 - behind the skip
 from isptools.train.objectives import Compressed, Djs, Pair  # noqa: E402 - behind the skip
+from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.rates import Point  # noqa: E402 - behind the skip
+from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
 from isptools.train.simulators import DJS  # noqa: E402 - behind the skip
 from isptools.train.task import Task  # noqa: E402 - behind the skip
@@ -234,3 +237,38 @@ def test_other_networks_have_curves_too(shards_folder):
         linear, _ = networks.built({"name": "deepisp-low", "layers": 1})
         with pytest.raises(ValueError, match="makes no sRGB"):
             next(rates.pictures({"n": linear}, one, How(0)))
+
+
+def test_a_run_stopped_in_any_stage_ends_as_one_that_was_not(run, shards_folder, tmp_path):
+    """Each stage's own, and what a later one takes of an earlier one in another call."""
+    settings = Settings.of_json((run / "settings.json").read_text())
+    job = Job(shards_folder, tmp_path / "parts", Place("cpu"), stop_after=1)
+    for _ in range(len(STAGES)):
+        with pytest.raises(checkpoint.TrainError, match="go on"):
+            train(settings, job)
+        torch.rand(3)
+    train(settings, job)
+    for stage in STAGES:
+        name = f"{stage['train']}.safetensors"
+        whole, parts = (checkpoint.load(folder / name) for folder in (run, job.out))
+        for part in ("model", "beside"):
+            assert all(torch.equal(x, parts[part][k]) for k, x in whole[part].items()), name
+
+
+def test_a_dry_run_says_what_each_stage_costs(shards_folder, tmp_path):
+    words = ("train", "compression-aware-tiny", shards_folder, "--out", tmp_path / "run",
+             "--dry-run", "--device", "cpu", "--set", "patch=32", "--set", "network.widths=[3,4]",
+             "--set", 'objective.simulator={kind="cas",widths=[3,4]}')  # fmt: skip
+    said = invoke(*words)
+    assert [word for word in ("simulator:", "whole:", "compressed:") if word not in said] == []
+
+
+@pytest.mark.parametrize("name", ["compression-aware", "dped"])
+def test_systems_are_exported(name, tmp_path):
+    """ONNX Runtime shows torch's picture, attention and instance norm included."""
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    small = {"widths": [3, 4], "reduction": 2} if name == "compression-aware" else {"width": 3}
+    torch.manual_seed(0)
+    camera, _ = networks.built({"name": name, **small})
+    assert export(camera.eval(), tmp_path / "x.onnx", 32, 48) < 1e-4
+    assert (tmp_path / "x.onnx").exists()

@@ -1,5 +1,7 @@
 """Counts of the papers, exactly; operations; what each loss says of known pictures."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,8 @@ from isptools.train.networks.deepisp import (  # noqa: E402 - behind the skip
     monomials,
 )
 from isptools.train.perceptual import Perceptual  # noqa: E402 - behind the skip
-from isptools.train.settings import Settings  # noqa: E402 - behind the skip
-from isptools.train.task import Task  # noqa: E402 - behind the skip
+from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
+from isptools.train.task import Task, span  # noqa: E402 - behind the skip
 
 SMALL = {"widths": [8, 16, 24], "layers": 3}
 
@@ -251,3 +253,32 @@ def test_untrusted_pixels_take_no_part_in_the_loss(loss):
     torch.testing.assert_close(task(batch), masked)
     batch["mask"][:] = 0
     assert task(batch) == 0
+
+
+@pytest.mark.parametrize("name", networks.NAMES)
+def test_options_are_strict_and_stand_still(name):
+    with pytest.raises(ValueError, match="nonsense"):
+        networks.built({"name": name, "nonsense": 1})
+    options = networks.opened(name).options()
+    for word in options.__struct_fields__:
+        with pytest.raises(AttributeError):
+            setattr(options, word, 1)
+
+
+def test_eps_of_the_logarithms_is_a_thousandth_if_nothing_is_said():
+    black, dim = torch.zeros(1, 3, 1, 1), torch.full((1, 3, 1, 1), 1e-2)
+    expected = 1e-2 + math.log(1e-2 / 1e-3)
+    assert objectives.restoration(black, dim).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_stages_are_those_of_the_networks_parts():
+    def fits(name, train):
+        camera, _ = networks.built({"name": name})
+        return span(camera, Stage(train, steps=1))
+
+    assert fits("srgan-can", "restore") == (0, 0)
+    assert fits("srgan-can", "enhance") == (1, 1)
+    assert fits("srcnn", "whole") == (0, 0)
+    for train in ("restore", "enhance", "joint"):
+        with pytest.raises(ValueError, match="use 'whole'"):
+            fits("srgan-can-one-stage", train)

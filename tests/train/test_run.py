@@ -3,6 +3,7 @@
 import csv
 import errno
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -265,7 +266,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(shards_folder, tmp_path, monkeyp
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("isptools.whole.os.fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(TrainError, match="No space left on device"):
         train(settings, Job(shards_folder, tmp_path, CPU))
     assert (tmp_path / "restore.safetensors").read_bytes() == before
