@@ -178,7 +178,11 @@ class Log:
                 .transpose(1, 2, 0)
             )
             encoded = imageio.imwrite("<bytes>", shown, extension=".png")
-            whole.save(folder / f"{self.stage}.png", encoded)
+            try:
+                whole.save(folder / f"{self.stage}.png", encoded)
+            except OSError as error:
+                why = f"{folder}: a picture could not be saved ({error.strerror})"
+                raise TrainError(f"{why}; run the same command to go on") from None
 
     def _board(self, step: int, values: dict[str, float]) -> None:
         """The same numbers for TensorBoard, where that is installed."""
