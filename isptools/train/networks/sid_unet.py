@@ -1,4 +1,4 @@
-"""The U-Net of Chen et al. ( "Learning to See in the Dark", CVPR 2018): packed raw to sRGB.
+"""The U-Net of Chen et al. ("Learning to See in the Dark", CVPR 2018): packed raw to sRGB.
 
 Five levels from 32 channels, two 3 x 3 convolutions a level with LeakyReLU 0.2, 2 x 2 max pooling,
 transposed convolutions of 2 x 2 without bias, 12 channels to a picture of twice the side. The paper
