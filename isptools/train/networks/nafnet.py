@@ -1,9 +1,9 @@
 """NAFNet (Chen et al., "Simple Baselines for Image Restoration", ECCV 2022) as an ISP.
 
 Bilinear camera RGB in, sRGB out, the input added at the end as published. Its width 32 (denoising)
-has 2, 2, 4, 8 blocks on the way down, 12 at the bottom and 2 a level up: 29,159,715 parameters. Channel
-attention pools over the frame in every block; here tiles take its means from the whole frame, where
-its authors pool over local windows instead.
+has 2, 2, 4, 8 blocks on the way down, 12 at the bottom and 2 a level up: 29,159,715 parameters.
+Channel attention pools over the frame in every block; here tiles take its means from the whole
+frame, where its authors pool over local windows instead.
 """
 
 from collections.abc import Sequence
