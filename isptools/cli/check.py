@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from isptools.cli.codes import LOOK
+from isptools.cli.codes import CANT, DONE, LOOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from isptools.shards.check import Checked
+    from isptools.shards.check import Checked, Problem
     from isptools.shards.seen import Number, Seen
 
 
@@ -28,8 +28,8 @@ def command(folder: Path, as_json: bool) -> None:
     """Verify the shards in FOLDER: hashes, tables, splits, and that each pair is one.
 
     Each input is compared with its truths in level, color, CFA phase, place, noise and clipping.
-    Lists every problem and exits with 3, or prints what is there, its licence and whether it may be
-    passed on, and exits with 0.
+    Lists every problem and exits with 3, with 1 where something can't be read at all, or prints
+    what is there, its licence and whether it may be passed on, and exits with 0.
     """
     from isptools.cli.progress import shown
     from isptools.shards.check import examined
@@ -43,7 +43,7 @@ def command(folder: Path, as_json: bool) -> None:
     problems = found.problems
     if as_json:
         click.echo(_json(found))
-        raise click.exceptions.Exit(LOOK if any(problem.sure for problem in problems) else 0)
+        raise click.exceptions.Exit(_code(problems))
     wrong = [problem for problem in problems if problem.sure]
     unsure = [problem for problem in problems if not problem.sure]
     for problem in (*wrong, *unsure):
@@ -52,13 +52,21 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(text)
     if wrong:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
-        raise click.exceptions.Exit(LOOK)
+        raise click.exceptions.Exit(_code(problems))
     try:
         told = (_summary(folder, len(unsure)), *_terms(folder), *_truths(folder), *_quality(folder))
     except ValueError as error:  # the build made no shard
         raise click.ClickException(str(error)) from None
     for text in told:
         click.echo(text)
+
+
+def _code(problems: "list[Problem]") -> int:
+    """What can't be read was not checked either."""
+    from isptools.shards.check import UNFIT
+
+    sure = {problem.what for problem in problems if problem.sure}
+    return CANT if sure & UNFIT else LOOK if sure else DONE
 
 
 def _expect_shards(folder: Path) -> None:
