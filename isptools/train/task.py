@@ -11,6 +11,7 @@ from isptools.train import compression, data
 from isptools.train.adversarial import Enhancement
 from isptools.train.aligned import nearest
 from isptools.train.camera import Camera, least, shown
+from isptools.train.checkpoint import TrainError
 from isptools.train.compression import COMPRESSED, SIMULATOR, Compression
 from isptools.train.intake import Batch
 from isptools.train.objectives import Compressed, Difference, Enhanced, Pair, Turn
@@ -193,10 +194,10 @@ def needs(camera: Camera, kind: str) -> tuple[str, ...]:
 
 
 def expect_patch(camera: Camera, patch: int) -> None:
-    """ValueError in one line for cuts that the network can't take."""
+    """TrainError in one line for cuts that the network can't take."""
     every = camera.intake.period
     if patch % every or patch < least(camera):
-        raise ValueError(
+        raise TrainError(
             f"a patch of {patch} pixels does not suit this network: take a multiple of {every} "
             f"from {-(-least(camera) // every) * every} on"
         )
