@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import torch
 
-from isptools.train import threads
+from isptools.train import networks, threads
 from isptools.train.checkpoint import TrainError
 from isptools.train.job import Job
 from isptools.train.settings import Settings
@@ -100,6 +100,8 @@ def changed(out: Path, settings: Settings) -> list[str]:
     """
     try:
         there = Settings.of_json((out / "settings.json").read_text(encoding="utf-8"))
+        network = networks.written_out(there.network)
+        there = msgspec.structs.replace(there, network=network)
     except (KeyError, ValueError):
         raise TrainError(f"{out}: holds a run of other settings; take another --out") from None
     found = differences(json.loads(there.to_json()), json.loads(settings.to_json()))

@@ -42,7 +42,8 @@ def converted(words: dict[str, Any]) -> dict[str, Any]:
     objective = {"loss": loss} | {name: words[name] for name in sorted(OBJECTIVES[loss])}
     objective = _divided(objective)
     options = networks.opened(words["network"]).options.__struct_fields__
-    chosen = {name: words[name] for name in options if words[name] != 0 or name != "layers"}
+    known = [name for name in options if name in words]  # there may be more options today
+    chosen = {name: words[name] for name in known if words[name] != 0 or name != "layers"}
     return out | {
         "network": {"name": words["network"], **chosen}, "objective": objective, "adam": adam,
     }  # fmt: skip

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from isptools.cli import main  # noqa: E402 - behind the skip
-from isptools.train import checkpoint, earlier, networks  # noqa: E402 - behind the skip
+from isptools.train import checkpoint, claim, earlier, networks  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.objectives import Lab  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
@@ -137,7 +137,7 @@ def test_a_run_of_the_earlier_format_goes_on_and_is_opened(shards_folder, tmp_pa
         (["mars"], "presets: cameranet-fivek, "),
         (
             ["cameranet"],
-            "cameranet: give --preset fivek or hdrplus or sid or tiny or v1-sid, or --s",
+            "cameranet: give --preset fivek or hdrplus or sid or tiny or v1-fivek or ",
         ),
         (["srgan-can"], "srgan-can: no preset of it ships; give --settings FILE"),
         (["mine:network"], "mine:network: no preset of it ships"),
@@ -166,3 +166,17 @@ def test_a_name_is_never_ignored(words, said, tmp_path, monkeypatch):
     assert said in done.output
     assert done.output.count("\n") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_a_run_goes_on_although_its_network_has_more_options_today(tmp_path):
+    """Those that came since are as they were."""
+    settings = Settings.of({
+        "title": "x", "stages": [{"train": "whole", "steps": 1}], "network": {"name": "deepisp"},
+    })  # fmt: skip
+    whole = msgspec.structs.replace(settings, network=networks.written_out(settings.network))
+    assert {"layers", "maps"} <= set(whole.network)
+    (tmp_path / "settings.json").write_text(settings.to_json())
+    assert claim.changed(tmp_path, whole) == []
+    other = msgspec.structs.replace(whole, network=whole.network | {"maps": 1})
+    with pytest.raises(TrainError, match="maps"):
+        claim.changed(tmp_path, other)

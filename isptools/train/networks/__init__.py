@@ -80,6 +80,15 @@ def built(table: dict[str, Any], code: Path | None = None) -> tuple[Camera, dict
     return found.make(options), {"name": name, **msgspec.to_builtins(options)}
 
 
+def written_out(table: dict[str, Any]) -> dict[str, Any]:
+    """A [network] table with the options that came since it was written; a stranger's as it is."""
+    words = dict(table)
+    name = words.pop("name")
+    if name not in NAMES:
+        return table
+    return {"name": name, **msgspec.to_builtins(_decoded(opened(name).options, words))}
+
+
 def _decoded(options: type[msgspec.Struct], words: dict[str, Any]) -> msgspec.Struct:
     """The options below `network`, so that an error has its whole path."""
     outer = msgspec.defstruct("Outer", [("network", options)])
