@@ -28,13 +28,12 @@ TALL = 0.05  # of white: how far a hot pixel stands out
 BRIGHT = 0.5  # of white: a bright one, which the input must be able to show
 
 
-def place(windows: Sequence[Window]) -> list[Number]:
+def place(windows: Sequence[Window], pairs: Sequence[tuple[F32, F32]]) -> list[Number]:
     """How far the input lies from its truth, in pixels, by cross-correlation of fine detail.
 
-    Parts of the windows are looked at one by one, so that a truth which is zoomed or turned a
-    little is found too.
+    `pairs` are the windows' `details`. Parts of the windows are looked at one by one, so that a
+    truth which is zoomed or turned a little is found too.
     """
-    pairs = [_details(window) for window in windows]
     whole = peak(np.sum([correlation(*pair) for pair in pairs], axis=0))
     found = []
     for window, pair in zip(windows, pairs, strict=True):
@@ -81,7 +80,7 @@ def way(pixels: float, onward: str, back: str) -> str:
     return f"{abs(pixels):.1f} px {onward if pixels >= 0 else back}"
 
 
-def _details(window: Window) -> tuple[F32, F32]:
+def details(window: Window) -> tuple[F32, F32]:
     """Fine detail of the green pixels, 0 elsewhere and where either is clipped; and the truth's."""
     mask = window.greens & ~window.clipped
     weight = uniform_filter(mask.astype(np.float32), 7)
@@ -131,16 +130,17 @@ def _vertex(three: F64) -> float:
     return float(0.5 * (three[0] - three[2]) / curved) if curved < 0 else 0.0
 
 
-def sharpness(windows: Sequence[Window], slope: float) -> list[Number]:
+def sharpness(
+    windows: Sequence[Window], pairs: Sequence[tuple[F32, F32]], slope: float
+) -> list[Number]:
     """Whether the input has detail that its truth lacks: a truth that was blurred.
 
-    `slope` is the input's signal over the expected one. Noise in the truth makes this smaller,
-    never larger.
+    `pairs` are the windows' `details`, `slope` is the input's signal over the expected one. Noise
+    in the truth makes this smaller, never larger.
     """
     with_truth = own = chance = 0.0
-    for window in windows:
-        fine, its = _details(window)
-        its = np.where(fine != 0, its * np.float32(slope), 0)
+    for window, (fine, truths) in zip(windows, pairs, strict=True):
+        its = np.where(fine != 0, truths * np.float32(slope), 0)
         with_truth += float((fine.astype(np.float64) * its).sum())
         own += float((its.astype(np.float64) ** 2).sum())
         chance += float((its.astype(np.float64) ** 2 * window.variance).sum())
@@ -151,13 +151,12 @@ def sharpness(windows: Sequence[Window], slope: float) -> list[Number]:
     return [Number("sharpness", max(more, 0.0), limit(SOFT, error), told)]
 
 
-def noise(windows: Sequence[Window], slope: float) -> list[Number]:
-    """Variance against the stated profile.
+def noise(found: F64) -> list[Number]:
+    """Variance against the stated profile, of windows' `texture`.
 
     By second differences along rows and columns of each CFA plane; blocks where the truth shows
     texture are left out where the noise may be too strong, and count where it may be too weak.
     """
-    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
     found = found[found[:, 3] == 0]
     if len(found) < BLOCKS:
         return []
@@ -177,26 +176,27 @@ def _noisy(times: float, value: float, most: float) -> Number:
     return Number("noise", value, most, f"its noise has {times:.2f} times the stated variance")
 
 
-def truth_noise(windows: Sequence[Window], slope: float) -> float:
+def truth_noise(found: F64) -> float:
     """A truth's noise over its input's (variances) where the input shows hardly anything else; 0
     where it shows nothing but texture."""
-    plain = _plain(windows, slope)
+    plain = _plain(found)
     return float(np.median(plain[:, 1])) if len(plain) >= BLOCKS else 0.0
 
 
-def _plain(windows: Sequence[Window], slope: float) -> F64:
+def _plain(found: F64) -> F64:
     """Blocks with noise and hardly anything else."""
-    found = np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
     return np.asarray(found[(found[:, 0] > 0.4) & (found[:, 0] < 1.4)])
 
 
-def shared(windows: Sequence[Window], slope: float) -> list[Number]:
+def shared(found: F64) -> list[Number]:
     """Whether a truth goes along with its input's noise: one exposure as input and truth.
+
+    `found` is the windows' `texture`.
 
     In blocks that show noise and hardly anything else, second differences of two exposures go
     along only as far as the texture does.
     """
-    plain = _plain(windows, slope)
+    plain = _plain(found)
     if len(plain) < BLOCKS:
         return []
     alike = max(float(np.median(plain[:, 2])), 0.0)
@@ -205,6 +205,11 @@ def shared(windows: Sequence[Window], slope: float) -> list[Number]:
         "and truth"
     )
     return [Number("same", alike, SHARED, told)]
+
+
+def texture(windows: Sequence[Window], slope: float) -> F64:
+    """`_blocks` of all windows."""
+    return np.concatenate([_blocks(window, slope) for window in windows] or [np.zeros((0, 4))])
 
 
 def _blocks(window: Window, slope: float) -> F64:

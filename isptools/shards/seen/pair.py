@@ -98,18 +98,20 @@ class _Pair:
             numbers += found
         windows = windows_of(own, row, lambda rows: truth[:, rows], how, shade)
         slope = slope_of(planes, 1)
-        noise = [] if slope is None else fine.noise(windows, slope[0])
+        texture = fine.texture(windows, slope[0] if slope else 0.0)
+        noise = fine.noise(texture) if slope else []
         cleaned = bool(noise) and noise[-1].wrong  # and has lost the detail that tells the place
+        details = [fine.details(window) for window in windows]
         if not stated.shaken and not cleaned:
-            numbers += fine.place(windows)
+            numbers += fine.place(windows, details)
         if slope is not None and not any(n.wrong for n in numbers if n.kind in {"turned", "place"}):
-            numbers += fine.sharpness(windows, slope[0])
+            numbers += fine.sharpness(windows, details, slope[0])
             numbers += noise
             known = row.noise_origin == "noise_profile"  # an estimate may be the texture's
             if known and not self._own_truth() and not stated.fused:
-                numbers += fine.shared(windows, slope[0])
+                numbers += fine.shared(texture)
             numbers += fine.hot(windows, slope[0])
-            if fine.truth_noise(windows, slope[0]) > LOUD:
+            if fine.truth_noise(texture) > LOUD:
                 numbers = [number for number in numbers if number.kind not in DROWNED]
         unlike = not table.shaded and '"shading"' in table.attrs["steps"]  # of earlier versions
         if unlike or stated.unprocessed:  # undone in the truth alone; gains that spare highlights
