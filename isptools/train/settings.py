@@ -87,13 +87,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def of(cls, words: dict[str, Any]) -> Self:
         """From decoded words, where `network` may be a name alone. ValueError in one line."""
-        earlier.expect_none(words)
-        try:
-            made = msgspec.convert(_with_table(words), cls)
-        except msgspec.ValidationError as error:
-            raise ValueError(str(error)) from None
+        made = cls._made(words)
         _expect_taught(made)  # not of a single stage, as it is tried for a look
         return made
+
+    @classmethod
+    def _made(cls, words: dict[str, Any]) -> Self:
+        earlier.expect_none(words)
+        try:
+            return msgspec.convert(_with_table(words), cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
 
     @classmethod
     def load(cls, path: Path, changes: dict[str, Any] | None = None) -> Self:
@@ -107,7 +111,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @classmethod
     def of_json(cls, text: str) -> Self:
         """What a checkpoint holds, in this notation or the earlier one."""
-        return cls.of(earlier.converted(msgspec.json.decode(text, type=dict[str, Any])))
+        return cls._made(earlier.converted(msgspec.json.decode(text, type=dict[str, Any])))
 
     def to_json(self) -> str:
         return msgspec.json.encode(self, order="deterministic").decode()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from isptools.build import BuildError, build, develop, folder
+from isptools.cli.codes import LOOK
 from isptools.shards import disk
 from isptools.shards.check import check
 from tests.build import tiny as tinies
@@ -106,8 +107,9 @@ def test_killed_half_way_and_run_again(many: Tiny, jobs: int) -> None:
     assert 0 < len(finished) < 12
     assert not (many.out / "index.json").exists()
     done = subprocess.run(
-        command(many, many.out, "--jobs", str(jobs)), check=True, capture_output=True, text=True
+        command(many, many.out, "--jobs", str(jobs)), check=False, capture_output=True, text=True
     )
+    assert done.returncode == LOOK, done.stderr  # some of its files are refused
     assert "finished before" in done.stdout
     assert disk.stale(many.out) == []
     whole = many.folder / "whole"
@@ -153,7 +155,7 @@ def test_a_worker_that_is_killed(many: Tiny) -> None:
     os.kill(workers(running.pid)[0], signal.SIGKILL)
     (many.folder / "go").touch()
     _, errors = running.communicate(timeout=60)
-    assert running.returncode == 0, errors
+    assert running.returncode == LOOK, errors  # some of its files are refused
     assert "Traceback" not in errors
     assert disk.stale(many.out) == []
     many.build(many.folder / "whole")

@@ -45,10 +45,8 @@ def trained(name, options=SMALL):
     return camera.eval()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["cameranet", "cameranet-v1", "cameranet-three-stage", "srgan-can", "deepisp", "deepisp-low"],
-)
+# smaller frames of every network stand in test_promises
+@pytest.mark.parametrize("name", ["cameranet", "cameranet-three-stage"])
 def test_tiles_show_the_untiled_picture(name):
     camera = trained(name)
     frame = mosaic(shape=(310, 420))
@@ -192,7 +190,7 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     words = ("develop", run_folder, tmp_path / "bad.dng", raws[0], tmp_path / "none.dng")
     done = invoke(*words, "--out", tmp_path / "some")
     assert done.exit_code == 3
-    assert [line[:5] for line in done.stderr.splitlines()] == ["Error", "Error"]
+    assert sum(line.startswith("Error: ") for line in done.stderr.splitlines()) == 2
     assert "bad.dng" in done.stderr
     assert "none.dng" in done.stderr
     assert len(list((tmp_path / "some").glob("*.png"))) == 1, "the good one is there all the same"
