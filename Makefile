@@ -1,7 +1,8 @@
 # These set up everything on a fresh machine with Python and a network to PyPI.
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
 #   make train  a tiny network from those shards, scored, and used
-#   make test   linters, types and all tests
+#   make test   linters, types and tests
+#   make test-long   the tests that take long and repeat what shorter ones show (10 minutes)
 #   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
 #               without one the tiny form, into gpu/
 #   make bench  how fast it is beside other programs, in at most 15 minutes: docs/benchmarks.md
@@ -23,7 +24,7 @@ WORKERS ?= 2
 # says every 4 seconds that a silent command is alive
 ALIVE = (while sleep 4; do echo "installing into $(VENV) ..."; done) & ticks=$$!; trap "kill $$ticks 2>/dev/null" EXIT;
 
-.PHONY: bench bench-quick demo train test docs gpu mutants fingerprint faults fuzz clean
+.PHONY: bench bench-quick demo train test test-long docs gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -42,6 +43,9 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-long: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m long
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/site/assemble.py site/source

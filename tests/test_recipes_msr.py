@@ -120,7 +120,9 @@ def test_shards_hold_the_files_own_numbers(name, root, tmp_path):
                 assert facts.cfa == ("GBRG" if name == "msr-canon" else "RGGB")
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", [RECIPES[0], *(pytest.param(one, marks=pytest.mark.long) for one in RECIPES[1:])]
+)
 def test_one_command_and_two_jobs(name, root, tmp_path):
     twice.expect(name, root, tmp_path)
 

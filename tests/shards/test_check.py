@@ -35,6 +35,7 @@ def put(file: h5py.File, table: str, column: str, value: Any, row: int = 0) -> N
     file[table][...] = rows
 
 
+@pytest.mark.long  # make demo checks one, every data set its own
 def test_the_miniatures_are_whole(sony: Path, fuji: Path) -> None:
     assert check(sony) == []
     assert check(fuji) == []
@@ -174,6 +175,7 @@ def test_swapped_pointers_are_found(copy: Path) -> None:
     assert len(pairings(problems)) == 10
 
 
+@pytest.mark.long
 def test_swapped_inputs_are_found_for_xtrans(fuji: Path, tmp_path: Path) -> None:
     name = "sid-fuji-train-xtrans-516x612-0000.h5"
     folder = Path(shutil.copytree(fuji, tmp_path / "fuji"))

@@ -112,6 +112,7 @@ def test_stages_side_by_side_are_stages_in_a_row(shards_folder, tmp_path):
         train(settings, Job(shards_folder, tmp_path / "early", CPU, only="joint"))
 
 
+@pytest.mark.long  # items of several processes are held by test_data and test_resume
 def test_two_processes_train_as_one(shards_folder, tmp_path):
     """Gloo, two processes of one item each, against one process of two items."""
     word = [

@@ -58,6 +58,7 @@ def test_tiles_show_the_untiled_picture(name):
         np.testing.assert_allclose(tiled[picture], whole[picture], atol=1e-3)
 
 
+@pytest.mark.long
 def test_tiles_of_the_enhance_nets_dilations():
     camera = trained("cameranet", {"widths": [4, 4, 4, 4, 4]})
     frame = mosaic(shape=(1408, 352))
