@@ -16,6 +16,7 @@ from isptools.cli.target import Target
 from isptools.shown import Escaping, shown
 
 BEAT = 2.0  # seconds that a command may be silent
+START = 5.0  # the same before its work begins, in a log: there an error stays one line
 TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # what colors and moves the cursor
 CLEAR = "\r\x1b[K"
 
@@ -81,8 +82,9 @@ class Output:
         """A sign of life where nothing was said for a while; seconds until the next look."""
         with self.lock:
             silent = time.monotonic() - self.last
-            if silent < BEAT or self.quiet or self.paused or not self.waited_for:
-                return max(BEAT - silent, 0.1)
+            most = BEAT if self.stage or self.err.isatty() else START
+            if silent < most or self.quiet or self.paused or not self.waited_for:
+                return max(min(most - silent, BEAT), 0.1)
             text = f"{self.stage or self.name}: {time.monotonic() - self.began:.0f} s"
             self._dirty = self.err.isatty()
             self.err.write(f"{CLEAR}{text}" if self._dirty else f"{text}\n")

@@ -1,5 +1,6 @@
 """Networks of strangers: whose code runs, from where, and what is said where none is found."""
 
+import re
 import subprocess
 import sys
 
@@ -67,7 +68,9 @@ def command(tmp_path):
             [sys.executable, "-m", "isptools.cli", *map(str, words)],
             cwd=folder, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
+        # on a busy machine a command says that it is alive
+        lines = [one for one in done.stderr.splitlines(True) if not re.match(r"\w+: \d+ s$", one)]
+        return done.returncode, done.stdout + "".join(lines)
 
     return run
 
