@@ -202,6 +202,7 @@ def workers(client: Any) -> dict[str, Any]:
     return dict(client.scheduler_info(n_workers=-1)["workers"])
 
 
+@pytest.mark.long
 def test_a_scheduler_that_is_restarted(held: Tiny, machines, meanwhile, monkeypatch) -> None:
     machines.start()
     building = meanwhile(held.build, cluster=machines.address)
@@ -233,6 +234,7 @@ echo "Submitted batch job $!"
 """
 
 
+@pytest.mark.long  # once it waited for its worker for minutes
 @posix
 def test_jobs_of_slurm(tiny: Tiny, monkeypatch) -> None:
     """As far as it goes without Slurm: the script that sbatch gets is run by a shell."""

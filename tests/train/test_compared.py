@@ -187,7 +187,7 @@ def test_a_network_without_a_closed_form_says_so(shards_folder, tmp_path):
 def test_l3_through_the_commands(shards_folder, tmp_path):
     """Solved for, not descended: scored, developed and exported; a second call changes nothing."""
     run = tmp_path / "run"
-    words = ["train", "l3", "--preset", "tiny", "--shards", str(shards_folder), "--out", str(run),
+    words = ["train", "l3", "--preset", "tiny", str(shards_folder), "--out", str(run),
              "--device", "cpu", "--set", 'stages=[{train="fit",steps=8}]']  # fmt: skip
     for _ in range(2):
         done = CliRunner().invoke(main, words)
@@ -195,9 +195,9 @@ def test_l3_through_the_commands(shards_folder, tmp_path):
         weights = (run / "model.safetensors").read_bytes()
     assert (run / "model.safetensors").read_bytes() == weights
     assert (run / "log.csv").read_text().count("\nfit,8,") == 1
-    done = CliRunner().invoke(main, ["eval", str(run), "--shards", str(shards_folder)])
+    done = CliRunner().invoke(main, ["eval", str(run), str(shards_folder)])
     assert done.exit_code == 0, done.output
-    scores = dict(line.rsplit(None, 5)[:2] for line in done.output.splitlines()[2:5])
+    scores = dict(line.rsplit(None, 5)[:2] for line in done.stdout.splitlines()[2:5])
     assert float(scores["network"]) > float(scores["chain + auto-tone"]) + 3
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     onnx = tmp_path / "l3.onnx"
