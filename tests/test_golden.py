@@ -5,7 +5,13 @@ import pytest
 from tests import golden
 
 
-@pytest.mark.parametrize("name", golden.recipes())
+LONG = ("dped-originals", "hdrplus", "hdrplus-fused", "pairs", "pairs-raw", "sid-fuji-paper2018")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=pytest.mark.long if one in LONG else ()) for one in golden.recipes()],
+)
 def test_facts_and_statistics_are_the_golden_ones(name, tmp_path):
     path = golden.HERE / f"{name}.txt"
     found = golden.text(name, tmp_path)

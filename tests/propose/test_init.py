@@ -163,7 +163,7 @@ def test_a_hopeless_folder(shared_data, tmp_path):
     assert "10 raw files" in done.stdout
     assert "can't be used" in done.stdout
     assert "this is" not in done.stdout
-    for word in ("nothing was written", "What to do", "add-a-data-set.md"):
+    for word in ("nothing was written", "What to do", "add a data set"):
         assert word in done.stderr
     assert not (tmp_path / "out").exists()
 

@@ -10,7 +10,7 @@ from torch import nn  # noqa: E402 - behind the skip
 
 from isptools.train import networks  # noqa: E402 - behind the skip
 
-OTHERWISE = {"deepisp", "deepisp-low", "srcnn", "nafnet", "l3"}
+OTHERWISE = {"deepisp", "deepisp-low", "srcnn", "nafnet", "l3", "compression-aware"}
 GLOROT = [name for name in networks.NAMES if name not in OTHERWISE]
 
 
