@@ -4,7 +4,6 @@ import pytest
 
 from tests import golden
 
-
 LONG = ("dped-originals", "hdrplus", "hdrplus-fused", "pairs", "pairs-raw", "sid-fuji-paper2018")
 
 
