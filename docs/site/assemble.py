@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s#]+)[^)]*\)")
+LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s#]+)[^)]*\)")
 PAGES = ("*.md", "docs/*.md", "docs/guides/*.md", "docs/decisions/*.md", "docs/datasets/*.md",
+         "docs/papers/*.md",
          "manifests/*/README.md")  # fmt: skip
 TOP = """# isptools
 
@@ -40,6 +41,8 @@ docs/train
 docs/gpu
 docs/scale
 docs/slow-epoch
+docs/papers/README
+docs/papers/*
 ```
 
 ```{toctree}

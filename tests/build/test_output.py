@@ -56,7 +56,7 @@ def test_a_full_disk(tiny: Tiny, tmp_path: Path) -> None:
         ls -A {small}/out {small}/out/.journal > {tmp_path}/listed
         mount -o remount,size=40m {small}
         "$@" > {tmp_path}/second 2>&1
-        cp {small}/out/*.* {tmp_path}/
+        cp {small}/out/* {tmp_path}/
         exit $first
     """
     done = subprocess.run(

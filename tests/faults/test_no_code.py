@@ -39,6 +39,8 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("models",),
     TRAINED,
     ("eval", "run", "shards"),
+    ("convert", "shards", "--to", "npz", "--out", "npz"),
+    ("compare", "cameranet-v2-figure-2", "shards", "--out", "compared", "--budget", "tiny"),
     ("report", "shards", "--out", "page.html"),
     ("develop", "run", "../raw/short/a1_0.dng", "--out", "c.png"),
     ("export", "run", "--onnx", "c.onnx"),

@@ -62,7 +62,7 @@ def test_every_option_that_is_named_exists(document: str) -> None:
     named = set(re.findall(r"(--[a-z]+)", (DOCS / document).read_text()))
     known = {
         option
-        for name in ("build", "check", "inspect", "stats")
+        for name in ("build", "check", "inspect", "ledger", "stats")
         for parameter in command_line.get_command(None, name).params  # type: ignore[attr-defined, arg-type]
         for option in parameter.opts
     }
