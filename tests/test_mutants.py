@@ -61,6 +61,7 @@ def test_the_same_seed_takes_the_same_sample():
     assert len(mutants.sample(10_000, 0, "")) > 1000
 
 
+@pytest.mark.long
 def test_faults_in_a_measure_are_noticed():
     """Three mutants of the ratio of exposures, one of them the code as it is, against its tests."""
     words = ["--count", "3", "--only", "measure/exposure", "--tests",

@@ -161,6 +161,7 @@ def test_the_miniature_has_the_data_sets_names(root, index, tmp_path):
         assert path.read_bytes() == (tmp_path / path.relative_to(root)).read_bytes()
 
 
+@pytest.mark.long
 def test_two_jobs_give_the_same_bytes(root, built, tmp_path):
     made("fivek", root, tmp_path, jobs=2)
     assert digests(tmp_path) == digests(built["fivek"])

@@ -77,6 +77,7 @@ def test_shards_are_whole_and_refusals_told(published):
     assert [(line["kind"], line["reason"]) for line in untagged] == [("excluded", "untagged")]
 
 
+@pytest.mark.long
 def test_two_jobs_give_the_same_bytes(bucket, published, tmp_path):
     made("hdrplus", bucket, tmp_path / "two", jobs=2)
     assert digests(tmp_path / "two") == digests(published)

@@ -94,6 +94,7 @@ def test_the_s6s_metadata_is_like_the_real_one(root):
     assert list(info["DefaultCropOrigin"]) == [8, 8]
 
 
+@pytest.mark.long
 def test_one_command_and_two_jobs(root, tmp_path):
     twice.expect("sidd", root, tmp_path)
 

@@ -20,7 +20,10 @@ from tests import recipes
 BLACK = {"sid": 512, "sid-fuji": 1024}
 CFA = {"sid": "RGGB", "sid-fuji": "RBGBRGGGRGGBGGBGGRBRGRBGGGBGGRGGRGGB"}
 TURNED = {"00179": 5, "00021": 6}  # LibRaw's flip codes
-NAMES = pytest.mark.parametrize("name", tuple(sid.MINIATURES))
+NAMES = pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=pytest.mark.long if "fuji" in one else ()) for one in sid.MINIATURES],
+)
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,7 @@ def test_a_stranger_adds_a_network(tmp_path):
     assert state_of_the_repository() == before
 
 
+@pytest.mark.long
 def test_the_page_on_training_runs(tmp_path, monkeypatch):
     """As it stands, but for the number of steps."""
     monkeypatch.setattr(Stage, "length", lambda *_: 10)

@@ -29,7 +29,17 @@ def xtrans_folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", networks.NAMES)
+# forms of networks whose own promises are looked at in every run
+LONG = (
+    "cameranet-v1", "cameranet-one-stage", "cameranet-three-stage", "srgan-can",
+    "srgan-can-one-stage", "deepisp-low", "deepcamera", "sid-unet",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=pytest.mark.long if one in LONG else ()) for one in networks.NAMES],
+)
 def test_every_network_that_ships_keeps_its_promises(name, request):
     folder = request.getfixturevalue(FOLDERS.get(name, "shards_folder"))
     known = networks.opened(name).options.__struct_fields__

@@ -172,6 +172,7 @@ def test_a_longer_run_is_one_that_was_longer_from_the_start(shards_folder, tmp_p
         train(quick(4), job)
 
 
+@pytest.mark.long
 def test_a_stage_from_which_another_began_stays_as_long(shards_folder, tmp_path):
     stages = ("restore", "enhance", "joint")
     train(quick(1, stages=stages), Job(shards_folder, tmp_path, CPU))
@@ -264,6 +265,7 @@ def test_so_many_readers_as_keep_up(reading, computing, cores, expected):
     assert threads.readers(reading, computing, cores) == expected
 
 
+@pytest.mark.long
 def test_readers_that_join_later_change_nothing(shards_folder, tmp_path, monkeypatch):
     told, counts = [], []
     steps = 20

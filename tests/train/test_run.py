@@ -82,7 +82,7 @@ def test_rates_fall_at_three_quarters():
         {"name": "cameranet", "widths": [6, 8]},
         {"name": "deepisp", "layers": 2},
         {"name": "cameranet-v1", "widths": [6, 8]},
-        {"name": "srgan-can", "noise": False},
+        pytest.param({"name": "srgan-can", "noise": False}, marks=pytest.mark.long),
     ],
     ids=lambda network: network["name"],
 )
