@@ -4,7 +4,15 @@ import pytest
 
 from tests import golden
 
-LONG = ("dped-originals", "hdrplus", "hdrplus-fused", "pairs", "pairs-raw", "sid-fuji-paper2018")
+LONG = (
+    "bursts",
+    "dped-originals",
+    "hdrplus",
+    "hdrplus-fused",
+    "pairs",
+    "pairs-raw",
+    "sid-fuji-paper2018",
+)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ def _facts() -> Capture:
     return Capture("bayer", "RGGB", (0.0,) * 4, (0,) * 4, 1023, (1.0,) * 4, (1.0,) * 4)
 
 
+@pytest.mark.long
 def test_both_truths_agree(bucket: Path, tmp_path: Path) -> None:
     """merged.dng with its GainMap and our fusion with the map beside the frames, per region."""
     source = some(bucket, tmp_path / "in", PLAIN)

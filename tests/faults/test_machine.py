@@ -35,7 +35,7 @@ def run(tiny: Tiny, environment: dict[str, str] | None = None, jobs: int = 1):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     ("name", "number", "calls"),
     [

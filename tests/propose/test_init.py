@@ -80,6 +80,7 @@ def test_raws(shared_data, tmp_path):
             assert found.truth_facts(i).key == f"{found.facts(i).key}-developed"
 
 
+@pytest.mark.long
 def test_raws_with_the_cameras_pictures(shared_data, tmp_path):
     """The G2's JPEGs are known to lie about 20 pixels right of its raws' corner and 8 below it."""
     folder = tmp_path / "photos"

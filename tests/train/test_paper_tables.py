@@ -72,7 +72,16 @@ def test_every_row_is_known(name):
             assert set(table.metrics) <= set(cost.COLUMNS)
 
 
-@pytest.mark.parametrize("name", TRIED)
+# one of each paper and kind; `make test-long` has them all
+SHORT = ("cameranet-v2-figure-2", "cameranet-v2-jpeg", "cameranet-v2-table-2", "cameranet-v2-transfer",
+         "compression-aware-figure-5", "compression-aware-table-1", "deepisp-table-1",
+         "dped-table-2", "cameranet-v1-table-2")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=() if one in SHORT else pytest.mark.long) for one in TRIED],
+)
 def test_a_table_works_at_budget_tiny(name, shards_folder, pictures_folder, miniature, tmp_path):
     given, only = TRIED[name]
     out = tmp_path / "out"
