@@ -73,9 +73,11 @@ def test_every_row_is_known(name):
 
 
 # one of each paper and kind; `make test-long` has them all
-SHORT = ("cameranet-v2-figure-2", "cameranet-v2-jpeg", "cameranet-v2-table-2", "cameranet-v2-transfer",
-         "compression-aware-figure-5", "compression-aware-table-1", "deepisp-table-1",
-         "dped-table-2", "cameranet-v1-table-2")  # fmt: skip
+SHORT = (
+    "cameranet-v1-table-2", "cameranet-v2-figure-2", "cameranet-v2-jpeg", "cameranet-v2-table-2",
+    "cameranet-v2-transfer", "compression-aware-figure-5", "compression-aware-table-1",
+    "deepisp-table-1", "dped-table-2",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
