@@ -273,7 +273,7 @@ def test_a_library_that_is_not_there(built: Path, tmp_path: Path, monkeypatch) -
     monkeypatch.setitem(exports.KINDS, "zarr", missing)
     done = call(built, "--to", "zarr", "--out", tmp_path / "out")
     assert done.exit_code == 1
-    assert "--to zarr needs zarr: pip install 'isptools-raw[convert]'" in done.output
+    assert "--to zarr needs zarr: in isptools' own folder, pip install '.[convert]'" in done.output
     assert list(tmp_path.iterdir()) == []
 
 

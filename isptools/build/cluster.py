@@ -20,7 +20,7 @@ from isptools.children import THREADS, safe_path
 from isptools.datasets.listing import BuildError
 
 PATIENCE = 60.0  # seconds for a scheduler that went away to come back
-EXTRA = "pip install 'isptools-raw[cluster]'"
+EXTRA = "in isptools' own folder, pip install '.[cluster]'"
 SLURM = {"jobs": int, "cores": int, "processes": int}  # what is no text of its options
 Maker = Callable[[Unit, Work], Made | Undone]
 

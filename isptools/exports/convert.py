@@ -13,7 +13,7 @@ from isptools.exports.pictures import Exr, Tiff
 from isptools.exports.records import Record, records, text
 from isptools.exports.tables import Parquet, Zarr
 
-EXTRA = "pip install 'isptools-raw[convert]'"
+EXTRA = "in isptools' own folder, pip install '.[convert]'"
 FACTS, ABOUT = "facts.jsonl", "README.md"
 KINDS: dict[str, Callable[[Path], "Writer"]] = {
     "webdataset": WebDataset, "zarr": Zarr, "parquet": Parquet, "tiff": Tiff, "exr": Exr,

@@ -39,7 +39,8 @@ def system(url: str) -> tuple[Any, str]:
         found: tuple[Any, str] = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         raise StorageError(
-            f"{url}: {' '.join(str(error).split())} (pip install 'isptools-raw[storage]' has s3fs)"
+            f"{url}: {' '.join(str(error).split())} (s3fs: in isptools' own folder, "
+            "pip install '.[storage]')"
         ) from None
     except ValueError as error:
         raise StorageError(f"{url}: {' '.join(str(error).split())}") from None
