@@ -1,7 +1,9 @@
 """Compiled loops that cost nothing until one of them runs: numba takes longer to load than most."""
 
+import sys
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import cache, update_wrapper
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -17,10 +19,8 @@ class _Kernel:
 
     def compiled(self) -> Any:
         if self.dispatcher is None:
-            import numba  # noqa: PLC0415 - the reason for this class
-
             options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-            self.dispatcher = numba.njit(**options)(self.function)
+            self.dispatcher = _numba().njit(**options)(self.function)
         return self.dispatcher
 
     def __call__(self, *args: Any) -> Any:
@@ -30,6 +30,26 @@ class _Kernel:
     def _numba_type_(self) -> Any:
         """What numba asks a global for while it compiles another kernel."""
         return self.compiled()._numba_type_
+
+
+@cache
+def _numba() -> Any:
+    """numba, without a third of SciPy: it would load that to see whether it is there, which it is.
+
+    Who compiles a product of matrices still has it loaded then.
+    """
+    import numba  # noqa: PLC0415 - the reason for `_Kernel`
+    from numba.np import linalg  # noqa: PLC0415
+
+    look = getattr(linalg, "ensure_blas", None)
+    if look and "numba.np.arraymath" not in sys.modules:
+        linalg.ensure_blas = lambda: None
+        try:
+            arraymath = import_module("numba.np.arraymath")
+        finally:
+            linalg.ensure_blas = look
+        arraymath.ensure_blas = look
+    return numba
 
 
 def kernel(function: Function) -> Function:

@@ -10,7 +10,6 @@ import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-import cv2
 import imageio.v3 as imageio
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -27,7 +26,7 @@ COLOR = {"RGB", "RGBA", "YCbCr"}
 BITS = 258  # TIFF's BitsPerSample
 FLIPS = {2: (0, 1), 3: (0, 3), 4: (0, 2), 5: (1, 0), 6: (1, 1), 7: (1, 3), 8: (1, 2)}
 # left alone, readers cut 16-bit color to 8 bits; tifffile lacks LZW
-OPENCV: dict[str, Any] = {"plugin": "opencv", "flags": cv2.IMREAD_UNCHANGED}
+OPENCV: dict[str, Any] = {"plugin": "opencv", "flags": -1}  # cv2.IMREAD_UNCHANGED
 READERS: dict[str, tuple[dict[str, Any], ...]] = {
     "PNG": (OPENCV,),
     "TIFF": ({"plugin": "tifffile"}, OPENCV),
@@ -85,6 +84,8 @@ def numbers(data: bytes, name: str) -> Array:
 
     Released raw patches hold 10-bit numbers in PNGs of 16 bits, or of 8 where all fit.
     """
+    import cv2  # noqa: PLC0415 - takes long to load, and few pictures need it
+
     encoded = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
