@@ -48,7 +48,7 @@ def _numba() -> Any:
             arraymath = import_module("numba.np.arraymath")
         finally:
             linalg.ensure_blas = look
-        arraymath.ensure_blas = look
+        vars(arraymath)["ensure_blas"] = look
     return numba
 
 

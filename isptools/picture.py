@@ -10,7 +10,6 @@ import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-import imageio.v3 as imageio
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
@@ -79,6 +78,13 @@ def linear(data: bytes, name: str) -> Array:
     return np.ascontiguousarray(pixels)
 
 
+def _imageio() -> Any:
+    """Loaded by who reads a picture: it takes longer to load than most pictures to read."""
+    import imageio.v3  # noqa: PLC0415 - see above
+
+    return imageio.v3
+
+
 def numbers(data: bytes, name: str) -> Array:
     """The numbers of a gray PNG as they are, (H, W) uint16: 8-bit files are not rescaled.
 
@@ -134,7 +140,7 @@ def _is_deep(opened: Image.Image, data: bytes) -> bool:
 def _deep(data: bytes, name: str, kind: str) -> Array:
     for reader in READERS.get(kind, ()):
         try:
-            pixels = imageio.imread(data, extension=f".{kind.lower()}", **reader)
+            pixels = _imageio().imread(data, extension=f".{kind.lower()}", **reader)
         except Exception:  # every plugin has its own errors; the next one may do
             continue
         if pixels.dtype == np.uint16:

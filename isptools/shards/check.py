@@ -166,15 +166,15 @@ def _look(read: Sequence[_Shard], progress: Progress, jobs: int) -> None:
     for n, one in enumerate(read):
         if one.fit and one.table:
             todo += [_Todo(n, one.path, part) for part in look.parts(one.table)]
-    left = Counter(one.shard for one in todo)
+    left = Counter(work.shard for work in todo)
     found: dict[_Todo, str | look.Looked] = {}
     progress(len(read) - len(left), len(read))
-    for one, answer in _answers(todo, jobs):
-        found[one] = answer
-        left[one.shard] -= 1
+    for work, answer in _answers(todo, jobs):
+        found[work] = answer
+        left[work.shard] -= 1
         progress(len(read) - sum(count > 0 for count in left.values()), len(read))
-    for one in todo:
-        _keep(read[one.shard], found[one])
+    for work in todo:
+        _keep(read[work.shard], found[work])
     progress(len(read), len(read))
 
 
@@ -192,8 +192,7 @@ def _answers(todo: Sequence[_Todo], jobs: int) -> Iterator[tuple[_Todo, str | lo
         yield from ((one, _answer(one)) for one in todo)
         return
     for one, answer in each(_answer, todo, jobs):
-        died = isinstance(answer, DiedError)
-        yield one, look.Looked(broken=str(answer)) if died else answer
+        yield one, look.Looked(broken=str(answer)) if isinstance(answer, DiedError) else answer
 
 
 def _answer(todo: _Todo) -> str | look.Looked:

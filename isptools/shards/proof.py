@@ -45,7 +45,7 @@ def proven(data: bytes, known: Collection[str]) -> dict[str, Any]:
 def is_proven(data: bytes) -> bool:
     """Whether it has a proof, and it is that of its bytes."""
     found = LAST.search(data)
-    return bool(found) and _proof(data, found) == found[1]
+    return found is not None and _proof(data, found) == found[1]
 
 
 def _proof(data: bytes, found: "re.Match[bytes]") -> bytes:

@@ -263,9 +263,10 @@ class Shards:
         maps = self._maps.get(table.path)
         if maps and maps.hold(table.path):
             cache.bring(table.path)  # it is used
-        elif table.content:  # which is right, or said to be wrong
-            with self._brought(table) as file:
-                maps = self._maps[table.path] = Maps.of(file, stamp_of(table.path))
+            return Source(table.path, maps)
+        _ = table.content  # which is as its index says, or said to be wrong
+        with self._brought(table) as file:
+            maps = self._maps[table.path] = Maps.of(file, stamp_of(table.path))
         return Source(table.path, maps)
 
 

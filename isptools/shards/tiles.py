@@ -103,7 +103,7 @@ class Scratch(threading.local):
 
     def __init__(self) -> None:
         self.stored = self.pixels = np.empty(0, np.uint8)
-        self.view = memoryview(self.stored)
+        self.view: memoryview = self.stored.data
         self.begin = self.end = 0  # addresses of `stored` and `pixels`
 
     def room(self, stored: int, pixels: int) -> None:
@@ -111,7 +111,7 @@ class Scratch(threading.local):
         if stored > len(self.stored) or pixels > len(self.pixels):
             self.stored = np.empty(max(stored, len(self.stored)), np.uint8)
             self.pixels = np.empty(max(pixels, len(self.pixels)), np.uint8)
-            self.view = memoryview(self.stored)
+            self.view = self.stored.data
             self.begin, self.end = self.stored.ctypes.data, self.pixels.ctypes.data
 
 
