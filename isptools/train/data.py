@@ -112,8 +112,8 @@ class Cuts:
         self.source, self.crops = source, source.crops(size + margin, seed)
         examples = source.examples
         self.masked = any(table.fusions for table in examples)
-        may = undone and any(may_shade(table.attrs) for table in examples)
-        self.shaded = may and any(table.shaded for table in source.tables)
+        looked_at = source.tables if any(may_shade(one.attrs) for one in examples) else examples
+        self.shaded = undone and any(table.shaded for table in looked_at)
         self.confidence: NDArray[np.float32] | None = None  # a weight an input, where they differ
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:

@@ -13,8 +13,9 @@ def expect_suitable(source: shards.Shards, settings: Settings) -> None:
     """ValueError in one line for shards of another recipe, or on another side of shading."""
     for table in source.examples:
         _expect_recipe(table, settings)
-    if settings.shading != "as-stored" and any(may_shade(one.attrs) for one in source.examples):
-        for table in source.tables:
+    may = any(may_shade(table.attrs) for table in source.examples)
+    for table in source.tables if may else source.examples:
+        if settings.shading != "as-stored":
             _expect_side(table, settings.shading)
 
 
