@@ -1,6 +1,7 @@
 """Compiled loops that cost nothing until one of them runs: numba takes longer to load than most."""
 
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache, update_wrapper
 from importlib import import_module
@@ -55,3 +56,13 @@ def _numba() -> Any:
 def kernel(function: Function) -> Function:
     """Compile without the GIL and keep the machine code on disk for the next process."""
     return cast(Function, _Kernel(function))
+
+
+@kernel
+def _nothing(number: int) -> int:
+    return number
+
+
+def load_ahead() -> None:
+    """Load numba beside what this process waits for: the first loop then finds it there."""
+    threading.Thread(target=_nothing, args=(0,)).start()
