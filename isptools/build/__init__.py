@@ -79,7 +79,8 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     What was finished before and has not changed is kept. Files that can't be used go to
     `out/ledger.jsonl`; what was made is listed in `out/index.json`, which is written last.
     BuildError, one message for people, if the data set is not there, or the folder holds another
-    recipe's shards or takes no more. An interrupt passes through; only whole shards stay.
+    recipe's shards or takes no more. An interrupt passes through; only whole shards stay. WaitError
+    where a disk or a store can't be read just now: the same call goes on later.
     """
     options = options or Options()
     data_set = options.data_set or _opened(recipe)

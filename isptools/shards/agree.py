@@ -132,6 +132,7 @@ def detail(means: F64) -> F64:
 
 
 def block_means(cells: F64, side: int) -> F64:
+    """Means of side x side cells of a 2-D array; what is left over at its ends is left out."""
     rows, columns = (length // side for length in cells.shape)
     cut = cells[: rows * side, : columns * side].reshape(rows, side, columns, side)
     means: F64 = cut.mean((1, 3))

@@ -53,12 +53,16 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Recipe(msgspec.Struct, frozen=True):
+    """The recipe as the index states it."""
+
     name: str
     sha256: str
     json: str
 
 
 class Ledger(msgspec.Struct, frozen=True):
+    """The ledger as the index states it."""
+
     sha256: str
     lines: int
 

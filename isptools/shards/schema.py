@@ -181,6 +181,7 @@ class Picture:
         return self.full_scale / self.largest if self.largest else 1.0
 
     def meaning(self) -> str:
+        """How a stored number is turned into its value and back, in words."""
         if not self.largest:
             return "physical values, stored as they are"
         return (

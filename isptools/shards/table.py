@@ -29,6 +29,7 @@ class Table:
 
     @property
     def split(self) -> str:
+        """Which one it belongs to: "train", "val" or "test"."""
         return str(self.attrs["split"])
 
 

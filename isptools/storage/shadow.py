@@ -37,6 +37,7 @@ class Shadow:
 
     @property
     def root(self) -> Path:
+        """The folder that stands for the address."""
         return self.folder / "files"
 
     @contextmanager
