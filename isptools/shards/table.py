@@ -1,13 +1,15 @@
 """What is held of one shard in memory: its tables and attributes, no pixels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from isptools.shards.columns import Rows
 from isptools.shards.opened import Opened, Stamp, stamp_of
-from isptools.shards.schema import TABLES, FusionRow, InputRow, PairRow, Picture, TruthRow, facts
+from isptools.shards.schema import TABLES, FusionRow, InputRow, PairRow, Picture, TruthRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +19,11 @@ class Table:
     path: Path
     shape: tuple[int, int]
     attrs: dict[str, Any]
-    rows: tuple[InputRow, ...]
-    truths: tuple[TruthRow, ...]
+    rows: Sequence[InputRow]
+    truths: Sequence[TruthRow]
     pictures: dict[str, Picture]
-    pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
-    fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
+    pairs: Sequence[PairRow] = ()  # one for each row, where two cameras took them
+    fusions: Sequence[FusionRow] = ()  # one for each truth, where they were fused
     shaded: bool = False  # inputs have fields of gains, see `Shards.shading`
     sealed: bool = False  # whether it holds checksums of everything that is read
     stamp: Stamp | None = None  # of the file as it was let in
@@ -38,8 +40,7 @@ def table_of(path: Path, file: Opened, sealed: bool) -> Table:
     attrs = {name: _plain(value) for name, value in file.attrs.items()}
     height, width = file["input"].shape[-2:]
     rows = {
-        name: tuple(facts(kind, record) for record in (file[name][:] if name in file else ()))
-        for name, kind in TABLES.items()
+        name: Rows(kind, file[name][:]) if name in file else () for name, kind in TABLES.items()
     }
     return Table(
         path=path.absolute(),  # files are opened later, maybe from another folder
