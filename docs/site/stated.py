@@ -24,7 +24,7 @@ def stated(found: Any) -> Iterator[tuple[str, str]]:
     body = body if inspect.ismodule(found) else body[0].body  # type: ignore[attr-defined] # a class
     names = [(one, label) for one in body if (label := _label(one))]
     behind, alone = _comments(text)
-    for (one, label), after in zip(names, [*names[1:], None], strict=True):
+    for (one, label), after in zip(names, [*names, None][1:], strict=True):
         last = one.end_lineno or 0
         own = behind.get(last, "")
         # what stands between two names goes on with the first one's comment where that is cut

@@ -343,9 +343,11 @@ def test_two_shares_at_once(held: Tiny) -> None:
     line = [sys.executable, "-m", "isptools.cli", "build", str(held.folder / "recipe.toml")]
     line += ["--source", str(held.source), "--out", str(held.out), "--share"]
     how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    running = [subprocess.Popen([*line, f"{number}/2"], **how) for number in (1, 2)]
+    running = []
     try:
-        until(lambda: len(disk.stale(held.out)) == 2)
+        for number in (1, 2):  # the second one finds the headers that the first one looked at
+            running.append(subprocess.Popen([*line, f"{number}/2"], **how))
+            until(lambda: len(disk.stale(held.out)) == len(running))
     finally:
         go_on(held)
         said = [one.communicate(timeout=600)[0] for one in running]
