@@ -214,7 +214,9 @@ def listed(data_set: Opened, source: Path) -> Listing:
 
 def named(listing: Listing) -> Listing:
     """Without scenes of files whose names are not UTF-8: no ledger and no table can hold them."""
-    odd = [scene for scene in listing.scenes if not all(map(storable, names_of(scene)))]
+    kept, odd = [], []
+    for scene in listing.scenes:
+        (kept if all(map(storable, names_of(scene))) else odd).append(scene)
     detail = "its name is not UTF-8: rename it"
     lines = [
         Line(scene.split or "", scene.name, name, "refused", "name", detail)
@@ -222,8 +224,7 @@ def named(listing: Listing) -> Listing:
         for name in names_of(scene)
         if not storable(name)
     ]
-    kept = tuple(scene for scene in listing.scenes if scene not in odd) if odd else listing.scenes
-    return replace(listing, scenes=kept, lines=(*listing.lines, *lines))
+    return replace(listing, scenes=tuple(kept), lines=(*listing.lines, *lines))
 
 
 def names_of(scene: Scene) -> list[str]:
