@@ -27,6 +27,8 @@ suppress_warnings = [
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# named where nothing is imported that a listing of networks need not load
+autodoc_type_aliases = {"Camera": "isptools.train.camera.Camera"}
 autodoc_mock_imports = ["triton"]  # kernels of a GPU, which a site needs none of
 sphinx_gallery_conf = {
     "examples_dirs": "scripts",
