@@ -214,7 +214,8 @@ def listed(data_set: Opened, source: Path) -> Listing:
 
 def named(listing: Listing) -> Listing:
     """Without scenes of files whose names are not UTF-8: no ledger and no table can hold them."""
-    kept, odd = [], []
+    kept: list[Scene] = []
+    odd: list[Scene] = []
     for scene in listing.scenes:
         (kept if all(map(storable, names_of(scene))) else odd).append(scene)
     detail = "its name is not UTF-8: rename it"

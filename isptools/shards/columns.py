@@ -23,7 +23,7 @@ class Column:
     """One column: its values as they are in rows, numbered, or all of them as stored."""
 
     values: Sequence[Any]
-    which: NDArray[np.intp] | NDArray[np.uint16] | None = None  # of the values, for each row
+    which: NDArray[Any] | None = None  # of the values, for each row
     stored: NDArray[Any] | None = None  # instead of the values, where most rows have their own
 
     def __getitem__(self, i: int) -> Any:
@@ -35,7 +35,7 @@ class Column:
 class Rows(Sequence[R], Generic[R]):
     """The rows of one table, in their order. What nobody stated is None in them."""
 
-    __slots__ = ("columns", "count", "kind")
+    __slots__ = ("_columns", "_kind", "_length")
 
     def __init__(self, kind: type[R], records: NDArray[Any]) -> None:
         """Columns that this version does not know, from a later one, are passed over; those that
@@ -44,11 +44,12 @@ class Rows(Sequence[R], Generic[R]):
         known = [
             one.name for one in fields(kind) if one.name in here or "later" not in one.metadata
         ]
-        self.kind, self.count = kind, len(records)
-        self.columns = {name: _column(records[name]) for name in known} if self.count else {}
+        self._kind: Any = kind
+        self._length = len(records)
+        self._columns = {name: _column(records[name]) for name in known} if self._length else {}
 
     def __len__(self) -> int:
-        return self.count
+        return self._length
 
     @overload
     def __getitem__(self, i: int) -> R: ...
@@ -56,12 +57,13 @@ class Rows(Sequence[R], Generic[R]):
     def __getitem__(self, i: slice) -> tuple[R, ...]: ...
     def __getitem__(self, i: int | slice) -> R | tuple[R, ...]:
         if isinstance(i, slice):
-            return tuple(self[one] for one in range(self.count)[i])
-        at = range(self.count)[i]  # IndexError, and places counted from the end
-        return self.kind(**{name: column[at] for name, column in self.columns.items()})
+            return tuple(self[one] for one in range(self._length)[i])
+        at = range(self._length)[i]  # IndexError, and places counted from the end
+        row: R = self._kind(**{name: column[at] for name, column in self._columns.items()})
+        return row
 
     def __iter__(self) -> Iterator[R]:
-        return (self[i] for i in range(self.count))
+        return (self[i] for i in range(self._length))
 
 
 def _column(records: NDArray[Any]) -> Column:
