@@ -93,7 +93,8 @@ def _print(path: Path, name: str) -> int | None:
 
 
 def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:
-    """Scenes with their split: that of their group, given or by the hash of its name."""
+    """Scenes with their split: that of their group, given or by the hash of its name. BuildError
+    where a group is to stand in two splits."""
     scenes = list(scenes)
     given: dict[str, Split] = {}
     for scene in scenes:

@@ -23,6 +23,8 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """A mark of an axis."""
+
     at: float  # pixels
     text: str
 
