@@ -93,7 +93,7 @@
     const link = event.target.closest('[data-sample]');
     if (link && data[link.dataset.sample]) { event.preventDefault(); open(link.dataset.sample); }
   });
-  document.getElementById('find').addEventListener('input', (event) => {
+  document.getElementById('find')?.addEventListener('input', (event) => {
     const words = event.target.value.toLowerCase();
     document.querySelectorAll('#gallery > li').forEach((item) => { item.hidden = !item.dataset.text.toLowerCase().includes(words); });
   });
