@@ -236,6 +236,9 @@ TARGETS = {
     "bad-pixels": ("bad-pixels", "a.dng", "--out", "{}/x.toml"),
     "align": ("align", "a.dng", "b.png", "--out", "o", "--report", "{}/x.html"),
     "manifest": ("manifest", "photos", "--out", "{}/x.tsv"),
+    "report": ("report", "shards", "--out", "{}/x.html"),
+    "stats": ("stats", "shards", "--plots", "{}/x.svg"),
+    "eval image": ("eval", "run", "s", "--image", "{}/x.png"),
 }
 
 
