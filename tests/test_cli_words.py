@@ -249,16 +249,16 @@ def test_a_command_that_says_nothing_says_that_it_lives(monkeypatch, capsys):
     said = output.Output()
     said.waited_for = True
     said.name = "build"
-    clock.now += 4.9  # libraries are loaded; an error is still one line
+    clock.now += 3.9  # libraries are loaded; an error is still one line
     assert said.beat() == pytest.approx(0.1)
     assert capsys.readouterr().err == ""
     clock.now += 0.2
     said.beat()
-    assert capsys.readouterr().err == "build: 5 s\n"
+    assert capsys.readouterr().err == "build: 4 s\n"
     said.stage = "building: 3/9"
     clock.now += 2
     said.beat()
-    assert capsys.readouterr().err == "building: 3/9: 7 s\n"
+    assert capsys.readouterr().err == "building: 3/9: 6 s\n"
     with said.waiting():  # for an answer, or a bar moves
         clock.now += 60
         said.beat()

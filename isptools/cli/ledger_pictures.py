@@ -33,10 +33,12 @@ def looking(folder: Path, source: Path | None) -> "Iterator[Look | None]":
     if source is not None:
         yield Files(_roots(source, name)).pictures
     elif attrs["sample"] and _ships(name):
+        from isptools.cli.progress import busy
         from isptools.datasets import miniature
 
         with scratch.folder() as place:
-            miniature(name, place)
+            with busy("miniature"):
+                miniature(name, place)
             yield Files(_roots(place, name)).pictures
     else:
         yield None

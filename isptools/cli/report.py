@@ -65,7 +65,7 @@ def _shards(folder: Path, source: Path | None) -> Page:
     from isptools.report import folder as of_folder
     from isptools.report.page import html
 
-    with shown() as show, looking(folder, source) as look:
+    with looking(folder, source) as look, shown() as show:
         made = of_folder.page(folder, show, look)
     return html(made), of_folder.numbers(made), made.verdict, made.sentence
 

@@ -13,7 +13,7 @@ from isptools.datasets.alike import grouped
 from isptools.report import plots
 from isptools.report.facts import Fact, uri
 from isptools.report.left import Left, Look, left
-from isptools.report.samples import SPAN, Shown, gathered, large
+from isptools.report.samples import EDGES, Shown, gathered, large
 from isptools.shards import ledger, read
 from isptools.shards.check import INDEX, LEDGER, Problem, check
 from isptools.shards.made import made_by
@@ -96,6 +96,7 @@ def numbers(made: Page) -> bytes:
             }
             for one in made.samples
         ],
+        "histogram_edges": EDGES.tolist(),
         "twins": [[one.key, other.key] for one, other in made.twins],
         "ledger": [
             {"kind": one.kind, "reason": one.reason, "files": one.count, "scenes": one.scenes}
@@ -205,7 +206,7 @@ def _strips(samples: Sequence[Shown]) -> list[plots.Strip]:
             dot = plots.Dot(place, each.value / each.limit, f"{label} of {each.limit:.3g}")
             kinds.setdefault(each.kind, []).append(dot)
     found = [plots.strip(kind, dots) for kind, dots in kinds.items()]
-    return sorted(found, key=lambda one: (-one.wrong, one.kind))
+    return sorted(found, key=lambda one: (-one.wrong, -one.most, one.kind))
 
 
 def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
@@ -215,7 +216,7 @@ def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
         for color, counts in one.histogram.items():
             known = cameras.setdefault(name, {})
             known[color] = known.get(color, 0) + counts
-    return [(name, plots.histogram(counts, SPAN)) for name, counts in sorted(cameras.items())]
+    return [(name, plots.histogram(counts, EDGES)) for name, counts in sorted(cameras.items())]
 
 
 def _twins(samples: Sequence[Shown]) -> tuple[tuple[Shown, Shown], ...]:

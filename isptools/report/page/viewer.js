@@ -56,7 +56,9 @@
     names = Object.keys(one.layers);
     canvases = await Promise.all(names.map((name) => drawn(one.layers[name])));
     stage.replaceChildren(...canvases);
-    stage.style.aspectRatio = `${canvases[0].width} / ${canvases[0].height}`;
+    const shape = canvases[0].width / canvases[0].height;
+    stage.style.aspectRatio = shape;
+    stage.style.width = `min(100%, ${62 * shape}vh)`;
     canvases.forEach((canvas) => {
       canvas.dataset.fit = Math.min(stage.clientWidth / canvas.width, stage.clientHeight / canvas.height);
     });
