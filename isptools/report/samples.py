@@ -24,7 +24,8 @@ SMALL = (cv2.IMWRITE_WEBP_QUALITY, 40)
 LARGE = 640
 SPAN = (-0.02, 1.06)  # of x = (DN - black) / (white - black) that histograms cover
 BINS = 108
-EDGES = squared(np.linspace(*map(root, SPAN), BINS + 1))  # even in the root: dark inputs are seen
+# even in the root of x, so that dark inputs are seen
+EDGES = squared(np.linspace(root(SPAN[0]), root(SPAN[1]), BINS + 1))
 LINES = 8  # that stand out are named of one input
 EVERY = 4  # CFA cells: a sixteenth of them is counted
 F64 = NDArray[np.float64]
