@@ -21,7 +21,7 @@ OPTIONS = {
     "bad-pixels": ["raws", "ratio", "out", "as_json"],
     "build": ["recipe", "source", "out", "staging", "sample", "split", "jobs", "share", "cluster",
               "limit", "enhanced", "time_limit", "verify", "as_json"],
-    "check": ["folder", "as_json"],
+    "check": ["folder", "jobs", "as_json"],
     "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
     "compare": [
         "table", "folder", "listed", "out", "budget", "only", "seeds", "steps", "limit", "device",

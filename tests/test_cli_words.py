@@ -78,7 +78,9 @@ def test_the_pages_tables_are_those_of_the_code():
             assert f"`{word}`" in text
     for word in WORDS:
         assert f"`{word}" in text
-    assert re.search(r"`--jobs N`.*`build`, `compare`, `get`, `init`, `manifest`, `train`", text)
+    assert re.search(
+        r"`--jobs N`.*`build`, `check`, `compare`, `get`, `init`, `manifest`, `train`", text
+    )
     for word in ("--jobs", "--seed", "--device", "--split", "--overwrite"):
         has = {name for name in COMMANDS if any(word in one.opts for one in params(name))}
         (line,) = [line for line in text.splitlines() if line.startswith(f"| `{word}")]

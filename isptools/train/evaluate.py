@@ -103,7 +103,7 @@ def given(
 def compared(source: shards.Shards) -> str:
     """The truth that pictures from elsewhere are compared with. ValueError where there is none."""
     for name in ("enhancement", "restoration"):
-        if all(name in table.pictures for table in source.tables):
+        if all(name in table.pictures for table in source.examples):
             return name
     raise ValueError(f"{source.tables[0].path}: its shards have no truth in common")
 

@@ -228,7 +228,7 @@ class Stream(IterableDataset[Sample]):
 
 def _kind(folder: Path, split: str) -> str:
     """Of mosaic that a split's shards hold."""
-    return str(shards.open(folder, split).tables[0].attrs["kind"])
+    return shards.open(folder, split).tables[0].kind
 
 
 def _share(rank: int | None, world: int | None) -> tuple[int, int]:
