@@ -1,0 +1,377 @@
+"""What is decided for a GPU, by stand-ins for it: tiles, recordings, switches, launches."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+pytest.importorskip("lightning", reason="the extra `train` is not installed")
+
+from isptools.train import edges, feed, infer, memory, place, replay, resident, speed  # noqa: E402
+from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
+from isptools.train.place import Place  # noqa: E402 - behind the skip
+from isptools.train.settings import Settings  # noqa: E402 - behind the skip
+
+FLAT = (0.0,) * 4
+FRAME = infer.Mosaic(np.zeros((8, 8), np.uint16), "RGGB", FLAT, 1.0, FLAT, FLAT)
+
+
+def settings(**changes):
+    stage = {"train": "whole", "steps": 1}
+    return Settings.of({"title": "t", "network": {"name": "srcnn"}, "stages": [stage]} | changes)
+
+
+# -- frames ----------------------------------------------------------------------------------------
+
+
+def sizes_tried(monkeypatch, tile, device, fits):
+    tried = []
+
+    def developed(_camera, _mosaic, size, where):
+        tried.append((size, where.type))
+        if not fits(size):
+            raise torch.cuda.OutOfMemoryError
+        return {"enhancement": size}
+
+    monkeypatch.setattr(infer, "_developed", developed)
+    try:
+        found = infer.develop(None, FRAME, tile, device)
+    except ValueError as error:
+        return tried, str(error)
+    return tried, found
+
+
+def test_a_gpu_takes_the_frame_whole_or_the_largest_tiles_that_fit(monkeypatch):
+    """Sides of powers of two, 512 the last."""
+    tried, found = sizes_tried(monkeypatch, None, "cuda", lambda size: size == 2048)
+    assert [size for size, _ in tried] == [0, 8192, 4096, 2048]
+    assert found == {"enhancement": 2048}
+    tried, said = sizes_tried(monkeypatch, None, "cuda", lambda _: False)
+    assert [size for size, _ in tried] == [0, 8192, 4096, 2048, 1024, 512]
+    assert said == "tiles of 512 pixels do not fit into this GPU's memory; try --tile 256"
+    _, said = sizes_tried(monkeypatch, 0, "cuda", lambda _: False)
+    assert said == "the whole frame does not fit into this GPU's memory; try --tile 1024"
+
+
+def test_a_processor_takes_tiles_of_1024(monkeypatch):
+    assert sizes_tried(monkeypatch, None, "cpu", lambda _: True)[0] == [(1024, "cpu")]
+    assert sizes_tried(monkeypatch, 96, "cpu", lambda _: True)[0] == [(96, "cpu")]
+
+
+@pytest.mark.parametrize(
+    ("precision", "tf32"), [("fp32", False), ("tf32", True), ("bf16", True), ("fp16", True)]
+)
+def test_a_run_computes_without_gradients_in_its_precision(precision, tf32):
+    before = torch.backends.cudnn.allow_tf32
+    with infer.computing(torch.device("cpu"), precision):
+        assert torch.backends.cudnn.allow_tf32 == tf32
+        assert torch.is_inference_mode_enabled()
+        assert not torch.is_autocast_enabled("cpu"), "a processor computes in fp32"
+    assert torch.backends.cudnn.allow_tf32 == before
+    with pytest.raises(KeyError), infer.computing(torch.device("cpu"), precision):
+        raise KeyError
+    assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_a_gpu_computes_in_the_halves_of_the_run(monkeypatch):
+    asked = []
+
+    @contextmanager
+    def autocast(kind, half, enabled):
+        asked.append((kind, half, enabled))
+        yield
+
+    monkeypatch.setattr(torch, "autocast", autocast)
+    for precision in ("fp32", "tf32", "bf16", "fp16"):
+        with infer.computing(torch.device("cuda"), precision):
+            pass
+    halves = [(torch.bfloat16, True), (torch.float16, True)]
+    assert asked == [("cuda", half, on) for half, on in [(None, False), (None, False), *halves]]
+
+
+def test_a_device_by_its_name(monkeypatch):
+    assert infer.device_of("cpu") == "cpu"
+    for there in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert infer.device_of("auto") == ("cuda" if there else "cpu")
+    with pytest.raises(ValueError, match="--device mars: can't be used here"):
+        infer.device_of("mars")
+
+
+# -- steps -----------------------------------------------------------------------------------------
+
+
+class Stream:
+    """Of nothing: it waits for no one."""
+
+    def wait_stream(self, _):
+        pass
+
+
+class Graph:
+    """Takes a step down while it is recorded, which then does nothing; does it when replayed."""
+
+    recording = None
+
+    def replay(self):
+        self.step(self.micros)
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """A step that adds what it is given to a weight, and how often it was done or recorded."""
+    weight, done, graphs = torch.zeros(()), [], []
+    loss = torch.zeros(())
+
+    def work(micros):
+        for batch in micros:
+            weight.add_(batch["x"].sum())
+        loss.copy_(weight)
+
+    def step(micros):
+        if Graph.recording is not None:
+            Graph.recording.step, Graph.recording.micros = work, micros
+            graphs.append(Graph.recording)
+            return loss
+        done.append(len(micros))
+        work(micros)
+        return loss.clone()
+
+    @contextmanager
+    def graph(own, stream):
+        assert isinstance(stream, Stream)
+        Graph.recording = own
+        try:
+            yield
+        finally:
+            Graph.recording = None
+
+    on_stream = contextmanager(lambda _: iter([0]))
+    stand_ins = {"Stream": Stream, "current_stream": Stream, "CUDAGraph": Graph, "graph": graph,
+                 "stream": on_stream}  # fmt: skip
+    for name, stand_in in stand_ins.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    return SimpleNamespace(step=step, weight=weight, done=done, graphs=graphs)
+
+
+def test_a_step_is_recorded_at_its_fourth_time(recorded):
+    """Every step counts once, with the batch it was given."""
+    made = replay.Replay(recorded.step)
+    losses = [made([{"x": torch.full((2,), float(n))}, {"x": torch.ones(1)}]) for n in range(6)]
+    totals = [2 * sum(range(n + 1)) + n + 1 for n in range(6)]
+    assert [loss.item() for loss in losses] == totals, "each its own, not the last one's memory"
+    assert recorded.weight.item() == totals[-1]
+    assert recorded.done == [2, 2, 2]
+    assert len(recorded.graphs) == 1
+
+
+def test_a_recording_that_does_not_fit_leaves_steps_as_they_are(recorded, monkeypatch):
+    made = replay.Replay(recorded.step)
+
+    @contextmanager
+    def full(*_, **__):
+        raise torch.cuda.OutOfMemoryError
+        yield
+
+    monkeypatch.setattr(torch.cuda, "graph", full)
+    for n in range(6):
+        made([{"x": torch.full((1,), float(n))}])
+    assert recorded.weight.item() == 15
+    assert recorded.done == [1] * 6
+    assert (made.graph, made.micros) == (None, [])
+
+
+def test_a_step_is_recorded_on_one_gpu_and_not_in_fp16():
+    def fabric(kind, world):
+        return SimpleNamespace(device=torch.device(kind), world_size=world)
+
+    assert speed.replayable(fabric("cuda", 1), settings(precision="bf16"))
+    assert not speed.replayable(fabric("cuda", 2), settings(precision="bf16"))
+    assert not speed.replayable(fabric("cuda", 1), settings(precision="fp16"))
+    assert not speed.replayable(fabric("cpu", 1), settings(precision="bf16"))
+    assert speed.adam(torch.device("cuda"), True) == {"fused": True, "capturable": True}
+    assert speed.adam(torch.device("cuda"), False) == {"fused": True, "capturable": False}
+    assert speed.adam(torch.device("cpu"), True) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "peak"),  # dense bf16 of NVIDIA's data sheets, in 1e12 operations a second
+    [("NVIDIA H200", 989), ("NVIDIA H100 80GB HBM3", 989), ("NVIDIA H100 PCIe", 756),
+     ("NVIDIA H100 NVL", 835), ("NVIDIA A100-SXM4-80GB", 312), ("NVIDIA L40S", 362),
+     ("NVIDIA GeForce RTX 4090", 165.2), ("NVIDIA GeForce RTX 3090", 71), ("Mars", 0)],
+)  # fmt: skip
+def test_a_cards_peak_is_its_data_sheets(name, peak, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: name)
+    assert speed.peak(torch.device("cuda")) == pytest.approx(1e12 * peak)
+    assert speed.peak(torch.device("cpu")) == 0
+
+
+def test_a_compiler_is_told_what_a_run_wants(monkeypatch):
+    """Channels last where it compiles, the same bits where a run is deterministic."""
+    told = []
+
+    @contextmanager
+    def compiler(exact, nearest):
+        told.append((exact, nearest))
+        yield
+
+    monkeypatch.setattr(speed, "_compiler", compiler)
+    for words in ({"compile": True, "channels_last": True}, {"compile": True},
+                  {"compile": False, "channels_last": True, "deterministic": True}):  # fmt: skip
+        with speed.switched(settings(**{"channels_last": False, **words}), cuda=True):
+            pass
+    assert told == [(False, True), (False, False), (True, False)]
+    with speed.switched(settings(precision="bf16", compile=False), cuda=True):
+        assert torch.backends.cudnn.benchmark, "halves try their kernels"
+    with speed.switched(settings(), cuda=False):
+        pass
+    assert len(told) == 4, "nothing is switched for a processor"
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("free", "fits"), [(2001, True), (2000, False)])
+def test_shards_may_take_half_of_what_is_free(free, fits, monkeypatch):
+    monkeypatch.setattr(resident, "needed", lambda _: 1000)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, 10**9))
+    assert resident.fits(None, torch.device("cuda")) == fits
+    assert not resident.fits(None, torch.device("cpu"))
+
+
+class Rooms:
+    """Cuts of 100 x 100 pixels of a mosaic of two bytes and three planes of one."""
+
+    def rooms(self):
+        return {"raw": ((100, 100), np.dtype(np.uint16)), "a": ((3, 100, 100), np.dtype(np.uint8))}
+
+
+@pytest.mark.parametrize(("short", "there"), [(0, True), (1, False)])
+def test_readers_share_memory_that_is_free(short, there, monkeypatch, tmp_path):
+    """Two readers of three batches of four cuts, 50,000 bytes each."""
+    needed = 2 * 3 * 4 * 50_000
+    free = SimpleNamespace(free=needed - short)
+    monkeypatch.setattr(feed, "SHARED", tmp_path)
+    monkeypatch.setattr(feed.shutil, "disk_usage", lambda _: free)
+    assert feed.shareable(Rooms(), 4, 2) == there
+    if there:
+        feed._expect_shared(needed)
+    else:
+        with pytest.raises(ValueError, match=r"1 MB are free, reading ahead takes 2 MB: take"):
+            feed._expect_shared(needed)
+    monkeypatch.setattr(feed, "SHARED", tmp_path / "none")
+    assert feed.shareable(Rooms(), 4, 2), "where nothing tells"
+    feed._expect_shared(needed)
+
+
+def test_each_reader_has_a_batch_more_than_it_is_ahead(monkeypatch):
+    monkeypatch.setattr(feed, "SHARED", Path("/none"))
+    counts = [len(feed.Slots(Rooms(), 4, workers).pixels["raw"]) for workers in (0, 1, 3)]
+    assert counts == [1, 3, 9]
+    slots = feed.Slots(Rooms(), 4, 3)
+    assert slots.pixels["a"].shape == (9, 4, 3, 100, 100)
+    assert slots.pixels["a"].is_shared()
+    assert not feed.Slots(Rooms(), 4, 0).pixels["a"].is_shared()
+
+
+def test_the_patch_that_fits_is_a_multiple_of_48_from_64_on():
+    tried = []
+
+    class Greedy(torch.nn.Module):
+        def forward(self, batch):
+            tried.append({name: tuple(x.shape) for name, x in batch.items()})
+            raise torch.cuda.OutOfMemoryError
+
+    batch = {"raw": torch.zeros(1, 1024, 1024), "a": torch.zeros(1, 3, 1024, 1024),
+             "black": torch.zeros(1, 4), "matrix": torch.zeros(1, 3, 3)}  # fmt: skip
+    assert memory.fitting_patch(Greedy(), batch, 1024) == 0
+    assert [one["raw"][1:] for one in tried] == [(480, 480), (240, 240), (96, 96)]
+    assert tried[0]["a"] == (1, 3, 480, 480)
+    assert (tried[0]["black"], tried[0]["matrix"]) == ((1, 4), (1, 3, 3)), "facts stay"
+    tried.clear()
+    assert memory.fitting_patch(Greedy(), batch, 1024, least=1) == 0
+    assert tried[-1]["raw"] == (1, 48, 48)
+
+
+def test_channels_come_by_eights_for_halves():
+    x = torch.rand(2, 5, 3, 4)
+    out = edges.eightfold(x)
+    assert out.shape == (2, 8, 3, 4)
+    assert torch.equal(out[:, :5], x)
+    assert not out[:, 5:].any()
+    assert edges.eightfold(out) is out
+    assert edges.eightfold(torch.rand(1, 9, 2, 2)).shape == (1, 16, 2, 2)
+
+
+# -- launches --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    asked = []
+
+    class Fabric:
+        def __init__(self, **words):
+            asked.append(words)
+
+        def launch(self):
+            asked[-1]["launched"] = True
+
+    monkeypatch.setattr(place, "Fabric", Fabric)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    return asked
+
+
+def test_fabric_is_asked_for_the_devices(launches, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    place.launched(Place("cpu"), "fp32")
+    assert launches[-1] == {
+        "accelerator": "cpu", "devices": 1, "num_nodes": 1, "precision": "32-true",
+        "strategy": "auto", "launched": True,
+    }  # fmt: skip
+    place.launched(Place("cuda:1"), "bf16")
+    assert (launches[-1]["devices"], launches[-1]["precision"]) == ([1], "bf16-mixed")
+    place.launched(Place("cuda", devices=2), "tf32")
+    assert (launches[-1]["devices"], launches[-1]["strategy"]) == (2, "ddp")
+    place.launched(Place("cuda", nodes=3), "fp16", turns=True)
+    assert launches[-1]["num_nodes"] == 3
+    assert launches[-1]["precision"] == "16-mixed"
+    assert launches[-1]["strategy"] == "ddp_find_unused_parameters_true"
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    place.launched(Place("cuda"), "fp32")
+    assert (launches[-1]["devices"], launches[-1]["num_nodes"]) == (4, 2)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    place.launched(Place("cpu"), "fp32")
+    assert (launches[-1]["num_nodes"], launches[-1]["strategy"]) == (1, "auto")
+
+
+@pytest.mark.usefixtures("launches")
+def test_halves_need_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for device, precision in (("auto", "fp16"), ("cuda", "tf32")):
+        with pytest.raises(TrainError, match=f"{precision} needs a GPU"):
+            place.launched(Place(device), precision)
+    place.launched(Place("auto"), "bf16")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(TrainError, match="fp16 needs a GPU"):
+        place.launched(Place("cpu"), "fp16")
+    place.launched(Place("auto"), "fp16")
+
+
+@pytest.mark.parametrize(
+    ("device", "there", "cuda"),
+    [("auto", True, True), ("auto", False, False), ("cpu", True, False), ("cuda:1", False, True)],
+)
+def test_a_place_knows_whether_it_is_a_gpu(device, there, cuda, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    assert Place(device).cuda == cuda
+
+
+def test_where_a_training_runs_if_nothing_is_said():
+    assert Place() == Place("auto", devices=1, nodes=1, workers=0, threads=0, data="auto")
