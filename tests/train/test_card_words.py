@@ -10,7 +10,20 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from isptools.train import edges, feed, infer, memory, place, replay, resident, speed  # noqa: E402
+from isptools.train import (  # noqa: E402 - behind the skip
+    camera,
+    edges,
+    feed,
+    fused,
+    here,
+    infer,
+    intake,
+    memory,
+    place,
+    replay,
+    resident,
+    speed,
+)
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
@@ -304,6 +317,97 @@ def test_channels_come_by_eights_for_halves():
     assert not out[:, 5:].any()
     assert edges.eightfold(out) is out
     assert edges.eightfold(torch.rand(1, 9, 2, 2)).shape == (1, 16, 2, 2)
+
+
+class OnCard(torch.Tensor):
+    """Numbers that say they lie on a GPU."""
+
+    is_cuda = True
+
+
+WAYS = [  # who decides, who is asked on a GPU, on a processor (torch's own function by its name)
+    ("camera", "mixed", "by_numbers", (((1.0, 2, 3),) * 3,)),
+    ("intake", "_xyz", "by_matrices", ()),
+    ("edges", "reflected", "folded", (1,)),
+    ("edges", "maxima", "gathered_maxima", (2,)),
+]
+
+
+@pytest.mark.parametrize(("module", "name", "other", "more"), WAYS, ids=lambda one: str(one)[:12])
+def test_a_gpu_takes_its_own_way_and_a_processor_torchs(module, name, other, more, monkeypatch):
+    """Sums in one order, matrices that need not be sent: the same numbers, see test_edges."""
+    where = {"camera": camera, "intake": intake, "edges": edges}[module]
+    monkeypatch.setattr(where, other, lambda *_: "the GPU's")
+    decides = getattr(where, name)
+    x = torch.rand(1, 1 if name == "_xyz" else 3, 6, 6)
+    words = (more[0], x) if name == "mixed" else (x, *more)
+    if name == "_xyz":
+        words = x, {"xyz_from_camera": torch.eye(3)[None]}
+    assert isinstance(decides(*words), torch.Tensor)
+    there = [one.as_subclass(OnCard) if one is x else one for one in words]
+    assert decides(*there) == "the GPU's"
+    if name == "maxima":
+        with torch.no_grad():
+            assert isinstance(decides(*there), torch.Tensor), "what has no gradient sums nothing"
+
+
+def test_neighbors_are_summed_by_shifts_on_a_gpu(monkeypatch):
+    asked = []
+    for name in ("by_shifts", "by_convolution"):
+        monkeypatch.setattr(intake, name, lambda x, name=name: asked.append(name) or x + 1)
+    intake.bilinear(torch.rand(1, 1, 4, 4))
+    intake.bilinear(torch.rand(1, 1, 4, 4).as_subclass(OnCard))
+    assert asked == ["by_convolution"] * 2 + ["by_shifts"] * 2
+
+
+def test_a_gpus_convolutions_take_channels_by_eights_and_last(monkeypatch):
+    seen = []
+    plain = torch.nn.functional.conv2d
+
+    def conv2d(x, weight, *words):
+        seen.append((x.shape[1], weight.shape[1]))
+        return plain(x, weight, *words)
+
+    monkeypatch.setattr(edges.F, "conv2d", conv2d)
+    layer, x = edges.Reflected(5, 4), torch.rand(1, 5, 6, 6)
+    expected = layer(x)
+    there = x.as_subclass(OnCard)
+    monkeypatch.setattr(edges, "folded", lambda x, by: edges.F.pad(x, (by,) * 4, mode="reflect"))
+    torch.testing.assert_close(layer(there).as_subclass(torch.Tensor), expected)
+    assert seen == [(5, 5), (8, 8)]
+    assert infer._laid(there).is_contiguous(memory_format=torch.channels_last)
+    assert infer._laid(x) is x
+
+
+@pytest.mark.parametrize(
+    ("off", "stride", "outputs", "suits"),
+    [("", 1, 8, True), ("", 2, 8, False), ("", 1, 12, False), ("is_cuda", 1, 8, False),
+     ("grad", 1, 8, False), ("autocast", 1, 8, False), ("triton", 1, 8, False)],
+)  # fmt: skip
+def test_where_a_convolution_is_one_kernel(off, stride, outputs, suits, monkeypatch):
+    """On a GPU, in halves, without gradients, with Triton: stride 1, outputs by eights."""
+    monkeypatch.setattr(fused, "find_spec", lambda _: None if off == "triton" else "there")
+    monkeypatch.setattr(
+        torch, "is_autocast_enabled", lambda kind: kind == "cuda" and off != "autocast"
+    )
+    layer = torch.nn.Conv2d(8, outputs, 3, stride)
+    x = SimpleNamespace(is_cuda=off != "is_cuda")
+    with torch.set_grad_enabled(off == "grad"):
+        assert fused.suits(layer, x) == suits
+    assert fused.halved(torch.rand(1, 8, 4, 4)) is None
+
+
+def test_a_gpu_that_multiplies_wrongly_is_found(monkeypatch):
+    assert here.multiplied() is None or torch.cuda.is_available()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for wrong, expected in ((lambda x: x, True), (lambda x: x.T, False)):
+        monkeypatch.setattr(torch.Tensor, "cuda", wrong)
+        assert here.multiplied() is expected
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    card = SimpleNamespace(name="Card", total_memory=80 * 10**9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    assert here.gpus() == {"cuda:0": "Card, 80 GB", "cuda:1": "Card, 80 GB"}
+    assert here.threads() == torch.get_num_threads()
 
 
 # -- launches --------------------------------------------------------------------------------------

@@ -13,7 +13,20 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from torch import nn  # noqa: E402 - behind the skip
 
-from isptools.train import checkpoint, data, feed, intake, networks, run  # noqa: E402
+from isptools.train import (  # noqa: E402 - behind the skip
+    checkpoint,
+    claim,
+    compression,
+    data,
+    evaluate,
+    feed,
+    infer,
+    intake,
+    networks,
+    objectives,
+    run,
+)
+from isptools.train.adversarial import Enhancement  # noqa: E402 - behind the skip
 from isptools.train.aligned import nearest  # noqa: E402 - behind the skip
 from isptools.train.camera import Camera, Net  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
@@ -96,6 +109,32 @@ def test_only_trusted_pixels_count_and_all_of_them_alike():
     assert fused(batch(0.5, 0.25)).item() == pytest.approx(1 / 16), "where no truth was fused"
     nothing = torch.zeros(16)
     assert whole(handing(1))(batch(0.5, 0.25, nothing)).item() == 0
+
+
+def test_trusted_shares_of_what_goes_through_a_codec():
+    """Each term is a mean over all pixels, of which half are 0: twice as much over the others."""
+    x, y = torch.full((1, 3, 16, 16), 0.6), torch.full((1, 3, 16, 16), 0.2)
+    chosen = objectives.Compressed(isp=0.5, compressed=3.0, simulator=objectives.Djs(), quality=90)
+    made = {stage: compression.Compression(chosen, stage) for stage in ("compressed", "whole")}
+    for share in (1.0, 0.5):
+        pair = {"enhancement": objectives.Pair("enhancement", x, y, share)}
+        g = made["compressed"].learned
+        through = (g(x) - g(y)).abs().mean().item()
+        assert made["whole"](pair).item() == pytest.approx(0.4 / share)
+        expected = (0.5 * 0.4 + 3 * through) / share
+        assert made["compressed"](pair).item() == pytest.approx(expected)
+
+
+def test_a_judges_turn_leaves_the_network_alone():
+    """Its pictures are made without gradients; a network without a judge has one turn."""
+    weights = {"color": 0.0, "content": 0.0, "variation": 0.0, "mse": 1.0}
+    own = [nn.Parameter(torch.ones(1))]
+    with_judge = Enhancement(objectives.Enhanced(**weights, texture=1.0), 16).turns(own)
+    assert [turn.still for turn in with_judge] == [False, True]
+    assert with_judge[0].parameters is own
+    assert len(with_judge[1].parameters) > 10
+    (alone,) = Enhancement(objectives.Enhanced(**weights, texture=0.0), 16).turns(own)
+    assert not alone.still
 
 
 def test_of_equal_places_the_nearest_is_taken():
@@ -244,6 +283,7 @@ def test_lines_of_a_run_say_how_much_was_done(shards_folder, tmp_path):
             pixels = float(row["mp_s"]) * float(row["seconds"])
             assert pixels == pytest.approx(4 * 32 * 32 / 1e6, rel=1e-6)
             assert math.isnan(float(row["mfu"])), "of a processor no peak is known"
+    assert (tmp_path / "a/history.png").exists()
 
 
 def test_a_gpus_run_goes_on_on_a_processor(shards_folder, tmp_path):
@@ -307,3 +347,64 @@ def test_deepisp_begins_with_the_regression_of_its_cuts(shards_folder, tmp_path)
     w = found.view(3, 10).numpy()
     np.testing.assert_allclose(w[:, [0, 1, 2, 9]], np.mean(maps, 0).T, rtol=1e-3, atol=1e-3)
     assert np.abs(w[:, 3:9]).max() < 1e-9, "but for a step at 1e-12"
+
+
+def test_a_file_says_its_format_and_holds_tensors_alone(tmp_path):
+    """3 today; what isptools itself wrote of older ones is read, and 4 is not."""
+    file = tmp_path / "model.safetensors"
+    state = {"network": "x", "settings": "", "model": {"a": torch.ones(1)}, "step": 3}
+    checkpoint.save(file, state)
+    assert checkpoint.load(file)["format"] == 3
+    assert checkpoint.standing(tmp_path / "model.pt") == file
+    assert checkpoint.standing(tmp_path / "none.pt") == tmp_path / "none.pt"
+    for wrong in ({"format": 4}, {"model": {"a": torch.ones(1), "b": 1}}, {"step": 1.5}):
+        checkpoint.save(file, state | wrong)
+        with pytest.raises(TrainError, match=r"model\.safetensors: "):
+            checkpoint.load(file)
+    file.unlink()
+    for form, good in ((1, True), (2, True), (3, False), (0, False)):
+        torch.save(state | {"format": form}, tmp_path / "model.pt")
+        if good:
+            assert checkpoint.load(file)["step"] == 3
+        else:
+            with pytest.raises(TrainError, match=rf"format {form}, this version reads 3"):
+                checkpoint.load(file)
+
+
+def test_what_a_run_began_with_where_it_is_not_known(tmp_path):
+    assert claim.recorded(tmp_path) is None
+    assert claim.Record() == claim.Record(processes=0, threads=0, start="")
+    (tmp_path / "run.json").write_text("[")
+    with pytest.raises(TrainError, match=r"run\.json: can't be read"):
+        claim.recorded(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "unit", "every", "expected"),
+    [(5, 1, 4, 2, [1, 0, 1, 2, 3, 4, 3, 2]), (4, 0, 4, 2, [0, 1, 2, 3]),
+     (5, 0, 1, 1, [0, 1, 2, 3, 4]), (4, 2, 6, 1, [2, 1, 0, 1, 2, 3]),
+     # two pixels behind the last of eight the phase is that of pixel 3, not of pixel 5
+     (8, 0, 6, 3, [0, 1, 2, 3, 4, 5, 6, 7, 5, 3, 4, 2])],
+)  # fmt: skip
+def test_pixels_beyond_a_frame(side, before, unit, every, expected):
+    found = infer.mirrored(side, before, unit, every)
+    assert found.tolist() == expected
+    assert len(found) % unit == 0
+    assert ((found - np.arange(-before, len(found) - before)) % every == 0).all()
+
+
+def test_a_frame_too_small_to_be_mirrored():
+    for words in ((2, 0, 8, 1), (3, 4, 1, 1), (6, 0, 12, 6)):
+        with pytest.raises(ValueError, match=r"a frame side of . pixels is too small"):
+            infer.mirrored(*words)
+
+
+def test_networks_are_scored_on_the_truth_they_make(pictures_folder, shards_folder):
+    """DPED's pictures have no restoration truth: a network of one picture needs none."""
+    with evaluate.opened(pictures_folder, "test", handing(1)) as source:
+        assert len(source) == 11
+        assert evaluate.compared(source) == "enhancement"
+        assert evaluate.station(source) == ""
+    low = networks.built({"name": "deepisp-low", "layers": 1})[0]
+    with evaluate.opened(shards_folder, "test", low) as source:
+        assert evaluate.station(source) == "xyz"

@@ -238,6 +238,18 @@ def test_a_panel_by_its_calls():
     assert draw.calls[10] == ("text", (678, 246), "b", {"fill": red})
 
 
+def test_colors_of_curves_are_told_apart():
+    """Five of matplotlib's own, in an order of ours."""
+    colors = pytest.importorskip("matplotlib.colors", reason="matplotlib is not installed")
+    names = ("tab:blue", "tab:red", "tab:green", "tab:purple", "tab:orange")
+    expected = [tuple(round(255 * x) for x in colors.to_rgb(name)) for name in names]
+    assert [*curves.COLORS] == expected
+    draw = Drawn()
+    curves._panel(draw, (0, 0), "psnr", {str(n): [(n, n)] for n in range(6)})
+    fills = [call[-1]["fill"] for call in draw.calls if call[0] == "ellipse"]
+    assert fills == [*expected, expected[0]], "the sixth is the first one's again"
+
+
 def test_panels_stand_two_a_row(tmp_path):
     path, picture = tmp_path / "log.csv", tmp_path / "history.png"
     lines = ["a,1,9,0.5,2,-3", "a,2,9,0.25,0,-1", "a,4,9,0.125,1,"]
