@@ -262,3 +262,23 @@ def test_inputs_of_the_shards_are_developed_with_their_ratio(shards_folder):
     brighter = infer.develop(identity(), mosaic)["enhancement"].clip(max=0.9).mean()
     plain = infer.develop(identity(), replace(mosaic, gain=1.0))["enhancement"].mean()
     assert brighter > 5 * plain
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "unit", "every", "expected"),
+    [(5, 1, 4, 2, [1, 0, 1, 2, 3, 4, 3, 2]), (4, 0, 4, 2, [0, 1, 2, 3]),
+     (5, 0, 1, 1, [0, 1, 2, 3, 4]), (4, 2, 6, 1, [2, 1, 0, 1, 2, 3]),
+     # two pixels behind the last of eight the phase is that of pixel 3, not of pixel 5
+     (8, 0, 6, 3, [0, 1, 2, 3, 4, 5, 6, 7, 5, 3, 4, 2])],
+)  # fmt: skip
+def test_pixels_beyond_a_frame(side, before, unit, every, expected):
+    found = infer.mirrored(side, before, unit, every)
+    assert found.tolist() == expected
+    assert len(found) % unit == 0
+    assert ((found - np.arange(-before, len(found) - before)) % every == 0).all()
+
+
+def test_a_frame_too_small_to_be_mirrored():
+    for words in ((2, 0, 8, 1), (3, 4, 1, 1), (6, 0, 12, 6)):
+        with pytest.raises(ValueError, match=r"a frame side of . pixels is too small"):
+            infer.mirrored(*words)

@@ -11,7 +11,15 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from isptools.shards import sums  # noqa: E402 - behind the skip
-from isptools.train import Form, Patches, data, resident, run, speed  # noqa: E402 - the same
+from isptools.train import (  # noqa: E402 - behind the skip
+    Form,
+    Patches,
+    claim,
+    data,
+    resident,
+    run,
+    speed,
+)
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.intake import PACKED  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
@@ -67,6 +75,14 @@ def test_a_stage_is_done_as_long_as_it_is_the_same():
     assert finished(in_epochs, 3, {}, ("restore", "joint"))
 
 
+def test_what_a_run_began_with_where_it_is_not_known(tmp_path):
+    assert claim.recorded(tmp_path) is None
+    assert claim.Record() == claim.Record(processes=0, threads=0, start="")
+    (tmp_path / "run.json").write_text("[")
+    with pytest.raises(TrainError, match=r"run\.json: can't be read"):
+        claim.recorded(tmp_path)
+
+
 # -- what does not fit -----------------------------------------------------------------------------
 
 
@@ -108,7 +124,8 @@ def test_work_is_that_of_all_processes(peak, operations, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "fits", "kind", "compiled", "taken"),
     [("resident", False, "cpu", True, ("held", False)),
-     ("auto", True, "cpu", False, ("held", False)), ("auto", False, "cpu", False, "read"), ("read", True, "cpu", False, "read"),
+     ("auto", True, "cpu", False, ("held", False)),
+     ("auto", False, "cpu", False, "read"), ("read", True, "cpu", False, "read"),
      ("auto", True, "cuda", True, ("held", True)), ("auto", True, "cuda", False, ("held", False)),
      ("read", True, "cuda", False, "carried")],
 )  # fmt: skip

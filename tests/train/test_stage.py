@@ -15,12 +15,10 @@ from torch import nn  # noqa: E402 - behind the skip
 
 from isptools.train import (  # noqa: E402 - behind the skip
     checkpoint,
-    claim,
     compression,
     data,
     evaluate,
     feed,
-    infer,
     intake,
     networks,
     objectives,
@@ -347,56 +345,6 @@ def test_deepisp_begins_with_the_regression_of_its_cuts(shards_folder, tmp_path)
     w = found.view(3, 10).numpy()
     np.testing.assert_allclose(w[:, [0, 1, 2, 9]], np.mean(maps, 0).T, rtol=1e-3, atol=1e-3)
     assert np.abs(w[:, 3:9]).max() < 1e-9, "but for a step at 1e-12"
-
-
-def test_a_file_says_its_format_and_holds_tensors_alone(tmp_path):
-    """3 today; what isptools itself wrote of older ones is read, and 4 is not."""
-    file = tmp_path / "model.safetensors"
-    state = {"network": "x", "settings": "", "model": {"a": torch.ones(1)}, "step": 3}
-    checkpoint.save(file, state)
-    assert checkpoint.load(file)["format"] == 3
-    assert checkpoint.standing(tmp_path / "model.pt") == file
-    assert checkpoint.standing(tmp_path / "none.pt") == tmp_path / "none.pt"
-    for wrong in ({"format": 4}, {"model": {"a": torch.ones(1), "b": 1}}, {"step": 1.5}):
-        checkpoint.save(file, state | wrong)
-        with pytest.raises(TrainError, match=r"model\.safetensors: "):
-            checkpoint.load(file)
-    file.unlink()
-    for form, good in ((1, True), (2, True), (3, False), (0, False)):
-        torch.save(state | {"format": form}, tmp_path / "model.pt")
-        if good:
-            assert checkpoint.load(file)["step"] == 3
-        else:
-            with pytest.raises(TrainError, match=rf"format {form}, this version reads 3"):
-                checkpoint.load(file)
-
-
-def test_what_a_run_began_with_where_it_is_not_known(tmp_path):
-    assert claim.recorded(tmp_path) is None
-    assert claim.Record() == claim.Record(processes=0, threads=0, start="")
-    (tmp_path / "run.json").write_text("[")
-    with pytest.raises(TrainError, match=r"run\.json: can't be read"):
-        claim.recorded(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("side", "before", "unit", "every", "expected"),
-    [(5, 1, 4, 2, [1, 0, 1, 2, 3, 4, 3, 2]), (4, 0, 4, 2, [0, 1, 2, 3]),
-     (5, 0, 1, 1, [0, 1, 2, 3, 4]), (4, 2, 6, 1, [2, 1, 0, 1, 2, 3]),
-     # two pixels behind the last of eight the phase is that of pixel 3, not of pixel 5
-     (8, 0, 6, 3, [0, 1, 2, 3, 4, 5, 6, 7, 5, 3, 4, 2])],
-)  # fmt: skip
-def test_pixels_beyond_a_frame(side, before, unit, every, expected):
-    found = infer.mirrored(side, before, unit, every)
-    assert found.tolist() == expected
-    assert len(found) % unit == 0
-    assert ((found - np.arange(-before, len(found) - before)) % every == 0).all()
-
-
-def test_a_frame_too_small_to_be_mirrored():
-    for words in ((2, 0, 8, 1), (3, 4, 1, 1), (6, 0, 12, 6)):
-        with pytest.raises(ValueError, match=r"a frame side of . pixels is too small"):
-            infer.mirrored(*words)
 
 
 def test_networks_are_scored_on_the_truth_they_make(pictures_folder, shards_folder):
