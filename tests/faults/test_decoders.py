@@ -1,10 +1,12 @@
 """A decoder may die: one row of the ledger, and every other unit is built, wherever it runs."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from joblib import parallel_config
 
 from isptools import apart, children
 from isptools.children import Child, DiedError, Limits, each
+from isptools.serving import send
 from isptools.shards.check import check
 from isptools.sources import ContentError, FaultError
 from tests.build import tiny as tinies
@@ -213,3 +216,20 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
         return ""
+
+
+def test_what_is_written_to_a_working_child_does_not_end_it() -> None:
+    """On a busy machine the system tells a reader of what it has read already."""
+    child = Child()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(child.call, time.sleep, 0.5)
+            while not child.busy:
+                time.sleep(0.01)
+            time.sleep(0.1)  # it sleeps by now, or the message waits: both have to hold
+            assert child.process.stdin is not None
+            send(child.process.stdin, pickle.dumps((abs, (-3,), None, [])))
+            assert answer.result() is None
+        assert child._answer() == (True, 3)
+    finally:
+        child.close()
