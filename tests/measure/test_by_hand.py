@@ -9,7 +9,7 @@ from scipy.signal import convolve2d
 
 from isptools import measure
 from isptools.measure import phase, slope
-from isptools.measure.line import line
+from isptools.measure.line import Line, line
 from isptools.measure.residual import noise_variance
 from isptools.measure.shift import shift
 
@@ -105,6 +105,15 @@ def test_angles_count_between_two_lights(color, counts):
     found = measure.color_angle(np.zeros_like(truth), truth)
     assert found == 90 if counts else math.isnan(found), "black is at right angles to all"
     assert not counts or measure.color_angle(truth / 2, truth) == pytest.approx(0, abs=1e-3)
+
+
+def test_neither_end_of_the_lights_counts():
+    truth = np.array([[[0.2, 0.4, 0.7]]])
+    light = float(np.array([0.2126, 0.7152, 0.0722]) @ truth[0, 0])
+    around = {"low": light - 1e-9, "high": light + 1e-9}
+    assert measure.color_angle(truth, truth, **around) == pytest.approx(0, abs=1e-5)
+    for end in around:
+        assert math.isnan(measure.color_angle(truth, truth, **around | {end: light}))
 
 
 def test_a_screen_has_23_pixels_a_degree_where_nothing_is_said():
@@ -213,6 +222,48 @@ def test_means_of_blocks_are_between_black_and_white():
     assert peak.tolist() == [0, 1]
     with pytest.raises(ValueError, match=r"\(17, 33\) and \(17, 32\)"):
         slope.measured_ratio(slope.Side(pixels, (0.0,), 1), slope.Side(pixels[:, 1:], (0.0,), 1))
+
+
+def test_what_a_ratio_is_fitted_to(monkeypatch):
+    """Variance of a block's mean: (shot x + read) / pixels, and a fiftieth of it for optics.
+
+    Blocks with a pixel from 95 % of white on are left out, on either side.
+    """
+    asked, found = [], Line(0.25, 0.0, 0.01, 0.0, 1.0, 1.0, 30)
+    monkeypatch.setattr(slope, "line", lambda *words: asked.append(words) or found)
+    own, truth = np.zeros((16, 64)), np.full((16, 64), 10.0)
+    own[:, 16:32], own[:, 32:48], own[:, 48:] = 40.0, -8.0, 16.0
+    truth[:, :16] = 80.0
+    truth[0, 20], own[3, 50] = 95.0, 96.0
+    sides = [slope.Side(own, (0.0,), 100.0, (0.02, 0.04), (1e-3, 3e-3)),
+             slope.Side(truth, (0.0,), 100.0)]  # fmt: skip
+    assert (sides[1].shot, sides[1].read) == ((0.0,), (0.0,))
+    measured = slope.measured_ratio(*sides)
+    assert (measured.ratio, measured.error) == (4, 0.04)
+    (x, y, variance) = asked[0]
+    lit, dark = np.array([80.0, 80, 10, 10, 10, 10, 10, 10]), [0.0, 0, 40, 40, -8, -8, 16, 16]
+    kept = np.ones((2, 8), bool)  # two rows of eight blocks of 8 x 8 pixels
+    kept[0, [2, 6]] = False
+    np.testing.assert_allclose(x, np.tile(lit / 100, (2, 1))[kept])
+    np.testing.assert_allclose(y, np.tile(np.array(dark) / 100, (2, 1))[kept])
+    light = np.maximum(y, 0)
+    expected = (0.03 * light + 2e-3) / 64 + (0.02 * y) ** 2
+    np.testing.assert_allclose(variance, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [((0.5, 0.0, 0.024, 0.0, 1.0, 0.81, 30), True), ((0.5, 0.0, 0.026, 0.0, 1.0, 0.81, 30), False),
+     ((0.5, 0.0, 0.01, 0.0, 1.0, 0.79, 30), False), ((-0.5, 0.0, 0.01, 0.0, 1.0, 1.0, 30), False),
+     ((0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 30), False)],
+)  # fmt: skip
+def test_a_ratio_is_told_where_it_is_sure(words, told, monkeypatch):
+    """To a twentieth, of a line that explains four fifths and rises."""
+    monkeypatch.setattr(slope, "line", lambda *_: Line(*words))
+    side = slope.Side(np.zeros((16, 16)), (0.0,), 1.0)
+    found = slope.measured_ratio(side, side)
+    assert (found is not None) == told
+    assert not told or (found.ratio, found.error) == (2, pytest.approx(0.048))
 
 
 def noise(rows, columns):

@@ -11,6 +11,7 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from isptools.train import (  # noqa: E402 - behind the skip
     camera,
+    carry,
     edges,
     fused,
     here,
@@ -111,10 +112,15 @@ def test_a_device_by_its_name(monkeypatch):
 
 
 class Stream:
-    """Of nothing: it waits for no one."""
+    """Of nothing; it tells for whom it waits."""
 
-    def wait_stream(self, _):
+    waits = ()
+
+    def __init__(self, *_):
         pass
+
+    def wait_stream(self, other):
+        self.waits.append((self, other))
 
 
 class Graph:
@@ -130,7 +136,8 @@ class Graph:
 def recorded(monkeypatch):
     """A step that adds what it is given to a weight, and how often it was done or recorded."""
     weight, done, graphs = torch.zeros(()), [], []
-    loss = torch.zeros(())
+    loss, now = torch.zeros(()), Stream()
+    monkeypatch.setattr(Stream, "waits", [])
 
     def work(micros):
         for batch in micros:
@@ -156,11 +163,11 @@ def recorded(monkeypatch):
             Graph.recording = None
 
     on_stream = contextmanager(lambda _: iter([0]))
-    stand_ins = {"Stream": Stream, "current_stream": Stream, "CUDAGraph": Graph, "graph": graph,
-                 "stream": on_stream}  # fmt: skip
+    stand_ins = {"Stream": Stream, "current_stream": lambda: now, "stream": on_stream,
+                 "CUDAGraph": Graph, "graph": graph}  # fmt: skip
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(torch.cuda, name, stand_in)
-    return SimpleNamespace(step=step, weight=weight, done=done, graphs=graphs)
+    return SimpleNamespace(step=step, weight=weight, done=done, graphs=graphs, now=now)
 
 
 def test_a_step_is_recorded_at_its_fourth_time(recorded):
@@ -172,6 +179,8 @@ def test_a_step_is_recorded_at_its_fourth_time(recorded):
     assert recorded.weight.item() == totals[-1]
     assert recorded.done == [2, 2, 2]
     assert len(recorded.graphs) == 1
+    own = made.stream, recorded.now
+    assert Stream.waits == [own, own[::-1]] * 3, "plain steps stand between two waits"
 
 
 def test_a_recording_that_does_not_fit_leaves_steps_as_they_are(recorded, monkeypatch):
@@ -188,6 +197,50 @@ def test_a_recording_that_does_not_fit_leaves_steps_as_they_are(recorded, monkey
     assert recorded.weight.item() == 15
     assert recorded.done == [1] * 6
     assert (made.graph, made.micros) == (None, [])
+
+
+class Sent:
+    """A tensor that tells where it is taken."""
+
+    def __init__(self, told, where="here"):
+        self.told, self.where = told, where
+
+    def to(self, device, non_blocking):
+        self.told.append(("sent", device.type, non_blocking))
+        return Sent(self.told, device.type)
+
+    def record_stream(self, stream):
+        self.told.append(("kept for", self.where, stream.name))
+
+
+def test_a_batch_is_sent_while_the_one_before_is_computed(monkeypatch):
+    """On a stream of its own; whoever computes waits for it, and keeps its memory that long."""
+    told = []
+    event = SimpleNamespace(synchronize=lambda: told.append("has been sent"))
+    sending = SimpleNamespace(name="sending", record_event=lambda: event)
+    now = SimpleNamespace(name="now", wait_event=lambda one: told.append(one is event))
+    monkeypatch.setattr(torch.cuda, "Stream", lambda _: sending)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: now)
+    monkeypatch.setattr(torch.cuda, "stream", contextmanager(lambda _: iter([0])))
+    batches = carry.carried(iter([({"x": Sent(told)}, [1]), ({}, [2])]), torch.device("cuda"))
+    moved, turns = next(batches)
+    assert (moved["x"].where, turns) == ("cuda", [1])
+    assert told == [("sent", "cuda", True), True, ("kept for", "cuda", "now")]
+    assert next(batches) == ({}, [2])
+    assert told[3:] == ["has been sent", True], "its memory is free when the next is asked for"
+
+
+def test_memory_is_fixed_where_the_system_lets_it(monkeypatch):
+    asked = []
+    runtime = SimpleNamespace(
+        cudaHostRegister=lambda *words: asked.append(words) or answers.pop(0),
+        cudaHostUnregister=lambda *words: asked.append(words),
+    )  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "cudart", lambda: runtime)
+    answers, x = [0, 1], torch.zeros(5, 3, dtype=torch.int16)
+    assert [carry.pinned(x), carry.pinned(x)] == [True, False]
+    carry.released(x)
+    assert asked == [(x.data_ptr(), 30, 0)] * 2 + [(x.data_ptr(),)]
 
 
 def test_a_step_is_recorded_on_one_gpu_and_not_in_fp16():

@@ -250,7 +250,9 @@ def test_the_table_and_the_plot_of_a_codec(tmp_path, monkeypatch):
         [[1.5, 31.0], [2.5, 35.0]], [[1.5, 40.0]]
     ]  # fmt: skip
     assert [line.get_linestyle() for line in axes.lines] == ["-", "--"]
-    assert axes.xaxis.get_gridlines()[0].get_visible()
+    assert {line.get_markersize() for line in axes.lines} == {3}
+    (grid, *_) = axes.xaxis.get_gridlines()
+    assert (grid.get_visible(), grid.get_alpha()) == (True, 0.3)
     assert words["dpi"] == 120
     assert (figure.get_size_inches() == (7, 5)).all()
 

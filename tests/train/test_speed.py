@@ -24,7 +24,10 @@ def test_a_processor_takes_plain_fp32_by_itself():
 
 
 def test_what_is_stated_stays_on_a_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    def by_the_card_itself(including_emulation=True):
+        return not including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", by_the_card_itself)
     monkeypatch.setattr(speed, "find_spec", lambda name: name == "triton")
     stated = quick(precision="fp32", compile=False)
     assert speed.settled(stated, cuda=True) == msgspec.structs.replace(stated, channels_last=True)
@@ -49,8 +52,10 @@ def test_switches_are_as_before_behind_a_run(monkeypatch):
     before = state()
     with speed.switched(quick(precision="bf16", deterministic=True), cuda=True):
         assert state() == (True, False, True, "high", True)
+        assert not torch.utils.deterministic.fill_uninitialized_memory, "all memory is written"
         assert speed.os.environ[speed.WORKSPACE] == ":4096:8"
     assert state() == before
+    assert torch.utils.deterministic.fill_uninitialized_memory
     with speed.switched(quick(precision="fp32"), cuda=True):
         assert state() == (False, False, False, "highest", False), "fp32 is fp32"
     assert state() == before

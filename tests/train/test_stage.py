@@ -94,6 +94,16 @@ def test_a_cut_is_judged_by_its_part_and_its_psnr():
     assert set(found) == {"validation_enhancement", "psnr_enhancement"}
 
 
+@pytest.mark.parametrize("last", [True, False])
+def test_channels_lie_last_where_settings_say_so(last):
+    """As convolutions of a GPU are fast; a single channel lies either way."""
+    seen = []
+    camera = handing(1)
+    camera.nets[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    whole(camera, channels_last=last)(batch(torch.rand(1, 3, 4, 4), 0.25))
+    assert seen[0].is_contiguous(memory_format=torch.channels_last) == last
+
+
 def test_only_trusted_pixels_count_and_all_of_them_alike():
     """Half of the pixels at weight 100 of 255: masks alone ask no more than that."""
     mask = torch.tensor([100] * 8 + [0] * 8)

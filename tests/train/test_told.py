@@ -191,6 +191,10 @@ def test_what_could_not_be_saved_is_said_behind_a_stage(tmp_path):
     with pytest.raises(TrainError, match="could not be saved"), writing.Writer() as writer:
         writer.put(tmp_path / "none/a.safetensors", {})
     assert writer.thread is None
+    writer.put(tmp_path / "none/a.safetensors", {})
+    with pytest.raises(TrainError, match="could not be saved"):
+        writer.put(tmp_path / "b.safetensors", {})
+    assert list(tmp_path.iterdir()) == []
 
 
 # -- curves ----------------------------------------------------------------------------------------
