@@ -18,10 +18,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from isptools.serving import READY, Limits, padded, receive, send
+from isptools.serving import READY, Limits, end_with, padded, receive, send
 
 __all__ = [
     "Child",
@@ -80,9 +81,13 @@ class StartError(OSError):
 def end_with_parent(_number: int = 0) -> None:
     """Of a process that another library started: it ends at once when its parent is killed.
 
-    By the system, on Linux; elsewhere that library's own watch has to do.
+    By the system, on Linux; elsewhere that library's own watch has to do. A fork server, which
+    starts processes from Python 3.14 on, stands between and would live as long as this one.
     """
-    if sys.platform == "linux":
+    parent = parent_process()
+    if sys.platform != "win32" and parent and parent.pid != os.getppid():
+        end_with(parent.sentinel)
+    elif sys.platform == "linux":
         ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 

@@ -40,7 +40,7 @@ class Limits:
 def serve(leash: int | None = None) -> None:
     """Take calls from standard input until it ends. `leash`: a pipe that ends with the parent."""
     if leash is not None:
-        _end_with(leash)
+        end_with(leash)
     given = os.fdopen(os.dup(0), "rb", buffering=0)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     with Path(os.devnull).open("rb") as nothing:
@@ -147,7 +147,7 @@ def _memory(arrays: list[memoryview], free: list[int]) -> int:
     return descriptor
 
 
-def _end_with(leash: int) -> None:
+def end_with(leash: int) -> None:
     """End when the parent does, in whatever C code this is: its end of the pipe is closed then, and
     the system sends SIGIO.
 

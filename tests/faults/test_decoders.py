@@ -233,3 +233,35 @@ def test_what_is_written_to_a_working_child_does_not_end_it() -> None:
         assert child._answer() == (True, 3)
     finally:
         child.close()
+
+
+SERVED = """
+import multiprocessing, os, sys, time
+from isptools.children import end_with_parent
+def work(pipe):
+    end_with_parent()
+    pipe.send(os.getpid())
+    time.sleep(600)
+if __name__ == "__main__":
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    context.Process(target=work, args=(theirs,), daemon=True).start()
+    print(ours.recv(), flush=True)
+    time.sleep(600)
+"""
+
+
+@posix
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_a_process_of_a_fork_server_ends_with_who_asked_for_it(tmp_path: Path) -> None:
+    script = tmp_path / "served.py"
+    script.write_text(SERVED)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert _state(child) in ("R", "S")
+        parent.kill()
+    end = time.monotonic() + 60
+    while _state(child) not in ("Z", "") and time.monotonic() < end:
+        time.sleep(0.01)
+    assert _state(child) in ("Z", "")
