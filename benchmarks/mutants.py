@@ -31,6 +31,7 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
@@ -215,10 +216,13 @@ def calls(tests: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def meeting(mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
-    """The tests that call a mutant's function, or its file where it stands in none; quick first."""
+    """The tests that call a mutant's function, or its file where it stands in none; quick first.
+
+    What is remembered is called once, by whichever test came first: all that call its file count.
+    """
     own = f"{mutant.file}:{mutant.function}"
     inner = f"{own}.<locals>"
-    anywhere = mutant.function == MODULE
+    anywhere = mutant.function == MODULE or mutant.function in remembered(mutant.file)
 
     def meets(functions: list[str]) -> bool:
         return any(one == own or one.startswith((inner, f"{mutant.file}:" if anywhere else inner))
@@ -226,6 +230,19 @@ def meeting(mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
 
     tests = [name for name, one in known.items() if meets(one["functions"])]
     return sorted(tests, key=lambda name: known[name]["seconds"])
+
+
+@cache
+def remembered(file: str) -> set[str]:
+    """Functions of a file whose results functools keeps."""
+    path = ROOT / file
+    tree = ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module([], [])
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any("cache" in ast.unparse(one) for one in node.decorator_list)
+    }
 
 
 def noticed(mutant: Mutant, known: dict[str, dict[str, Any]], most: float) -> bool:

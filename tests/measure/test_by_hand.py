@@ -298,14 +298,17 @@ def test_noise_is_found_at_every_brightness():
 
 
 def test_residuals_of_phases_by_hand():
-    """A flat color: a position that is taken for another color is off by their difference."""
-    color = {"R": 0.2, "G": 0.5, "B": 0.9}
-    mosaic = np.tile([[0.2, 0.5], [0.5, 0.9]], (3, 4))
-    picture = np.tile([0.2, 0.5, 0.9], (6, 8, 1))
+    """Each pixel of the mosaic against the color that a phase says it is, at its own place."""
+    picture = np.random.default_rng(6).random((6, 8, 3))
+    rows, columns = np.indices((6, 8))
+    names = {"RGGB": [[0, 1], [1, 2]], "GRBG": [[1, 0], [2, 1]], "GBRG": [[1, 2], [0, 1]],
+             "BGGR": [[2, 1], [1, 0]]}  # fmt: skip
+    mosaic = picture[rows, columns, np.array(names["GBRG"])[rows % 2, columns % 2]]
     found = phase.residuals_of_phases(mosaic, picture)
-    for name, residual in found.items():
-        off = [abs(color[a] - color[b]) for a, b in zip("RGGB", name, strict=True)]
-        assert residual == pytest.approx(sum(off) / 4, abs=1e-6)
+    for name, cell in names.items():
+        said = picture[rows, columns, np.array(cell)[rows % 2, columns % 2]]
+        assert found[name] == pytest.approx(np.abs(mosaic - said).mean(), abs=1e-6)
+    assert found["GBRG"] == 0
     assert list(found) == ["RGGB", "GRBG", "GBRG", "BGGR"]
     assert phase.residual_ratio({"RGGB": 3.0, "GRBG": 2.0, "GBRG": 2.5}, "RGGB") == 1.5
     assert phase.residual_ratio({"RGGB": 1.0, "GRBG": 3.0, "GBRG": 4.0}, "RGGB") == 0.333333

@@ -308,13 +308,23 @@ def test_a_gpus_run_goes_on_on_a_processor(shards_folder, tmp_path):
 
 
 def test_a_step_is_compiled_where_settings_say_so(shards_folder, tmp_path, monkeypatch):
-    called = []
+    """And Adam has the settings' numbers; its rate is one on a processor, no tensor."""
+    called, adams = [], []
+    plain = torch.optim.Adam.__init__
+
+    def begun(self, parameters, *numbers, **more):
+        adams.append((*numbers, more))
+        plain(self, parameters, *numbers, **more)
+
+    monkeypatch.setattr(torch.optim.Adam, "__init__", begun)
     monkeypatch.setattr(Task, "compile", lambda _: called.append("task"))
     monkeypatch.setattr(torch.compiler, "reset", lambda: called.append("reset"))
-    train(settings(compile=True), Job(shards_folder, tmp_path / "a", CPU))
+    one = [{"train": "restore", "steps": 1, "rate": 0.25}]
+    words = {"compile": True, "adam": {"betas": [0.5, 0.75], "eps": 0.125}, "stages": one}
+    train(settings(**words), Job(shards_folder, tmp_path, CPU))
     assert called == ["reset", "task"]
-    train(settings(), Job(shards_folder, tmp_path / "b", CPU))
-    assert called == ["reset", "task"]
+    assert adams == [(0.25, (0.5, 0.75), 0.125, {})]
+    assert type(adams[0][0]) is float
 
 
 @pytest.mark.parametrize(
