@@ -51,6 +51,20 @@ def test_texts_types_and_errors_stay():
     assert all("raise ValueError(f'{a} + 1')" in one and "-> bool" in one for one in whole)
 
 
+def test_what_is_remembered_meets_all_tests_of_its_file():
+    """Whoever calls it first fills its memory: who calls it later is not seen to."""
+    found = mutants.sample(10_000, 0, "train/data.py")
+    known = {
+        name: {"seconds": seconds, "functions": [f"isptools/train/{function}"]}
+        for name, seconds, function in (
+            ("slow", 2, "data.py:turned"), ("quick", 1, "data.py:levels"), ("other", 0, "run.py:run")
+        )
+    }  # fmt: skip
+    (phase, turned) = (next(m for m in found if m.function == name) for name in ("phase", "turned"))
+    assert mutants.meeting(phase, known) == ["quick", "slow"]
+    assert mutants.meeting(turned, known) == ["slow"]
+
+
 def test_the_same_seed_takes_the_same_sample():
     one, two, other = (mutants.sample(50, seed, "") for seed in (0, 0, 1))
     assert one == two
