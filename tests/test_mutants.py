@@ -57,7 +57,7 @@ def test_what_is_remembered_meets_all_tests_of_its_file():
     known = {
         name: {"seconds": seconds, "functions": [f"isptools/train/{function}"]}
         for name, seconds, function in (
-            ("slow", 2, "data.py:turned"), ("quick", 1, "data.py:levels"), ("other", 0, "run.py:run")
+            ("slow", 2, "data.py:turned"), ("quick", 1, "data.py:levels"), ("no", 0, "run.py:run")
         )
     }  # fmt: skip
     (phase, turned) = (next(m for m in found if m.function == name) for name in ("phase", "turned"))
