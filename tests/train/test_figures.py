@@ -337,6 +337,14 @@ def test_displays_near_black():
     assert dark == pytest.approx([1e-4 ** (1 / 2.2)] * 3)
 
 
+def test_channels_of_a_finished_picture_have_a_level_each():
+    raw = torch.tensor([11.0, 32, 103]).view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    facts = {"raw": raw, "black": torch.tensor([[1.0, 2, 3]]), "white": torch.tensor([103.0]),
+             "gain": torch.tensor([7.0])}  # fmt: skip
+    found = intake.RGB.prepared(facts)[0, :, 0, 0].tolist()
+    assert found == pytest.approx([10 / 102, 30 / 101, 1.0]), "and no exposure to be made up for"
+
+
 def test_planes_of_xtrans_as_its_authors_pack_them():
     """Chen et al. 2018, pack_raw of their script for Fuji: row and column in a cell of 6 x 6."""
     y, x = torch.meshgrid(torch.arange(12.0), torch.arange(6.0), indexing="ij")

@@ -295,16 +295,25 @@ def test_lines_of_a_run_say_how_much_was_done(shards_folder, tmp_path):
 
 
 def test_a_gpus_run_goes_on_on_a_processor(shards_folder, tmp_path):
-    """Its file knows where a GPU's chance stood, which has none to take it here."""
-    job = Job(shards_folder, tmp_path, CPU, stop_after=1)
+    """Its file knows where a GPU's chance stood, which has none to take it here.
+
+    Whoever watches is told of every step, and of losses where the log has a line.
+    """
+    shown = []
+    chosen = settings(stages=[{"train": "restore", "steps": 3}], log_every=2)
+
+    def show(stage, step, of, loss):
+        shown.append((stage, step, of, loss if loss is None else type(loss)))
+
     with pytest.raises(TrainError, match="go on"):
-        train(settings(), job)
+        train(chosen, Job(shards_folder, tmp_path, CPU, stop_after=1, show=show))
     file = tmp_path / "restore.safetensors"
     state = checkpoint.load(file)
-    assert state["random_cuda"].numel() == 0
+    assert (state["random_cuda"].numel(), state["step"], state["done"]) == (0, 1, False)
     checkpoint.save(file, state | {"random_cuda": torch.zeros(16, dtype=torch.uint8)})
-    train(settings(), Job(shards_folder, tmp_path, CPU))
-    assert [row["step"] for row in rows(tmp_path)] == ["1", "2"]
+    train(chosen, Job(shards_folder, tmp_path, CPU, show=show))
+    assert [row["step"] for row in rows(tmp_path)] == ["2", "3"]
+    assert shown == [("restore", 1, 3, None), ("restore", 2, 3, float), ("restore", 3, 3, float)]
 
 
 def test_a_step_is_compiled_where_settings_say_so(shards_folder, tmp_path, monkeypatch):
