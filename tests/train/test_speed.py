@@ -112,6 +112,19 @@ def test_operations_of_a_step_by_hand():
         assert operations(speed_camera("srcnn"), 16, 16)[0] == sum(layers)
 
 
+def test_operations_of_each_stage_by_hand():
+    """Two 1 x 1 convolutions of 3 x 3 products on 8 x 8 pixels: forward, weights, input."""
+    parts = [camera.Net(module=torch.nn.Conv2d(3, 3, 1), reach=0) for _ in range(2)]
+    made = camera.Camera(parts, intake.RGB, restored=0, enhanced=1)
+    once = 2 * 9 * 8 * 8
+    for name, count in (("restore", 2), ("enhance", 2), ("joint", 2 + 3)):
+        stage = {"train": name, "steps": 1}
+        chosen = Settings.of({"title": "t", "network": "cameranet", "stages": [stage],
+                              "objective": {"loss": "l2"}})  # fmt: skip
+        task = Task(made, chosen, chosen.stages[0])
+        assert of_step(task, 3, 8) == count * once, name
+
+
 def speed_camera(name):
     from isptools.train import networks  # noqa: PLC0415 - here alone
 

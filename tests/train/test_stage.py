@@ -104,6 +104,22 @@ def test_channels_lie_last_where_settings_say_so(last):
     assert seen[0].is_contiguous(memory_format=torch.channels_last) == last
 
 
+def test_what_is_looked_at_is_shown_as_on_a_screen():
+    """A finished picture as it is, restored light by its curve; the truth at its right."""
+    with torch.no_grad():
+        strip = whole(handing(1)).strip(batch(0.25, 0.5))
+    assert strip.shape == (3, 4, 8)
+    assert (strip[..., :4] == 0.25).all()
+    assert (strip[..., 4:] == 0.5).all()
+    chosen = settings(objective={"loss": "l2"})
+    light = batch(0.2140411, 0.0)
+    light |= {"restoration": light["enhancement"] + 1, "restoration_scale": torch.ones(1)}
+    with torch.no_grad():
+        strip = Task(handing(2), chosen, chosen.stages[0]).strip(light)
+    np.testing.assert_allclose(strip[..., :4], 0.5, rtol=1e-5)
+    np.testing.assert_allclose(strip[..., 4:], 1, rtol=1e-5)
+
+
 def test_only_trusted_pixels_count_and_all_of_them_alike():
     """Half of the pixels at weight 100 of 255: masks alone ask no more than that."""
     mask = torch.tensor([100] * 8 + [0] * 8)
