@@ -31,6 +31,26 @@ from tests.build.tiny import make
 from tests.conftest import SHARED
 
 SECONDS = 20.0  # that a file may take
+# what `check` says of pixels that it has compared
+VERDICTS = {
+    "black",
+    "clipping",
+    "curve",
+    "hot pixels",
+    "level",
+    "light",
+    "matrix",
+    "noise",
+    "pairing",
+    "phase",
+    "place",
+    "plane",
+    "same",
+    "sharpness",
+    "turned",
+    "white",
+    "white level",
+}
 HEAD = 2000  # bytes in which a header is changed
 
 
@@ -93,7 +113,10 @@ def headers(dice: random.Random, place: Path) -> Iterator[str]:
 
 
 def tags(dice: random.Random, place: Path) -> Iterator[str]:
-    """DNG tags mutated, in builds: whatever is built, `check` accepts."""
+    """DNG tags mutated, in builds: whatever is built, `check` can read and compare.
+
+    That the pixels of such a scene are not what its tags say is what it is there to find.
+    """
     tiny = make(place / "tiny")
     held = {path: path.read_bytes() for path in tiny.source.rglob("*.dng")}
     while True:
@@ -105,7 +128,7 @@ def tags(dice: random.Random, place: Path) -> Iterator[str]:
         except BuildError as error:
             yield f"no build: {error}"
             continue
-        wrong = [problem for problem in check(tiny.out) if problem.sure]
+        wrong = [one for one in check(tiny.out) if one.sure and one.what not in VERDICTS]
         yield str(wrong[0]) if wrong or summary.waits else ""
 
 

@@ -125,20 +125,22 @@ def killed(
 
 
 def _counted(subject: Subject, jobs: int, pipe: Any) -> None:
-    _quiet()
+    _begin()
     seen = _watched(subject.out, 0)
     subject.work(jobs)
     pipe.send(len(seen))
 
 
 def _doomed(subject: Subject, jobs: int, calls: int) -> None:
-    _quiet()
+    _begin()
     if calls:
         _watched(subject.out, calls)
     subject.work(jobs)
 
 
-def _quiet() -> None:
+def _begin() -> None:
+    # as Python up to 3.13 has it: a fork server of its own would import all that this one has
+    multiprocessing.set_start_method("fork", force=True)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)

@@ -18,10 +18,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from isptools.serving import READY, Limits, padded, receive, send
+from isptools.serving import READY, Limits, end_with, padded, receive, send
 
 __all__ = [
     "Child",
@@ -39,7 +40,7 @@ THREADS = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
-MAIN = "import sys; sys.path += {path!r}; from isptools.serving import serve; serve()"
+MAIN = "import sys; sys.path += {path!r}; from isptools.serving import serve; serve({leash})"
 PDEATHSIG = 1  # of Linux's prctl
 FROM_OUTSIDE = frozenset(
     number for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGIO")
@@ -80,9 +81,13 @@ class StartError(OSError):
 def end_with_parent(_number: int = 0) -> None:
     """Of a process that another library started: it ends at once when its parent is killed.
 
-    By the system, on Linux; elsewhere that library's own watch has to do.
+    By the system, on Linux; elsewhere that library's own watch has to do. A fork server, which
+    starts processes from Python 3.14 on, stands between and would live as long as this one.
     """
-    if sys.platform == "linux":
+    parent = parent_process()
+    if sys.platform != "win32" and parent and parent.pid != os.getppid():
+        end_with(parent.sentinel)
+    elif sys.platform == "linux":
         ctypes.CDLL(None).prctl(PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
@@ -116,11 +121,13 @@ class Child:
         self.busy = False  # from a call to its answer
         self.freed: list[int] = []  # descriptors over there of memory that is no longer used
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", MAIN.format(path=path)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL if quiet else None, env=environment, bufsize=0,
-            )  # fmt: skip
+            with _leash() as (over_there, self.leash):
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", MAIN.format(path=path, leash=over_there)],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL if quiet else None, env=environment, bufsize=0,
+                    pass_fds=() if over_there is None else (over_there,),
+                )  # fmt: skip
         except OSError as error:
             raise StartError(error.errno, f"no process can be started ({error.strerror})") from None
         with suppress(DiedError):
@@ -154,7 +161,7 @@ class Child:
         with suppress(OSError):
             self.process.kill()
         self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in (self.process.stdin, self.process.stdout, self.leash):
             if pipe:
                 with suppress(OSError):
                     pipe.close()
@@ -179,6 +186,23 @@ class Child:
             parts.append(view[start : start + size])
             start += padded(size)
         return parts
+
+
+@contextmanager
+def _leash() -> Iterator[tuple[int | None, IO[bytes] | None]]:
+    """A pipe's end for the child, and ours, which is closed when this process ends, however."""
+    if sys.platform == "win32":
+        yield None, None
+        return
+    over_there, number = os.pipe()
+    ours = os.fdopen(number, "wb", buffering=0)
+    try:
+        yield over_there, ours
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        os.close(over_there)
 
 
 def _in(process: "subprocess.Popen[bytes]") -> IO[bytes]:

@@ -37,8 +37,10 @@ class Limits:
     bytes: int | None = None  # of memory, beside what the process has already
 
 
-def serve() -> None:
-    """Take calls from standard input until it ends."""
+def serve(leash: int | None = None) -> None:
+    """Take calls from standard input until it ends. `leash`: a pipe that ends with the parent."""
+    if leash is not None:
+        end_with(leash)
     given = os.fdopen(os.dup(0), "rb", buffering=0)
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     with Path(os.devnull).open("rb") as nothing:
@@ -51,10 +53,9 @@ def serve() -> None:
         message, _ = receive(given)
         if message is None:
             return
-        with _leashed(given.fileno()):
-            *call, freed = pickle.loads(message)
-            free += freed
-            body, arrays = _pickled(_called(call))
+        *call, freed = pickle.loads(message)
+        free += freed
+        body, arrays = _pickled(_called(call))
         _reply(answers, body, arrays, free)
         del body, arrays
 
@@ -146,23 +147,21 @@ def _memory(arrays: list[memoryview], free: list[int]) -> int:
     return descriptor
 
 
-@contextmanager
-def _leashed(given: int) -> Iterator[None]:
+def end_with(leash: int) -> None:
     """End when the parent does, in whatever C code this is: its end of the pipe is closed then, and
-    the system sends SIGIO."""
+    the system sends SIGIO.
+
+    Nothing is ever written to this pipe. The one that calls come by would not do: the system sends
+    the signal for what was written too, and on a busy machine after it has been read.
+    """
     if sys.platform == "win32":
-        yield
         return
+    os.set_inheritable(leash, False)
     signal.signal(signal.SIGIO, signal.SIG_DFL)
-    flags = fcntl.fcntl(given, fcntl.F_GETFL)
-    fcntl.fcntl(given, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(given, fcntl.F_SETFL, flags | os.O_ASYNC)
-    if select.select([given], [], [], 0)[0]:  # it was gone before; nothing else is sent now
+    fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([leash], [], [], 0)[0]:  # it was gone before
         os._exit(0)
-    try:
-        yield
-    finally:
-        fcntl.fcntl(given, fcntl.F_SETFL, flags)
 
 
 @contextmanager

@@ -1,10 +1,12 @@
 """A decoder may die: one row of the ledger, and every other unit is built, wherever it runs."""
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from joblib import parallel_config
 
 from isptools import apart, children
 from isptools.children import Child, DiedError, Limits, each
+from isptools.serving import send
 from isptools.shards.check import check
 from isptools.sources import ContentError, FaultError
 from tests.build import tiny as tinies
@@ -213,3 +216,52 @@ def _state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
         return ""
+
+
+def test_what_is_written_to_a_working_child_does_not_end_it() -> None:
+    """On a busy machine the system tells a reader of what it has read already."""
+    child = Child()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(child.call, time.sleep, 0.5)
+            while not child.busy:
+                time.sleep(0.01)
+            time.sleep(0.1)  # it sleeps by now, or the message waits: both have to hold
+            assert child.process.stdin is not None
+            send(child.process.stdin, pickle.dumps((abs, (-3,), None, [])))
+            assert answer.result() is None
+        assert child._answer() == (True, 3)
+    finally:
+        child.close()
+
+
+SERVED = """
+import multiprocessing, os, sys, time
+from isptools.children import end_with_parent
+def work(pipe):
+    end_with_parent()
+    pipe.send(os.getpid())
+    time.sleep(600)
+if __name__ == "__main__":
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = context.Pipe()
+    context.Process(target=work, args=(theirs,), daemon=True).start()
+    print(ours.recv(), flush=True)
+    time.sleep(600)
+"""
+
+
+@posix
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks into /proc")
+def test_a_process_of_a_fork_server_ends_with_who_asked_for_it(tmp_path: Path) -> None:
+    script = tmp_path / "served.py"
+    script.write_text(SERVED)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert _state(child) in ("R", "S")
+        parent.kill()
+    end = time.monotonic() + 60
+    while _state(child) not in ("Z", "") and time.monotonic() < end:
+        time.sleep(0.01)
+    assert _state(child) in ("Z", "")
