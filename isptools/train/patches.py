@@ -85,8 +85,8 @@ class Form:
         }  # fmt: skip
         for what, is_wrong in wrong.items():
             if is_wrong:
-                raise ValueError(f"{what}: not to be had of {kind} shards (docs/guides/"
-                                 "own-training-loop.md)")  # fmt: skip
+                raise ValueError(f"{what}: not to be had of {kind} shards; the guide "
+                                 "'your own training loop' has what is")  # fmt: skip
         intake = replace(found[kind], noise=self.noise, clip=self.clip)
         if self.size < intake.period or self.size % intake.period:
             raise ValueError(f"size {self.size}: take a multiple of {intake.period}")
