@@ -18,7 +18,6 @@ from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from isptools import patches
 from isptools.shards import passes
@@ -169,7 +168,7 @@ def smallest(cfa: str) -> int:
 
 def detail(means: F64) -> F64:
     """What a block shows beside its neighbourhood."""
-    around: F64 = uniform_filter(means, 3, mode="reflect")
+    around: F64 = passes.box(means, 3)
     return means - around
 
 
