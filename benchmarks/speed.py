@@ -420,7 +420,10 @@ def cuts(at: Setting) -> Iterator[Row]:
     made = crops.frames(2 if at.small else 4, shape, ("input",))
     places = {}
     for each in crops.formats():
-        if crops.is_there(each.needs) and each.name not in {"webdataset", "litdata"}:
+        beside = each.name not in {"webdataset", "litdata"}
+        if at.small:  # others take longer to write than all cuts
+            beside = each.name in {"memmap (.npy)", "isptools", "HDF5, bitshuffle-LZ4"}
+        if beside and crops.is_there(each.needs):
             places[each.name] = at.place / each.name
             places[each.name].mkdir()
             each.write(places[each.name], made)
