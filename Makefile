@@ -11,6 +11,7 @@
 #   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make docs   the site into site/html: pages, reference, gallery and notebooks; a warning is an error
+#   make docs-links   are the addresses that pages name still there? (asks the network)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
@@ -26,7 +27,7 @@ ALIVE = (while :; do echo "installing into $(VENV) ..."; sleep 4; done) & ticks=
 # what is not used needs not be compiled: a third of the time
 PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench bench-quick demo train test test-long docs gpu mutants fingerprint faults fuzz clean
+.PHONY: bench bench-quick demo train test test-long docs docs-links gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -52,6 +53,10 @@ test-long: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/site/assemble.py site/source
 	$(BIN)/python -m sphinx -W --keep-going -q -b html site/source site/html
+
+docs-links: $(VENV)/.installed-docs
+	$(BIN)/python docs/site/assemble.py site/source
+	$(BIN)/python -m sphinx -q -D plot_gallery=0 -b linkcheck site/source site/links
 
 gpu: $(VENV)/.installed-dev
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \

@@ -71,7 +71,8 @@ def size(file: BinaryIO, name: str) -> tuple[int, int]:
 
 
 def linear(data: bytes, name: str) -> Array:
-    """The numbers of an RGB picture of 16 bits as they are, (H, W, 3) uint16; alpha is left out."""
+    """The numbers of an RGB picture of 16 bits as they are, (H, W, 3) uint16; alpha is left out.
+    UnsupportedError for 8 bits, and for what is no picture."""
     pixels = _pixels(_opened(data, name), data, name, True)
     if pixels.dtype != np.uint16:
         raise UnsupportedError(f"{name} has 8 bits a channel; a linear truth needs 16")
@@ -89,6 +90,7 @@ def numbers(data: bytes, name: str) -> Array:
     """The numbers of a gray PNG as they are, (H, W) uint16: 8-bit files are not rescaled.
 
     Released raw patches hold 10-bit numbers in PNGs of 16 bits, or of 8 where all fit.
+    UnsupportedError for anything else.
     """
     import cv2  # noqa: PLC0415 - takes long to load, and few pictures need it
 

@@ -99,6 +99,7 @@ def test_recipes_lists_what_ships():
     assert {"sid", "sid-fuji", "sid-paper2018"} <= {
         line.split()[0] for line in done.output.splitlines()
     }
+    assert "isptools compare --list" in done.output.splitlines()[-1]
 
 
 @pytest.mark.parametrize("word", ["no-such-recipe", "missing.toml"])

@@ -20,7 +20,7 @@ PAGES = [
     *FORMS,
 ]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TARGETS = set(re.findall(r"^(\w+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
+TARGETS = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
 FIELDS = {"input", "textarea", "checkboxes", "dropdown", "markdown"}
 GROUPS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 # made by somebody else's tool or by a command of the page, so no files of the repository

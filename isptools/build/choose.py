@@ -104,7 +104,8 @@ def _print(path: Path, name: str) -> int | None:
 
 def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:
     """Scenes with their split: that of their group, given or by names; where any is given, the
-    others stand where the hash of their group's name puts them."""
+    others stand where the hash of their group's name puts them. BuildError where a group is to
+    stand in two splits."""
     scenes = list(scenes)
     given: dict[str, Split] = {}
     members: dict[str, dict[str, None]] = {}

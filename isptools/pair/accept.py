@@ -56,6 +56,7 @@ class Verdict:
 
     @property
     def kept(self) -> bool:
+        """Whether the window is good enough to be stored."""
         return self.reason == "kept"
 
 
@@ -65,7 +66,7 @@ def accept(
     """Judge square windows of two aligned gray pictures of one size, (H, W) uint8.
 
     The moving side's window is adjusted to the still side's. Windows do not depend on each other,
-    nor on how many threads work.
+    nor on how many threads work. ValueError where the sides differ in size.
     """
     if still.shape != moving.shape:
         raise ValueError(f"the sides differ in size: {still.shape} and {moving.shape}")

@@ -84,6 +84,7 @@ def mosaic(seen: Sequence[Seen]) -> str:
 
 
 def plain(held: Held) -> Proposal:
+    """Raws without a truth, each a scene of its own."""
     shots = [Shot(name, one, (one,)) for name, one in _named(held.raws)]
     lone = "there are raws, and nothing says that some belong together"
     return Proposal("raws", tuple(shots), lone)

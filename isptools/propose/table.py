@@ -34,6 +34,7 @@ class Table:
     unreadable: tuple[Seen, ...] = ()  # files whose pixels can't be read; their scenes are left out
 
     def scenes(self, split: Split) -> int:
+        """How many scenes a split has."""
         return len({entry.scene for entry in self.entries if entry.split == split})
 
 

@@ -40,7 +40,7 @@ def _scipy() -> Any:
 
 
 def array(data: bytes, name: str, variable: str) -> NDArray[Any]:
-    """A variable of numbers as MATLAB has it, rows first. RawError in one line."""
+    """A variable of numbers as MATLAB has it, of any shape, rows first. RawError in one line."""
     with _read(name):
         if _is_hdf5(data):
             with _h5py().File(io.BytesIO(data), "r") as file:
@@ -77,7 +77,7 @@ def record(data: bytes, name: str, variable: str) -> dict[str, Any]:
 
 
 def of_array(values: NDArray[Any], variable: str) -> bytes:
-    """A version 7.3 file with one array; the same array gives the same bytes."""
+    """A version 7.3 file with one array of any shape; the same array gives the same bytes."""
     memory = io.BytesIO()
     with _h5py().File(memory, "w", userblock_size=HEAD, libver=("earliest", "v108")) as file:
         kept = file.create_dataset(variable, data=values.T, compression="gzip", shuffle=True)

@@ -25,6 +25,8 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """A mark of an axis."""
+
     at: float  # pixels
     text: str
 

@@ -174,6 +174,7 @@ def detail(means: F64) -> F64:
 
 
 def block_means(cells: F64, side: int) -> F64:
+    """Means of side x side cells of a 2-D array; what is left over at its ends is left out."""
     return passes.means(cells, side)
 
 

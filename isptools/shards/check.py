@@ -42,6 +42,8 @@ class Problem:
 
 
 class Ledger(msgspec.Struct, frozen=True):
+    """The ledger as the index states it."""
+
     sha256: str
     lines: int
 

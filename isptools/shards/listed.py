@@ -25,6 +25,8 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Recipe(msgspec.Struct, frozen=True):
+    """The recipe as the index states it."""
+
     name: str
     sha256: str
     json: str

@@ -13,7 +13,8 @@ LAST = re.compile(rb'"proof": ?"([0-9a-f]{16})"\n?\}\n\Z')  # 64 bits of sha256
 
 
 def proved(encoded: bytes, indent: int = -1) -> bytes:
-    """A JSON object with its proof behind its other words, on one line or indented."""
+    """A JSON object with its proof behind its other words, on one line or indented. ValueError for
+    bytes that are none."""
     joint = b"," if len(encoded) > len(b"{}") else b""
     data = encoded[:-1] + joint + b'"proof":"' + BLANK + b'"}'
     data = (msgspec.json.format(data, indent=indent) if indent >= 0 else data) + b"\n"

@@ -77,7 +77,8 @@ def luminance(picture: NDArray[np.float32], cfa: str) -> NDArray[np.float32]:
 
 
 def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Normalized correlation of two luminances; the finer is averaged down. 0 for a flat one."""
+    """Normalized correlation of two luminances (H, W); the finer is averaged down. 0 for a flat
+    one."""
     if one.shape != other.shape:
         height, width = one.shape
         other = other[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))

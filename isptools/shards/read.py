@@ -45,6 +45,7 @@ class Sample:
 
     @property
     def key(self) -> str:
+        """The input's key, unique in its data set."""
         return self.facts.key
 
 

@@ -1,15 +1,16 @@
 """What is held of one shard in memory: its tables and attributes, no pixels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from isptools.shards.columns import Rows
 from isptools.shards.listed import Told
 from isptools.shards.opened import Opened, Stamp, stamp_of
-from isptools.shards.schema import TABLES, FusionRow, InputRow, PairRow, Picture, TruthRow, facts
+from isptools.shards.schema import TABLES, FusionRow, InputRow, PairRow, Picture, TruthRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,11 @@ class Content:
 
     shape: tuple[int, int]
     attrs: dict[str, Any]
-    rows: tuple[InputRow, ...]
-    truths: tuple[TruthRow, ...]
+    rows: Sequence[InputRow]
+    truths: Sequence[TruthRow]
     pictures: dict[str, Picture]
-    pairs: tuple[PairRow, ...] = ()  # one for each row, where two cameras took them
-    fusions: tuple[FusionRow, ...] = ()  # one for each truth, where they were fused
+    pairs: Sequence[PairRow] = ()  # one for each row, where two cameras took them
+    fusions: Sequence[FusionRow] = ()  # one for each truth, where they were fused
     shaded: bool = False  # inputs have fields of gains, see `Shards.shading`
     sealed: bool = False  # whether it holds checksums of everything that is read
     stamp: Stamp | None = None  # of the file as it was let in
@@ -60,6 +61,7 @@ class Table:
 
     @property
     def split(self) -> str:
+        """Which one it belongs to: "train", "val" or "test"."""
         return self.told.split if self.told else str(self.content.attrs["split"])
 
     @property
@@ -85,11 +87,11 @@ class Table:
         return self.content.attrs
 
     @property
-    def rows(self) -> tuple[InputRow, ...]:
+    def rows(self) -> Sequence[InputRow]:
         return self.content.rows
 
     @property
-    def truths(self) -> tuple[TruthRow, ...]:
+    def truths(self) -> Sequence[TruthRow]:
         return self.content.truths
 
     @property
@@ -97,11 +99,11 @@ class Table:
         return self.content.pictures
 
     @property
-    def pairs(self) -> tuple[PairRow, ...]:
+    def pairs(self) -> Sequence[PairRow]:
         return self.content.pairs
 
     @property
-    def fusions(self) -> tuple[FusionRow, ...]:
+    def fusions(self) -> Sequence[FusionRow]:
         return self.content.fusions
 
     @property
@@ -140,8 +142,7 @@ def content_of(path: Path, file: Opened, sealed: bool) -> Content:
     pixels = file.found.datasets["input"]
     height, width = pixels.shape[-2:]
     rows = {
-        name: tuple(facts(kind, record) for record in (file[name][:] if name in file else ()))
-        for name, kind in TABLES.items()
+        name: Rows(kind, file[name][:]) if name in file else () for name, kind in TABLES.items()
     }
     return Content(
         shape=(int(height), int(width)),

@@ -177,10 +177,12 @@ class Tiles:
 
     @property
     def ndim(self) -> int:
+        """How many axes the dataset has."""
         return len(self.shape)
 
     @property
     def attrs(self) -> Any:
+        """The attributes of the dataset."""
         return self.dataset.attrs
 
     def _plane(self, place: tuple[int, ...], area: Area, out: Array) -> None:

@@ -168,7 +168,7 @@ class Cuts:
         return item
 
     def whole(self, name: str, i: int) -> Array:
-        """A picture of input i over the whole frame, as `rooms` has its type."""
+        """A picture of input i over the whole frame, ([3,] H, W), as `rooms` has its type."""
         shape, kind = self.rooms()[name]
         out = np.empty((*shape[:-2], *self.source.shape(i)), kind)
         self._read(name, i, (0, 0, *self.source.shape(i)), out)

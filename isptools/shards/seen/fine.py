@@ -78,11 +78,12 @@ def _drift(spots: F64) -> float | None:
 
 
 def way(pixels: float, onward: str, back: str) -> str:
+    """A shift in words: so many pixels `onward`, or `back` where it is negative."""
     return f"{abs(pixels):.1f} px {onward if pixels >= 0 else back}"
 
 
 def details(window: Window) -> tuple[F32, F32]:
-    """Fine detail of the green pixels, 0 elsewhere and where either is clipped; and the truth's."""
+    """Fine detail of the green pixels, (H, W), 0 elsewhere and where clipped; and its truth's."""
     mask = window.greens & ~window.clipped
     weight = uniform_filter(mask.astype(np.float32), 7)
     mean = uniform_filter(np.where(mask, window.own, 0), 7) / np.maximum(weight, 1e-3)
