@@ -98,6 +98,22 @@ def test_keys_choose_layers_slide_flicker_and_zoom(at: Any) -> None:
     assert at.execute_script(scale) != larger
 
 
+def test_a_turned_phone_shows_the_whole_picture(at: Any) -> None:
+    one(at, "#gallery button").click()
+    assert pressed(at) == "1 input"
+    wide = (
+        "const c = document.querySelector('#stage canvas');"
+        "return [c.width * c.dataset.fit, document.getElementById('stage').clientWidth]"
+    )
+    told = at.execute_script(wide)
+    assert abs(told[0] - told[1]) < 2
+    before = told[1]
+    at.set_window_size(500, 900)
+    WebDriverWait(at, 60).until(lambda _: at.execute_script(wide)[1] < before)
+    WebDriverWait(at, 60).until(lambda _: abs(np.diff(at.execute_script(wide))[0]) < 2)
+    at.set_window_size(1280, 900)
+
+
 def test_values_under_the_pointer(at: Any) -> None:
     """Of every layer, as the picture has them there."""
     one(at, "#gallery button").click()

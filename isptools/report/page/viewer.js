@@ -47,6 +47,9 @@
     picture.onerror = failed;
     picture.src = uri;
   });
+  const fit = () => canvases.forEach((canvas) => {
+    canvas.dataset.fit = Math.min(stage.clientWidth / canvas.width, stage.clientHeight / canvas.height);
+  });
   const open = async (sample) => {
     const one = data[sample];
     if (!one) return false;
@@ -59,9 +62,7 @@
     const shape = canvases[0].width / canvases[0].height;
     stage.style.aspectRatio = shape;
     stage.style.width = `min(100%, ${62 * shape}vh)`;
-    canvases.forEach((canvas) => {
-      canvas.dataset.fit = Math.min(stage.clientWidth / canvas.width, stage.clientHeight / canvas.height);
-    });
+    fit();
     tools.replaceChildren(...names.map((name, i) => {
       const button = document.createElement('button');
       button.type = 'button'; button.textContent = `${i + 1} ${name}`; button.onclick = () => { stop(); choose(i); };
@@ -104,6 +105,7 @@
   document.getElementById('in').onclick = () => zoom(1.6);
   document.getElementById('out').onclick = () => zoom(1 / 1.6);
   dialog.addEventListener('close', stop);
+  window.addEventListener('resize', () => { scale = 1; x = y = 0; fit(); place(); });
   stage.addEventListener('wheel', (event) => {
     event.preventDefault();
     const box = stage.getBoundingClientRect();
