@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -148,6 +149,15 @@ def test_a_dot_opens_its_sample(at: Any, page: tuple[str, str]) -> None:
     at.execute_script("arguments[0].scrollIntoView()", dot)
     webdriver.ActionChains(at).click(dot).perform()
     assert one(at, "#viewer-key").text == page[1]
+
+
+def test_a_link_by_key_opens_its_sample(at: Any, page: tuple[str, str]) -> None:
+    at.get("about:blank")
+    at.get(f"{page[0]}#{quote(page[1], safe='')}")
+    assert pressed(at) == "1 input"
+    assert one(at, "#viewer-key").text == page[1]
+    assert one(at, "#viewer-link").get_attribute("href").endswith(quote(page[1], safe=""))
+    at.get(f"{page[0]}#%")  # no key at all
 
 
 def test_find_leaves_what_was_asked_for(at: Any, page: tuple[str, str]) -> None:

@@ -54,7 +54,8 @@
     const one = data[sample];
     if (!one) return false;
     stop(); current = Number(sample); scale = 1; x = y = 0; top = 0; below = 0; slider.value = 100;
-    document.getElementById('viewer-key').textContent = one.key;
+    const link = document.getElementById('viewer-link');
+    link.textContent = one.key; link.href = `#${encodeURIComponent(one.key)}`;
     if (!dialog.open) dialog.showModal();
     names = Object.keys(one.layers);
     canvases = await Promise.all(names.map((name) => drawn(one.layers[name])));
@@ -133,5 +134,13 @@
     else if (typed === 'ArrowRight') step(1);
     else if (typed === 'ArrowLeft') step(-1);
   });
-  if (location.hash.startsWith('#sample-')) open(location.hash.slice(8));
+  const follow = () => { // a link by key: page.html#KEY
+    let wanted = '';
+    try { wanted = decodeURIComponent(location.hash.slice(1)); } catch { return; }
+    const sample = wanted && Object.keys(data).find((i) => data[i].key === wanted || `sample-${i}` === wanted);
+    if (sample) return open(sample);
+    [...document.querySelectorAll('#gallery > li')].find((item) => wanted && item.dataset.key === wanted)?.scrollIntoView();
+  };
+  window.addEventListener('hashchange', follow);
+  follow();
 })();
