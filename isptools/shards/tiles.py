@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 BITSHUFFLE = 32008  # its number among HDF5's filters
 LZ4 = 2  # the third of its parameters' numbers, for bitshuffle-LZ4
 HEADER = 12  # bytes before a chunk: its size (8) and that of its blocks (4), big-endian
+LARGER = 8  # times its pixels a packed tile may take: blocks of a few bytes do not shrink
 MULTIPLE = 8  # elements that are shuffled at once; what is left at the end is stored as it is
 _length = struct.Struct(">I").unpack_from
 _header = struct.Struct(">QI").unpack_from
@@ -220,13 +221,16 @@ class Tiles:
             return self._by_hdf5(at)
         begin, size = self.map.begins.item(at), self.map.sizes.item(at)
         skipped, size = size < 0, abs(size)
+        if begin < 0 or size > LARGER * self.map.size + HEADER:
+            raise self._damaged(at)
         scratch.room(size, self.map.size)
         stored = scratch.view[:size]
         try:
-            if begin < 0 or os.preadv(self.descriptor, [stored], begin) != size:
-                raise self._damaged(at)
-        except OSError:  # a disk that can't read it
-            raise self._damaged(at) from None
+            found = os.preadv(self.descriptor, [stored], begin)
+        except OSError as error:  # the disk, which says nothing of the tile
+            raise OSError(f"{self.map.file} can't be read ({error.strerror})") from None
+        if found != size:
+            raise self._damaged(at)
         self._expect_sum(at, stored)
         return stored, skipped
 
