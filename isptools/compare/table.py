@@ -22,6 +22,7 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patch: Count = 0
     batch: Count = 0
     times: Above = 1.0  # rates are multiplied by it
+    decay: Literal["", "step", "exponential", "none"] = ""  # of every stage; "": as settings say
     limit: Count = 0  # inputs that are scored
     seeds: tuple[Count, ...] = ()
     network: dict[str, dict[str, Any]] = {}  # options of networks by their names

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,6 +70,8 @@ def accept(
     """
     if still.shape != moving.shape:
         raise ValueError(f"the sides differ in size: {still.shape} and {moving.shape}")
+    import cv2  # noqa: PLC0415 - builds load this file for its words, and cv2 takes long
+
     places = np.array(tops_lefts, np.int64).reshape(-1, 2)
     found = np.empty((len(places), adjust.FIELDS))
     if not len(places):

@@ -43,6 +43,12 @@ def proven(data: bytes, known: Collection[str]) -> dict[str, Any]:
     return words
 
 
+def is_proven(data: bytes) -> bool:
+    """Whether it has a proof, and it is that of its bytes."""
+    found = LAST.search(data)
+    return found is not None and _proof(data, found) == found[1]
+
+
 def _proof(data: bytes, found: "re.Match[bytes]") -> bytes:
     return sha256(_with(data, found, BLANK)).hexdigest()[: len(BLANK)].encode()
 
