@@ -55,6 +55,7 @@ class Figure:
 
     @property
     def height(self) -> float:
+        """Of it in the SVG, pixels."""
         return TITLE + ROW * max(len(self.bars), len(self.spans)) + (20 if self.ticks else 6)
 
 
