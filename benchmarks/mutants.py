@@ -18,6 +18,7 @@ import ast
 import copy
 import importlib.util
 import json
+import linecache
 import os
 import random
 import signal
@@ -30,13 +31,14 @@ from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MUTATED = ("isptools/train", "isptools/measure")
-TESTS = ("tests/train", "tests/measure")
+TESTS = ("tests/train", "tests/measure", "tests/gpu/test_convolve.py")
 EQUIVALENT = Path(__file__).with_name("mutants_equivalent.tsv")
 MODULE = "<module>"
 PATIENCE = 60.0  # seconds beyond four times what the tests took
@@ -84,8 +86,8 @@ def mutants(file: str, source: str) -> list[Mutant]:
     return found
 
 
-def planted(source: str, at: tuple[int, int]) -> ast.Module:
-    """The tree of a file with one fault in it."""
+def planted(source: str, at: tuple[int, int]) -> str:
+    """The text of a file with one fault in it, without its comments."""
     tree = ast.parse(source)
     node = list(ast.walk(tree))[at[0]]
     other = list(faults(node))[at[1]]
@@ -95,7 +97,7 @@ def planted(source: str, at: tuple[int, int]) -> ast.Module:
                 setattr(parent, name, other)
             elif isinstance(value, list) and any(one is node for one in value):
                 value[:] = [other if one is node else one for one in value]
-    return ast.fix_missing_locations(tree)
+    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def faults(node: ast.AST) -> Iterator[ast.AST]:
@@ -214,10 +216,13 @@ def calls(tests: list[str]) -> dict[str, dict[str, Any]]:
 
 
 def meeting(mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
-    """The tests that call a mutant's function, or its file where it stands in none; quick first."""
+    """The tests that call a mutant's function, or its file where it stands in none; quick first.
+
+    What is remembered is called once, by whichever test came first: all that call its file count.
+    """
     own = f"{mutant.file}:{mutant.function}"
     inner = f"{own}.<locals>"
-    anywhere = mutant.function == MODULE
+    anywhere = mutant.function == MODULE or mutant.function in remembered(mutant.file)
 
     def meets(functions: list[str]) -> bool:
         return any(one == own or one.startswith((inner, f"{mutant.file}:" if anywhere else inner))
@@ -225,6 +230,19 @@ def meeting(mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
 
     tests = [name for name, one in known.items() if meets(one["functions"])]
     return sorted(tests, key=lambda name: known[name]["seconds"])
+
+
+@cache
+def remembered(file: str) -> set[str]:
+    """Functions of a file whose results functools keeps."""
+    path = ROOT / file
+    tree = ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module([], [])
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any("cache" in ast.unparse(one) for one in node.decorator_list)
+    }
 
 
 def noticed(mutant: Mutant, known: dict[str, dict[str, Any]], most: float) -> bool:
@@ -267,11 +285,14 @@ def plant(mutant: Mutant) -> None:
     path = ROOT / mutant.file
     source = path.read_text("utf-8")
     name = mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-    faulty = compile(planted(source, mutant.at), str(path), "exec")
-    plain = compile(ast.parse(source), str(path), "exec")
+    text = planted(source, mutant.at)
+    faulty = compile(text, str(path), "exec")
+    plain = compile(ast.unparse(ast.parse(source)), str(path), "exec")
     outer = mutant.function.partition(".<locals>")[0]
     code, own = inside(faulty, outer), loaded(name, outer)
     if own is None or code is None or code == inside(plain, outer):
+        # Triton's interpreter runs a kernel's text, which it looks for in the file
+        linecache.cache[str(path)] = (len(text), None, text.splitlines(True), str(path))
         replant(name, path, faulty)
     else:
         own.__code__ = code

@@ -37,7 +37,7 @@ PLANTED = {
 def test_each_kind_of_fault_is_planted_once():
     """One difference a mutant: worked out by hand for a small function."""
     found = mutants.mutants("f.py", SOURCE)
-    whole = [ast.unparse(mutants.planted(SOURCE, one.at)) for one in found]
+    whole = [mutants.planted(SOURCE, one.at) for one in found]
     for text in PLANTED:
         assert any(text in one for one in whole), text
     assert len(whole) == len(set(whole)) == len(PLANTED)
@@ -47,8 +47,22 @@ def test_each_kind_of_fault_is_planted_once():
 
 
 def test_texts_types_and_errors_stay():
-    whole = [ast.unparse(mutants.planted(SOURCE, one.at)) for one in mutants.mutants("f", SOURCE)]
+    whole = [mutants.planted(SOURCE, one.at) for one in mutants.mutants("f", SOURCE)]
     assert all("raise ValueError(f'{a} + 1')" in one and "-> bool" in one for one in whole)
+
+
+def test_what_is_remembered_meets_all_tests_of_its_file():
+    """Whoever calls it first fills its memory: who calls it later is not seen to."""
+    found = mutants.sample(10_000, 0, "train/data.py")
+    known = {
+        name: {"seconds": seconds, "functions": [f"isptools/train/{function}"]}
+        for name, seconds, function in (
+            ("slow", 2, "data.py:turned"), ("quick", 1, "data.py:levels"), ("no", 0, "run.py:run")
+        )
+    }  # fmt: skip
+    (phase, turned) = (next(m for m in found if m.function == name) for name in ("phase", "turned"))
+    assert mutants.meeting(phase, known) == ["quick", "slow"]
+    assert mutants.meeting(turned, known) == ["slow"]
 
 
 def test_the_same_seed_takes_the_same_sample():

@@ -99,7 +99,10 @@ def side_by_side(pictures: Sequence[tuple[str, F32]], aim: F32, gain: float = GA
 
 
 def where(pictures: Sequence[F32], aim: F32) -> tuple[int, int]:
-    """Top and left of the window of SIDE, on a grid of half of it, in which pictures err most."""
+    """Top and left of the window of SIDE pixels in which pictures (H, W, 3) err most.
+
+    Windows begin at multiples of half of it.
+    """
     error = np.mean([np.abs(picture - aim).mean(2) for picture in pictures], 0)
     tops, lefts = (range(0, max(side - SIDE, 0) + 1, SIDE // 2) for side in aim.shape[:2])
     places = [(top, left) for top in tops for left in lefts]

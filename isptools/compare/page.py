@@ -38,6 +38,7 @@ def as_markdown(
     asked: Asked, found: Sequence[Section], drawn: Mapping[str, Mapping[str, str]],
     cuts: Mapping[str, Mapping[str, Path]], budget: str,
 ) -> str:  # fmt: skip
+    """The page of a comparison as Markdown: a table and plots for each section."""
     table = asked.table
     out = [f"# {table.title}", ""]
     out += [f"Printed numbers: {table.paper}.", ""] if table.paper else []

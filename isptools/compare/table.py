@@ -121,6 +121,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{path}: {error}") from None
 
     def budget(self, name: str) -> Budget:
+        """What a budget of this name allows; the usual one where the table has none."""
         return self.budgets.get(name, Budget())  # type: ignore[call-overload, no-any-return] # names
 
     def of(self, data: str) -> Data:

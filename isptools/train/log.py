@@ -126,6 +126,7 @@ class Log:
         return self.waited + idle
 
     def add(self, loss: Tensor) -> None:
+        """Take the loss of one more step, a tensor of one number. TrainError where it is none."""
         self.losses.append(loss)
         if loss.is_cuda:
             if len(self.losses) % (EARLY // 2) == 0:
@@ -168,7 +169,8 @@ class Log:
         self._new()
 
     def picture(self, strip: NDArray[np.float32]) -> None:
-        """Save (3, H, W) pictures side by side, clipped to [0, 1], for a look."""
+        """Save (3, H, W) pictures side by side, clipped to [0, 1], for a look. TrainError where the
+        disk takes no more."""
         if self.writes:
             folder = self.path.parent / "samples"
             folder.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 from isptools.train.camera import SRGB_FROM_XYZ, mixed
 from isptools.train.perceptual import Perceptual
 
-_XYZ = torch.tensor(SRGB_FROM_XYZ).inverse()
+_XYZ = torch.tensor(SRGB_FROM_XYZ, device="cpu").inverse()  # wherever it is first imported
 # of linear sRGB, each as a share of white's
 XYZ_OF_WHITE = tuple(map(tuple, (_XYZ / _XYZ.sum(1, keepdim=True)).tolist()))
 Choice = Literal["paper", "code"]
@@ -173,6 +173,7 @@ class Difference(nn.Module):
         return (Turn(trained, self.forward),)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
+        """The loss of pictures (N, 3, H, W) beside their truths, a number."""
         parts = {name: self.part(pair) for name, pair in pairs.items()}
         if parts.keys() == {"restoration", "enhancement"}:
             return joint(parts, self.chosen.share)

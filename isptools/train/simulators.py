@@ -57,6 +57,7 @@ class CAS(nn.Module):
             start.differences(self.net.down[0][0], GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         out: Tensor = self.net(x)
         return x + out if self.residual else out
 
@@ -87,6 +88,7 @@ class ACN(nn.Module):
             self.enter.weight[: len(seen), :, 1, 1] = seen
 
     def forward(self, x: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         height, width = x.shape[-2:]
         features = leaky(self.enter(F.pixel_unshuffle(whole_blocks(x, SIDE, SIDE), SIDE)))
         for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
@@ -128,6 +130,7 @@ class DJS(nn.Module):
         self.register_buffer("basis", torch.tensor(cosines()), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         height, width = x.shape[-2:]
         down, across = self.factors
         full = whole_blocks(x.float() * 255, SIDE * down, SIDE * across)

@@ -61,3 +61,21 @@ def test_maxima_lie_where_those_of_training_do(convolve, sides):
     torch.manual_seed(2)
     x = laid(2, 8, *sides)
     assert torch.equal(convolve.pooled(x), halve(x))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "expected"),
+    [
+        (5, 12, (256, 32, 16, 8, 3)), (96, 32, (256, 32, 32, 8, 3)), (64, 32, (256, 32, 32, 8, 3)),
+        (64, 33, (128, 64, 64, 4, 3)), (96, 64, (128, 64, 32, 4, 3)), (48, 64, (128, 64, 16, 4, 3)),
+        (64, 65, (128, 128, 64, 4, 3)), (64, 128, (128, 128, 64, 4, 3)),
+        (512, 129, (128, 256, 64, 8, 3)),
+    ],
+)  # fmt: skip
+def test_blocks_hold_what_comes(convolve, inputs, outputs, expected):
+    """As measured on an H200: pixels, outputs and inputs of a program; its warps and stages.
+
+    A step's channels are the most of 64, 32 and 16 that divide those that come.
+    """
+    found = convolve.blocks(inputs, outputs)
+    assert (found.pixels, found.outputs, found.inputs, found.warps, found.stages) == expected

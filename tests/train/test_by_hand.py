@@ -14,13 +14,14 @@ from dataclasses import replace  # noqa: E402 - behind the skip
 
 from isptools import shards  # noqa: E402 - behind the skip
 from isptools.train import checkpoint, data, evaluate, feed, infer, intake, networks  # noqa: E402 - behind the skip
+from isptools.train.camera import Camera, Net  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings  # noqa: E402 - behind the skip
-from isptools.train.validate import CUTS as VALIDATION  # noqa: E402 - behind the skip
 
 CPU = Place("cpu")
 BOTH = ("restoration", "enhancement")
+VALIDATION = 8  # cuts, as docs/train.md says
 PHASES = ("RGGB", "GRBG", "GBRG", "BGGR")
 
 
@@ -262,3 +263,61 @@ def test_inputs_of_the_shards_are_developed_with_their_ratio(shards_folder):
     brighter = infer.develop(identity(), mosaic)["enhancement"].clip(max=0.9).mean()
     plain = infer.develop(identity(), replace(mosaic, gain=1.0))["enhancement"].mean()
     assert brighter > 5 * plain
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "unit", "every", "expected"),
+    [(5, 1, 4, 2, [1, 0, 1, 2, 3, 4, 3, 2]), (4, 0, 4, 2, [0, 1, 2, 3]),
+     (5, 0, 1, 1, [0, 1, 2, 3, 4]), (4, 2, 6, 1, [2, 1, 0, 1, 2, 3]),
+     # two pixels behind the last of eight the phase is that of pixel 3, not of pixel 5
+     (8, 0, 6, 3, [0, 1, 2, 3, 4, 5, 6, 7, 5, 3, 4, 2])],
+)  # fmt: skip
+def test_pixels_beyond_a_frame(side, before, unit, every, expected):
+    found = infer.mirrored(side, before, unit, every)
+    assert found.tolist() == expected
+    assert len(found) % unit == 0
+    assert ((found - np.arange(-before, len(found) - before)) % every == 0).all()
+
+
+def test_a_frame_too_small_to_be_mirrored():
+    for words in ((2, 0, 8, 1), (3, 4, 1, 1), (6, 0, 12, 6)):
+        with pytest.raises(ValueError, match=r"a frame side of . pixels is too small"):
+            infer.mirrored(*words)
+
+
+def test_tiles_and_their_halos_by_hand():
+    """(top, left, height, width) of each, and of what is read for it; nothing beyond the frame."""
+    found = list(infer._tiles((5, 7), 4, 1))
+    assert found == [
+        ((0, 0, 4, 4), (0, 0, 5, 5)), ((0, 4, 4, 3), (0, 3, 5, 4)),
+        ((4, 0, 1, 4), (3, 0, 2, 5)), ((4, 4, 1, 3), (3, 3, 2, 4)),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "halo"), [(4, 2), (6, 0), (4, 4), (2, 2), (100, 2)])
+def test_a_mean_over_tiles_is_the_frames(step, halo):
+    """Of features at half the side: each tile counts its own, whatever its halo shows."""
+    part = Net(module=torch.nn.Identity(), reach=halo, stride=2)
+    camera, x = Camera([part], intake.RGB, enhanced=0), torch.rand(1, 3, 12, 18)
+
+    def halved(y):
+        return torch.nn.functional.avg_pool2d(y, 2)
+
+    found = infer._mean(halved, camera, 0, x, (step, halo))
+    torch.testing.assert_close(found, x.mean((2, 3)))
+
+
+@pytest.mark.parametrize("tile", [0, 8, 12])
+def test_tiles_are_laid_where_they_belong(tile):
+    """Through a part that takes cells of 2 x 2, sees 4 of them around, and the frame's mean."""
+
+    class Cells(torch.nn.Module):
+        def forward(self, x, pooled=None):
+            mean = x.mean((2, 3)) if pooled is None else pooled
+            wide = torch.nn.functional.avg_pool2d(x, 9, 1, 4, count_include_pad=False)
+            return torch.nn.functional.pixel_shuffle(wide + mean[..., None, None], 2)
+
+    part = Net(module=Cells(), factor=2, reach=4, stride=2, bottom=lambda x: x)
+    camera, x = Camera([part], intake.RGB, enhanced=0), torch.rand(1, 3, 20, 30)
+    found = infer._through(camera, 0, x, tile) if tile else camera.nets[0](camera.enter(0, x))
+    torch.testing.assert_close(found, camera.nets[0](camera.enter(0, x)))

@@ -194,7 +194,7 @@ def test_l3_through_the_commands(shards_folder, tmp_path):
         assert done.exit_code == 0, done.output
         weights = (run / "model.safetensors").read_bytes()
     assert (run / "model.safetensors").read_bytes() == weights
-    assert (run / "log.csv").read_text().count("\nfit,8,") == 1
+    assert (run / "log.csv").read_text().count("\nfit,8,0.0,") == 1, "at no rate"
     done = CliRunner().invoke(main, ["eval", str(run), str(shards_folder)])
     assert done.exit_code == 0, done.output
     scores = dict(line.rsplit(None, 5)[:2] for line in done.stdout.splitlines()[2:5])

@@ -195,7 +195,9 @@ def test_w_starts_from_the_mean_affine_regression():
     mean = mean_affine(pairs)
     np.testing.assert_allclose(mean, (maps[0] + maps[1]) / 2, atol=1e-4)
     net = DeepISP(layers=2)
+    fresh = net.matrix.weight.detach().clone()
     net.start_from(mean)
+    torch.testing.assert_close(net.matrix.weight.detach(), fresh / 100)
     with torch.no_grad():
         w = net.matrix(torch.zeros(1, 64)).view(3, 10)
         x = torch.rand(1, 3, 2, 2)

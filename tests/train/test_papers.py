@@ -84,6 +84,16 @@ def test_ms_ssim_at_two_scales_by_loops():
     assert 0.3 < expected < 0.97, "neither equal nor unlike pictures"
 
 
+def test_ms_ssim_of_pictures_turned_around_has_a_floor():
+    """Terms below 1e-6 count as that, so that roots have slopes: a millionth of two scales."""
+    noise = torch.rand(1, 1, 40, 40, generator=torch.Generator().manual_seed(0)).double()
+    ours = noise.clone().requires_grad_()
+    found = objectives.ms_ssim(ours, 1 - noise)
+    assert found.item() == pytest.approx(1e-6)
+    found.backward()
+    assert ours.grad.isfinite().all()
+
+
 def test_color_loss_of_an_impulse():
     """The sum of the squared weights of a normalized Gaussian of sigma 3, over 21 x 21 places."""
     at = np.arange(-10, 11)

@@ -215,6 +215,14 @@ def test_what_cannot_be_is_refused_in_one_line(form, said, folder):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("kind", "cell"), [("bayer", 2), ("xtrans", 6)])
+def test_the_smallest_sample_is_a_cell(kind, cell):
+    assert Form(size=cell).intake(kind).period == cell
+    assert Form(size=3 * cell, truths=()).intake(kind).inputs == (4 if kind == "bayer" else 9)
+    with pytest.raises(ValueError, match=f"multiple of {cell}"):
+        Form(size=cell + 1).intake(kind)
+
+
 @pytest.mark.parametrize("share", [(0, 0), (2, 2), (0, None)])
 def test_shares_that_cannot_be_are_refused(share, folder):
     with pytest.raises(ValueError, match="rank"):

@@ -259,8 +259,9 @@ def test_one_process_goes_on_with_a_run_of_two(shards_folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("reading", "computing", "cores", "expected"),
-    [(0.001, 1.0, 8, 0), (0.2, 1.0, 8, 1), (1.0, 0.4, 8, 3), (1.0, 0.4, 2, 2), (1.0, 0.4, 0, 0)],
-)
+    [(0.001, 1.0, 8, 0), (0.2, 1.0, 8, 1), (1.0, 0.4, 8, 3), (1.0, 0.4, 2, 2), (1.0, 0.4, 0, 0),
+     (0.049, 0.951, 8, 0), (0.051, 0.949, 8, 1), (1.0, 0.0, 8, 8)],
+)  # fmt: skip
 def test_so_many_readers_as_keep_up(reading, computing, cores, expected):
     assert threads.readers(reading, computing, cores) == expected
 
@@ -288,9 +289,12 @@ def test_readers_that_join_later_change_nothing(shards_folder, tmp_path, monkeyp
 
 
 def test_free_cores_are_those_that_nobody_keeps_busy(tmp_path, monkeypatch):
-    """Two cores of /proc/stat: user, nice, system, idle, iowait, ... in hundredths of a second."""
-    first = "cpu  0 0 0 0\ncpu0 10 0 0 90 0 0 0 0\ncpu1 50 0 0 50 0 0 0 0\nintr 5\n"
-    second = "cpu  0 0 0 0\ncpu0 10 0 0 190 0 0 0 0\ncpu1 {} 0 0 {} 0 0 0 0\nintr 5\n"
+    """Two cores of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal; guests.
+
+    In hundredths of a second; who waits for a disk is idle, and guests are users, named again.
+    """
+    first = "cpu  0 0 0 0\ncpu0 10 0 0 90 0 0 0 0 0 0\ncpu1 50 0 0 50 0 0 0 0 0 0\nintr 5\n"
+    second = "cpu  0 0 0 0\ncpu0 10 0 0 150 40 0 0 0 0 0\ncpu1 {} 0 0 {} 0 0 0 0 900 900\nintr 5\n"
     stat = tmp_path / "stat"
     monkeypatch.setattr(threads, "STAT", stat)
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 1})
@@ -298,7 +302,12 @@ def test_free_cores_are_those_that_nobody_keeps_busy(tmp_path, monkeypatch):
     for busy, expected in ((100, 1), (0, 2), (30, 2)):
         stat.write_text(first)
         later = second.format(50 + busy, 150 - busy)
-        monkeypatch.setattr(threads.time, "sleep", lambda _, text=later: stat.write_text(text))
+
+        def sleep(seconds, text=later):
+            assert seconds == 0.25
+            stat.write_text(text)
+
+        monkeypatch.setattr(threads.time, "sleep", sleep)
         assert threads.free() == expected
     stat.unlink()
     assert threads.free() == 2, "where nothing tells, all of them"

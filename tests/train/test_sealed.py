@@ -119,3 +119,25 @@ def test_a_forged_file_is_one_line(changes, model, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(seal(checkpoint.load(model) | changes))
     done = CliRunner().invoke(main, ["export", str(tmp_path), "--onnx", str(tmp_path / "x.onnx")])
     assert (done.exit_code, done.output.count("\n")) == (1, 1), (done.output, done.exception)
+
+
+def test_a_file_says_its_format_and_holds_tensors_alone(tmp_path):
+    """3 today; what isptools itself wrote of older ones is read, and 4 is not."""
+    file = tmp_path / "model.safetensors"
+    state = {"network": "x", "settings": "", "model": {"a": torch.ones(1)}, "step": 3}
+    checkpoint.save(file, state)
+    assert checkpoint.load(file)["format"] == 3
+    assert checkpoint.standing(tmp_path / "model.pt") == file
+    assert checkpoint.standing(tmp_path / "none.pt") == tmp_path / "none.pt"
+    for wrong in ({"format": 4}, {"model": {"a": torch.ones(1), "b": 1}}, {"step": 1.5}):
+        checkpoint.save(file, state | wrong)
+        with pytest.raises(TrainError, match=r"model\.safetensors: "):
+            checkpoint.load(file)
+    file.unlink()
+    for form, good in ((1, True), (2, True), (3, False), (0, False)):
+        torch.save(state | {"format": form}, tmp_path / "model.pt")
+        if good:
+            assert checkpoint.load(file)["step"] == 3
+        else:
+            with pytest.raises(TrainError, match=rf"format {form}, this version reads 3"):
+                checkpoint.load(file)

@@ -24,7 +24,10 @@ def test_a_processor_takes_plain_fp32_by_itself():
 
 
 def test_what_is_stated_stays_on_a_gpu(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    def by_the_card_itself(including_emulation=True):
+        return not including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", by_the_card_itself)
     monkeypatch.setattr(speed, "find_spec", lambda name: name == "triton")
     stated = quick(precision="fp32", compile=False)
     assert speed.settled(stated, cuda=True) == msgspec.structs.replace(stated, channels_last=True)
@@ -49,8 +52,10 @@ def test_switches_are_as_before_behind_a_run(monkeypatch):
     before = state()
     with speed.switched(quick(precision="bf16", deterministic=True), cuda=True):
         assert state() == (True, False, True, "high", True)
+        assert not torch.utils.deterministic.fill_uninitialized_memory, "all memory is written"
         assert speed.os.environ[speed.WORKSPACE] == ":4096:8"
     assert state() == before
+    assert torch.utils.deterministic.fill_uninitialized_memory
     with speed.switched(quick(precision="fp32"), cuda=True):
         assert state() == (False, False, False, "highest", False), "fp32 is fp32"
     assert state() == before
@@ -105,6 +110,19 @@ def test_operations_of_a_step_by_hand():
     assert of_step(task, 4, 16) == 3 * sum(layers) - layers[0] + demosaicking
     with torch.device("meta"):
         assert operations(speed_camera("srcnn"), 16, 16)[0] == sum(layers)
+
+
+def test_operations_of_each_stage_by_hand():
+    """Two 1 x 1 convolutions of 3 x 3 products on 8 x 8 pixels: forward, weights, input."""
+    parts = [camera.Net(module=torch.nn.Conv2d(3, 3, 1), reach=0) for _ in range(2)]
+    made = camera.Camera(parts, intake.RGB, restored=0, enhanced=1)
+    once = 2 * 9 * 8 * 8
+    for name, count in (("restore", 2), ("enhance", 2), ("joint", 2 + 3)):
+        stage = {"train": name, "steps": 1}
+        chosen = Settings.of({"title": "t", "network": "cameranet", "stages": [stage],
+                              "objective": {"loss": "l2"}})  # fmt: skip
+        task = Task(made, chosen, chosen.stages[0])
+        assert of_step(task, 3, 8) == count * once, name
 
 
 def speed_camera(name):

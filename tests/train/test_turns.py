@@ -66,6 +66,12 @@ def test_variation_and_squares_by_hand():
     assert loss(off, ramp, "code", mse=1.0) == pytest.approx(3 * 5 * 7 * 0.02, rel=1e-4)
 
 
+def test_luma_is_tensorflows():
+    """As its rgb_to_grayscale weighs them."""
+    colors = torch.eye(3).view(3, 3, 1, 1)
+    assert adversarial.gray(colors).flatten().tolist() == pytest.approx([0.2989, 0.587, 0.114])
+
+
 class Features(nn.Module):
     """In VGG's place: the red channel."""
 
