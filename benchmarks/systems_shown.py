@@ -76,7 +76,7 @@ def losses(args: argparse.Namespace) -> Iterator[list[tuple[str, Any]]]:
         made = [("given", picture / np.float32(255))]
         for loss in systems.COMBINATIONS:
             run = args.runs / loss.replace(" ", "-")
-            if run.exists():
+            if (run / "model.safetensors").exists():
                 camera = checkpoint.model(run)[0]
                 made.append((loss, develop(camera, mosaic, 0)["enhancement"].transpose(1, 2, 0)))
         yield made
