@@ -54,7 +54,8 @@ class CAS(nn.Module):
         start.glorot(self)
         if residual:
             start.nothing(self.net.head)
-            start.differences(self.net.down[0][0], GAIN)
+            convolutions = (layer for layer in self.modules() if isinstance(layer, nn.Conv2d))
+            start.differences(next(convolutions), GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
