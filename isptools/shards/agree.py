@@ -74,6 +74,7 @@ class Shown:
         self._details: dict[int, F64] = {}
 
     def detail(self, side: int) -> F64:
+        """Fine detail of blocks of side x side cells, (rows, columns), computed once."""
         if side not in self._details:
             self._details[side] = detail(block_means(self.cells, side))
         return self._details[side]

@@ -77,6 +77,7 @@ class Checked:
 
     @property
     def truths(self) -> list[TruthRow]:
+        """The facts of all truths, shard after shard."""
         return [truth for table in self.tables for truth in table.truths]
 
 
