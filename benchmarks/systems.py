@@ -13,6 +13,7 @@ import argparse
 import csv
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ from isptools.train.place import Place
 from isptools.train.run import Job, train
 from isptools.train.settings import Settings
 
-QUALITY = 90  # at which the aware networks are trained
 KINDS = {"CAS-Net": Cas, "ACN": Acn, "DJS": Djs}
-ISP = {"name": "compression-aware", "widths": [12, 24, 48], "reduction": 4, "start": "glorot"}
+ISP = {"name": "compression-aware", "widths": [8, 16, 32], "reduction": 4, "start": "glorot"}
+CUTS = 200  # batches from which L3's filters are solved for
 GENERATOR = {"name": "dped", "width": 16, "blocks": 2}
 LEAST, MOST = 0.55, 0.95  # accuracies between which a discriminator neither guesses nor knows
 
@@ -46,7 +47,7 @@ def trained(folder: Path, data: Path, words: dict[str, Any], start: Path | None 
     return time.process_time() - begun
 
 
-AGNOSTIC = {"loss": "compressed", "quality": QUALITY, "simulator": {"kind": "djs"}, "isp": 1.0,
+AGNOSTIC = {"loss": "compressed", "simulator": {"kind": "djs"}, "isp": 1.0,
             "compressed": 0.0}  # fmt: skip
 
 
@@ -56,6 +57,13 @@ def stage(kind: str, steps: int, rate: float, decay: str = "exponential") -> dic
 
 def through_codec(simulator: dict[str, Any], quality: int) -> dict[str, Any]:
     return {"loss": "compressed", "quality": quality, "simulator": simulator}
+
+
+# the network, what it begins with, and the rate behind that
+STARTS: dict[str, Callable[[int], tuple[dict[str, Any], dict[str, Any], float]]] = {
+    "isp-net": lambda steps: (ISP, stage("whole", steps, 4e-3), 4e-4),
+    "l3": lambda _: ({"name": "l3"}, stage("fit", CUTS, 1e-4), 1e-4),
+}
 
 
 def taught(folder: Path, name: str, quality: int) -> Path:
@@ -74,34 +82,37 @@ def taught(folder: Path, name: str, quality: int) -> Path:
 def aware(args: argparse.Namespace) -> None:
     """Each seed: one agnostic start; from there the same steps with and without the codec."""
     steps = args.steps or 2000
+    network, first, rate = STARTS[args.network](steps)
     found: list[rates.Point] = []
     print("gain at equal bits over the agnostic run, dB; PSNR in dB and bits a pixel at 80 and 90")
     for seed in range(args.seeds):
-        same = {"network": ISP, "patch": 64, "batch": 4, "seed": seed}
+        same = {"network": network, "patch": 64, "batch": 4, "seed": seed}
         runs = {"start": args.out / f"start-{seed}"}
         trained(runs["start"], args.shards, same | {
-            "objective": AGNOSTIC, "stages": [stage("whole", steps, 4e-3)]})  # fmt: skip
+            "objective": AGNOSTIC, "stages": [first]})  # fmt: skip
         for name in ("agnostic", *args.through):
             runs[name] = args.out / f"{name}-{seed}"
             objective, before = AGNOSTIC, []
             if name != "agnostic":
-                objective, before = _through_simulator(args.taught, name, runs[name])
-            last = stage("compressed", steps // 4, 4e-4, "none")
+                objective, before = _through_simulator(args, name, runs[name])
+            last = stage("compressed", steps // 4, rate, "none")
             trained(runs[name], args.shards, same | {"objective": objective,
                     "stages": [*before, last]}, runs["start"])  # fmt: skip
         found += _compared(args, seed, runs)
     rates.write(args.out, "rate", found, {"seeds": args.seeds, **Codec().stated()})
 
 
-def _through_simulator(folder: Path, name: str, run: Path) -> tuple[dict[str, Any], list[Any]]:
+def _through_simulator(
+    args: argparse.Namespace, name: str, run: Path
+) -> tuple[dict[str, Any], list[Any]]:
     """The objective, and the stage that taught its simulator, as done in the new run."""
     if name == "DJS":
-        return through_codec({"kind": "djs"}, QUALITY), []
-    settings = checkpoint.model(done := taught(folder, name, QUALITY))[1]
+        return through_codec({"kind": "djs"}, args.quality), []
+    settings = checkpoint.model(done := taught(args.taught, name, args.quality))[1]
     run.mkdir(parents=True, exist_ok=True)
     shutil.copy(done / "simulator.safetensors", run)
     simulator = msgspec.to_builtins(settings.objective)["simulator"]
-    return through_codec(simulator, QUALITY), [msgspec.to_builtins(settings.stages[0])]
+    return through_codec(simulator, args.quality), [msgspec.to_builtins(settings.stages[0])]
 
 
 def _compared(args: argparse.Namespace, seed: int, runs: dict[str, Path]) -> list[rates.Point]:
@@ -134,7 +145,8 @@ def losses(args: argparse.Namespace) -> None:
     if vgg:
         chosen["color + content + texture"] = chosen["color + texture"] | vgg
         chosen["content + texture"] = chosen["texture"] | vgg
-    for name, weights in chosen.items():
+    for name in args.only or chosen:
+        weights = chosen[name]
         objective = {"loss": "dped", "form": "code", "content": 0.0, **weights}
         _paired(args, name, {"objective": objective})
 
@@ -214,10 +226,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--network", choices=STARTS, default="isp-net", help="aware: that learns")
+    parser.add_argument("--quality", type=int, default=90, help="aware: of the JPEG")
     parser.add_argument("--through", nargs="*", choices=KINDS, default=["DJS"],
                         help="aware: through which simulators")  # fmt: skip
     parser.add_argument("--taught", type=Path, default=Path("compare-compression-aware-table-1"),
                         help="aware: the folder in which they were taught")  # fmt: skip
+    parser.add_argument("--only", nargs="*", choices=COMBINATIONS, help="losses: these alone")
     parser.add_argument("--vgg", type=Path, help="losses: torchvision's vgg19 weights")
     args = parser.parse_args()
     torch.set_num_threads(1)

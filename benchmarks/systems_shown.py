@@ -28,24 +28,24 @@ from isptools.train.infer import How, Mosaic, develop
 
 Row = tuple[list[tuple[str, Any]], Any]  # named pictures from 0 to 1, and what they should be
 CUT = (200, 340)  # pixels of a loss's cut, from the middle; they are shown whole
-JPEG = Jpeg(80)  # that simulators are shown at
 GAINS = {"simulators": 20.0, "aware": 10.0}  # of the errors
 
 
 def simulators(args: argparse.Namespace) -> Iterator[Row]:
-    """Against the real JPEG at quality 80."""
+    """Against the real JPEG."""
+    jpeg = Jpeg(args.quality)
     with shards.open(args.data, "test") as source:
         for i in _places(source, args.keys):
             picture = np.clip(systems.truth(source, i), 0, 1).astype(np.float32)
-            made = [(name, _through(_simulator(args.runs, name), picture))
+            made = [(name, _through(_simulator(args.runs, name, jpeg), picture))
                     for name in ("DJS", "ACN", "CAS-Net")]  # fmt: skip
-            yield [("not compressed", picture), *made], behind(picture, JPEG)[0]
+            yield [("not compressed", picture), *made], behind(picture, jpeg)[0]
 
 
-def _simulator(runs: Path, name: str) -> simulated.Simulate:
+def _simulator(runs: Path, name: str, jpeg: Jpeg) -> simulated.Simulate:
     if name == "DJS":
-        return simulated.without_training("djs", JPEG)
-    run = systems.taught(runs, name, JPEG.quality)
+        return simulated.without_training("djs", jpeg)
+    run = systems.taught(runs, name, jpeg.quality)
     return simulated.trained(run, checkpoint.model(run)[1])
 
 
@@ -55,14 +55,14 @@ def _through(simulate: simulated.Simulate, picture: Any) -> Any:
 
 
 def aware(args: argparse.Namespace) -> Iterator[Row]:
-    """Behind real JPEGs at the quality that they were trained for, against the truth's JPEG."""
+    """Behind real JPEGs, against the truth's JPEG."""
     runs = {name: args.runs / f"{name}-0" for name in ("agnostic", *systems.KINDS)}
     networks = {name: checkpoint.model(run)[0] for name, run in runs.items() if run.exists()}
     with shards.open(args.data, "test") as source:
         for key, made in rates.pictures(networks, source, How(0)):
             if key not in args.keys:
                 continue
-            jpeg = Jpeg(systems.QUALITY)
+            jpeg = Jpeg(args.quality)
             shown = {name: behind(np.clip(one, 0, 1), jpeg)[0] for name, one in made.items()}
             yield [(n, x) for n, x in shown.items() if n != rates.TRUTH], shown[rates.TRUTH]
 
@@ -76,7 +76,7 @@ def losses(args: argparse.Namespace) -> Iterator[list[tuple[str, Any]]]:
         made = [("given", picture / np.float32(255))]
         for loss in systems.COMBINATIONS:
             run = args.runs / loss.replace(" ", "-")
-            if run.exists():
+            if (run / "model.safetensors").exists():
                 camera = checkpoint.model(run)[0]
                 made.append((loss, develop(camera, mosaic, 0)["enhancement"].transpose(1, 2, 0)))
         yield made
@@ -106,6 +106,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("keys", nargs="+")
+    parser.add_argument("--quality", type=int, default=80, help="of the JPEG")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)

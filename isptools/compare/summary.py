@@ -16,6 +16,9 @@ from isptools.compare.table import Data, Row, Values
 from isptools.shards.made import made_by
 from isptools.train import networks
 from isptools.train.camera import parameters
+from isptools.train.compression import SIMULATOR, simulator
+from isptools.train.objectives import Compressed
+from isptools.train.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +67,21 @@ def sections(asked: Asked, outcomes: Sequence[Outcome], counts: dict[str, int]) 
 
 
 def counted(outcomes: Sequence[Outcome], code: Path | None) -> dict[str, int]:
-    """Parameters of the networks that rows train, by the rows' names."""
+    """Parameters of the networks or simulators that rows train, by the rows' names."""
     out = {}
     for one in outcomes:
         if one.unit.trainings and one.scores and one.unit.row.name not in out:
             with torch.device("meta"):
-                camera, _ = networks.built(one.unit.trainings[0].settings.network, code)
-            out[one.unit.row.name] = parameters(camera)
+                out[one.unit.row.name] = _count(one.unit.trainings[0].settings, code)
     return out
+
+
+def _count(settings: Settings, code: Path | None) -> int:
+    """Of the network, or of the simulator where nothing else is taught."""
+    alone = {stage.train for stage in settings.stages} == {SIMULATOR}
+    if alone and isinstance(settings.objective, Compressed):
+        return parameters(simulator(settings.objective))
+    return parameters(networks.built(settings.network, code)[0])
 
 
 def _section(asked: Asked, data: Data, lines: tuple[Line, ...]) -> Section:

@@ -30,6 +30,19 @@ def nothing(convolution: nn.Conv2d) -> None:
     _no_bias(convolution)
 
 
+def differences(convolution: nn.Conv2d, gain: float) -> None:
+    """It sees how pixels differ, `gain` times larger, and not how bright they are.
+
+    For what learns changes of a hundredth of the brightness: a feature that brightness decides lies
+    on one side of a ReLU whatever a small change does, and can't learn a threshold for it.
+    """
+    with torch.no_grad():
+        weights = convolution.weight
+        weights -= weights.mean((2, 3), keepdim=True)
+        weights *= gain
+    _no_bias(convolution)
+
+
 def identity(convolution: nn.Conv2d) -> None:
     """What comes in goes out, channel by channel; further channels are 0 (Yu and Koltun 2016)."""
     height, width = convolution.kernel_size

@@ -19,6 +19,8 @@ from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.compare import crops, histograms, losses, page, plan, plots, rows, score, summary  # noqa: E402 - behind the skip
 from isptools.compare import run as running  # noqa: E402 - behind the skip
 from isptools.compare.table import Budget, Data, Jpeg, Row, Table  # noqa: E402 - behind the skip
+from isptools.train import networks  # noqa: E402 - behind the skip
+from isptools.train.camera import parameters  # noqa: E402 - behind the skip
 
 SID = Data("SID", ("sid",), "sid", not_comparable="another truth")
 
@@ -216,6 +218,20 @@ def test_cuts_stand_where_pictures_err_most_and_show_how_much():
     own, other = maps[:, : crops.SIDE], maps[:, crops.SIDE + crops.GAP :][:, : crops.SIDE]
     assert (own[200 - top - 30, 330 - left - 35] > other[0, 0]).all(), "half of the scale"
     assert (other == other[0, 0]).all()
+
+
+def test_a_simulators_parameters_are_counted_where_it_is_all_that_is_taught():
+    """ACN: 192 by 9 by 192 and biases, a block of two 192 by 192, and back; ISP-Net otherwise."""
+    tiny = Budget(steps=2, simulator={"acn": {"width": 192, "blocks": 1}},
+                  network={"compression-aware": {"widths": [3, 4], "reduction": 2}})  # fmt: skip
+    acn = {"objective": {"simulator": {"kind": "acn"}}}
+    row = Row("acn", preset="compression-aware-fivek", set=acn)
+    whole = rows.settings(table(row), row, SID, tiny)
+    alone = rows.settings(table(row), Row("acn", preset=row.preset, set=acn,
+                                          stages=("simulator",)), SID, tiny)  # fmt: skip
+    assert summary._count(alone, None) == 192 * (9 * 192 + 1) + 3 * 192 * (192 + 1)
+    isp = networks.built({"name": "compression-aware", "widths": [3, 4], "reduction": 2})[0]
+    assert summary._count(whole, None) == parameters(isp)
 
 
 def test_losses_of_an_earlier_log_are_one_line(tmp_path):

@@ -132,11 +132,35 @@ def test_learners_begin_as_the_picture_at_any_size(shape):
     assert not torch.allclose(CAS((4, 6, 8), residual=False)(x), x, atol=0.1)
 
 
+def test_cas_begins_to_see_differences_alone():
+    torch.manual_seed(0)
+    first = CAS((4, 6, 8)).net.down[0][0]
+    assert first(torch.full((1, 3, 9, 9), 0.8)).abs().max() < 1e-5
+    assert first(torch.rand(1, 3, 9, 9)).abs().max() > 0.5
+
+
+def test_acn_begins_to_see_a_blocks_frequencies():
+    """scipy's DCT of Y, Cb and Cr, the highest first, times its frequency, the mean an eighth."""
+    torch.manual_seed(0)
+    picture = np.random.default_rng(3).random((24, 24, 3))
+    r, g, b = np.moveaxis(picture[8:16, 8:16], 2, 0)
+    y = 0.299 * r + 0.587 * g + 0.114 * b
+    planes = [dctn(x, norm="ortho") for x in (y, (b - y) / 1.772, (r - y) / 1.402)]
+    order = sorted(((u, v) for u in range(8) for v in range(8)), key=lambda at: -sum(at))
+    wanted = [plane[at] * (sum(at) or 0.125) for at in order for plane in planes]
+    x = torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32))
+    with torch.no_grad():
+        for width in (20, 192, 200):
+            seen = ACN(width, 1).enter(torch.nn.functional.pixel_unshuffle(x, 8))[0, :, 1, 1]
+            np.testing.assert_allclose(seen[:192].numpy(), wanted[:width], atol=1e-4)
+
+
 def test_acn_sees_whole_blocks():
     """One pixel of a block moves what stands in that block and its neighbors, and nothing else."""
     torch.manual_seed(0)
     module = ACN(8, 1)
     with torch.no_grad():
+        module.enter.weight.normal_()
         module.leave.weight.normal_()
         x = torch.rand(1, 3, 40, 40)
         other = x.clone()
