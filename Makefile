@@ -11,20 +11,23 @@
 #   make fuzz   more of hypothesis on what reads strangers' bytes; FUZZ=20000 examples of each
 #   make mutants   does a test notice 400 small faults in the trainer and the measures? (hours)
 #   make docs   the site into site/html: pages, reference, gallery and notebooks; a warning is an error
+#   make docs-links   are the addresses that pages name still there? (asks the network)
 #   make fingerprint   does every recipe give the bytes it gave? (10 minutes)
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
-# what is installed beside the builder: the trainer with PyTorch; `make demo EXTRAS=` leaves it out
-EXTRAS ?= train
+# what `make demo` installs beside the builder; `make train` and `make test` add PyTorch
+EXTRAS ?=
 # how many processes test at once, each whole files of tests; 0: this one alone
 WORKERS ?= 2
 
 # says every 4 seconds that a silent command is alive
-ALIVE = (while sleep 4; do echo "installing into $(VENV) ..."; done) & ticks=$$!; trap "kill $$ticks 2>/dev/null" EXIT;
+ALIVE = (while :; do echo "installing into $(VENV) ..."; sleep 4; done) & ticks=$$!; trap "kill $$ticks 2>/dev/null" EXIT;
+# what is not used needs not be compiled: a third of the time
+PIP = $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 
-.PHONY: bench bench-quick demo train test test-long docs gpu mutants fingerprint faults fuzz clean
+.PHONY: bench bench-quick demo train test test-long docs docs-links gpu mutants fingerprint faults fuzz clean
 
 demo: $(VENV)/.installed
 	$(BIN)/isptools build sid --sample --out $(OUT)
@@ -32,7 +35,7 @@ demo: $(VENV)/.installed
 	$(BIN)/isptools inspect $(OUT)/sid-train-384x512-0000.h5 --image $(OUT)/look.png
 	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
-train: demo
+train: demo $(VENV)/.installed-train
 	$(BIN)/isptools train cameranet $(OUT) --out $(OUT)/run --preset tiny
 	$(BIN)/isptools eval $(OUT)/run $(OUT)
 	$(BIN)/isptools sample sid --out $(OUT)/raws
@@ -51,6 +54,10 @@ docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/site/assemble.py site/source
 	$(BIN)/python -m sphinx -W --keep-going -q -b html site/source site/html
 
+docs-links: $(VENV)/.installed-docs
+	$(BIN)/python docs/site/assemble.py site/source
+	$(BIN)/python -m sphinx -q -D plot_gallery=0 -b linkcheck site/source site/links
+
 gpu: $(VENV)/.installed-dev
 	if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 	then $(BIN)/python benchmarks/gpu.py --out docs --page docs/gpu.md; \
@@ -59,7 +66,7 @@ gpu: $(VENV)/.installed-dev
 mutants: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/mutants.py --jobs $(WORKERS) --least 0.9
 
-fingerprint: $(VENV)/.installed
+fingerprint: $(VENV)/.installed-train
 	$(BIN)/python benchmarks/fingerprint.py
 	$(BIN)/python benchmarks/fingerprint_train.py
 
@@ -78,20 +85,25 @@ fuzz: $(VENV)/.installed-dev
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "isptools needs Python 3.11 or newer"'
-	@echo "installing into $(VENV): 1.8 GB on the disk, half of it with EXTRAS="
+	@echo "installing into $(VENV): about 0.9 GB on the disk"
 	@$(ALIVE) $(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	@$(ALIVE) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(if $(EXTRAS),[$(EXTRAS)])'
-	touch $@
+	@$(ALIVE) $(PIP) -e '.$(if $(EXTRAS),[$(EXTRAS)])'
+	@touch $@
+
+$(VENV)/.installed-train: $(VENV)/.installed
+	@echo "installing PyTorch into $(VENV): about 0.9 GB more"
+	@$(ALIVE) $(PIP) -e '.[train]'
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	@$(ALIVE) $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	@$(ALIVE) $(PIP) -e '.[dev]'
+	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
-	touch $@
+	@$(ALIVE) $(PIP) -e '.[docs]'
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(OUT) gpu site

@@ -1,47 +1,53 @@
 """What the compression-aware ISP and DPED give at small budgets: docs/papers/*.md.
 
-python benchmarks/systems.py simulators SHARDS --out DIR    PSNR of each to real JPEGs
 python benchmarks/systems.py aware SHARDS --out DIR         aware and agnostic at equal bits, seeds
 python benchmarks/systems.py losses SHARDS --out DIR        DPED's combinations of losses
 python benchmarks/systems.py confidence SHARDS --out DIR    do weights of pairs and shifts help?
 
-SHARDS of the first two: isptools build benchmarks/compressed.toml --source PHOTOGRAPHS; of the
-others: of dped, dped-originals or pairs. A run that is done in DIR is not trained again. Times are
-of the processor.
+SHARDS of the first: isptools build benchmarks/compressed.toml --source PHOTOGRAPHS; of the others:
+of dped, dped-originals or pairs. A run that is done in DIR is not trained again. Times are of the
+processor.
 """
 
 import argparse
+import csv
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter
 
 from isptools import measure, shards
-from isptools.train import checkpoint, compression, evaluate, rates
-from isptools.train.codecs import QUALITIES, Codec, eight_bits
-from isptools.train.infer import How
-from isptools.train.objectives import Compressed
+from isptools.train import checkpoint, evaluate, rates
+from isptools.train.codecs import QUALITIES, Codec
+from isptools.train.infer import How, Mosaic, develop
+from isptools.train.objectives import Acn, Cas, Compressed, Djs
 from isptools.train.place import Place
 from isptools.train.run import Job, train
 from isptools.train.settings import Settings
 
-WIDTHS = (8, 16, 32)
-LEARNERS = {"CAS": {"kind": "cas", "widths": WIDTHS}, "ACN": {"kind": "acn", "width": 96,
-            "blocks": 2}}  # fmt: skip
-STEPS = 1000  # of a simulator
+QUALITY = 90  # at which the aware networks are trained
+KINDS = {"CAS-Net": Cas, "ACN": Acn, "DJS": Djs}
 ISP = {"name": "compression-aware", "widths": [12, 24, 48], "reduction": 4, "start": "glorot"}
 GENERATOR = {"name": "dped", "width": 16, "blocks": 2}
+LEAST, MOST = 0.55, 0.95  # accuracies between which a discriminator neither guesses nor knows
 
 
-def trained(folder: Path, data: Path, words: dict[str, Any]) -> float:
+def trained(folder: Path, data: Path, words: dict[str, Any], start: Path | None = None) -> float:
     """Train into a folder unless that is done; seconds of processor time, of this call."""
     begun = time.process_time()
     if not (folder / "model.safetensors").exists():
         settings = Settings.of({"title": folder.name, "log_every": 100, "save_every": 500, **words})
-        train(settings, Job(data, folder, Place("cpu")))
+        train(settings, Job(data, folder, Place("cpu"), start=start))
     return time.process_time() - begun
+
+
+AGNOSTIC = {"loss": "compressed", "quality": QUALITY, "simulator": {"kind": "djs"}, "isp": 1.0,
+            "compressed": 0.0}  # fmt: skip
 
 
 def stage(kind: str, steps: int, rate: float, decay: str = "exponential") -> dict[str, Any]:
@@ -52,60 +58,64 @@ def through_codec(simulator: dict[str, Any], quality: int) -> dict[str, Any]:
     return {"loss": "compressed", "quality": quality, "simulator": simulator}
 
 
-def simulators(args: argparse.Namespace) -> None:
-    """Against real JPEGs of the truths of the split test, which none of them saw."""
-    truths = list(_truths(args.shards))
-    print(f"{len(truths)} photographs | quality | PSNR | SSIM | CPU s")
-    for quality in (80, 90):
-        codec = Codec()
-        real = [codec.through(one, quality)[0] for one in truths]
-        _print("the picture itself", quality, _fidelity(truths, real))
-        djs = compression.simulator(Compressed(simulator=_djs(), quality=quality))
-        _print("DJS", quality, _fidelity([_through(djs, one) for one in truths], real))
-        for name, options in LEARNERS.items():
-            folder = args.out / f"{name}-{quality}"
-            seconds = trained(folder, args.shards, {
-                "network": ISP, "patch": 96, "batch": 4,
-                "objective": through_codec(options, quality),
-                "stages": [stage("simulator", args.steps or STEPS, 4e-3)],
-            })  # fmt: skip
-            module = compression.simulator(checkpoint.model(folder)[1].objective)
-            module.load_state_dict(checkpoint.load(folder / "simulator.safetensors")["beside"])
-            made = [_through(module, one) for one in truths]
-            _print(name, quality, _fidelity(made, real), f"{seconds:.0f}")
+def taught(folder: Path, name: str, quality: int) -> Path:
+    """The run of a comparison (compression-aware-table-1) that taught this simulator."""
+    for run in sorted(folder.glob("runs/*")):
+        settings = Settings.of_json((run / "settings.json").read_text(encoding="utf-8"))
+        chosen = settings.objective
+        if isinstance(chosen, Compressed) and settings.stages[0].train == "simulator":
+            same = isinstance(chosen.simulator, KINDS[name]) and chosen.quality == quality
+            if same and (run / "model.safetensors").exists():
+                return run
+    raise SystemExit(f"{folder}: no {name} of quality {quality} was taught there; "
+                     "isptools compare compression-aware-table-1 SHARDS")  # fmt: skip
 
 
 def aware(args: argparse.Namespace) -> None:
     """Each seed: one agnostic start; from there the same steps with and without the codec."""
-    steps = args.steps or 1500
+    steps = args.steps or 2000
+    found: list[rates.Point] = []
+    print("gain at equal bits over the agnostic run, dB; PSNR in dB and bits a pixel at 80 and 90")
     for seed in range(args.seeds):
-        for name, weights in (("agnostic", (1.0, 0.0)), ("aware", (0.1, 1.0))):
-            objective = through_codec({"kind": "djs"} if args.djs else LEARNERS["CAS"], 90)
-            objective |= {"isp": weights[0], "compressed": weights[1]}
-            before = [] if args.djs else [stage("simulator", STEPS, 4e-3)]
-            trained(args.out / f"{name}-{seed}", args.shards, {
-                "network": ISP, "patch": 96, "batch": 4, "seed": seed, "objective": objective,
-                "stages": [*before, stage("whole", steps, 4e-3),
-                           stage("compressed", steps // 5, 4e-4, "none")],
-            })  # fmt: skip
-        _compare(args, seed)
+        same = {"network": ISP, "patch": 64, "batch": 4, "seed": seed}
+        runs = {"start": args.out / f"start-{seed}"}
+        trained(runs["start"], args.shards, same | {
+            "objective": AGNOSTIC, "stages": [stage("whole", steps, 4e-3)]})  # fmt: skip
+        for name in ("agnostic", *args.through):
+            runs[name] = args.out / f"{name}-{seed}"
+            objective, before = AGNOSTIC, []
+            if name != "agnostic":
+                objective, before = _through_simulator(args.taught, name, runs[name])
+            last = stage("compressed", steps // 4, 4e-4, "none")
+            trained(runs[name], args.shards, same | {"objective": objective,
+                    "stages": [*before, last]}, runs["start"])  # fmt: skip
+        found += _compared(args, seed, runs)
+    rates.write(args.out, "rate", found, {"seeds": args.seeds, **Codec().stated()})
 
 
-def _compare(args: argparse.Namespace, seed: int) -> None:
-    names = ("start", "agnostic", "aware")
-    files = [args.out / f"agnostic-{seed}/whole.safetensors",
-             *(args.out / f"{name}-{seed}" for name in names[1:])]  # fmt: skip
-    networks = {n: checkpoint.model(file)[0] for n, file in zip(names, files, strict=True)}
+def _through_simulator(folder: Path, name: str, run: Path) -> tuple[dict[str, Any], list[Any]]:
+    """The objective, and the stage that taught its simulator, as done in the new run."""
+    if name == "DJS":
+        return through_codec({"kind": "djs"}, QUALITY), []
+    settings = checkpoint.model(done := taught(folder, name, QUALITY))[1]
+    run.mkdir(parents=True, exist_ok=True)
+    shutil.copy(done / "simulator.safetensors", run)
+    simulator = msgspec.to_builtins(settings.objective)["simulator"]
+    return through_codec(simulator, QUALITY), [msgspec.to_builtins(settings.stages[0])]
+
+
+def _compared(args: argparse.Namespace, seed: int, runs: dict[str, Path]) -> list[rates.Point]:
+    networks = {name: checkpoint.model(folder)[0] for name, folder in runs.items()}
     with shards.open(args.shards, "test") as source:
         pictures = rates.pictures(networks, source, How(0))
         found = list(rates.points(pictures, Codec(), QUALITIES["jpeg"]))
-    rates.write(args.out, f"rate-{seed}", found, {"seed": seed, **Codec().stated()})
     curves = rates.means(found)
-    for name in names:
+    for name in runs:
         at = {one.quality: one for one in curves[name]}
-        print(f"seed {seed} | {name} | " + " | ".join(
-            f"{at[q].psnr:.2f} / {at[q].bpp:.3f}" for q in (80, 90)
-        ) + f" | {rates.gain(curves[name], curves['agnostic']):+.3f} dB", flush=True)  # fmt: skip
+        print(f"seed {seed} | {name} | {rates.gain(curves[name], curves['agnostic']):+.3f} | "
+              + " | ".join(f"{at[q].psnr:.2f} / {at[q].bpp:.3f}" for q in (80, 90)),
+              flush=True)  # fmt: skip
+    return found
 
 
 COMBINATIONS = {
@@ -142,59 +152,72 @@ def confidence(args: argparse.Namespace) -> None:
 
 
 def _paired(args: argparse.Namespace, name: str, words: dict[str, Any]) -> None:
-    """A generator from pairs, scored on the split test."""
+    """A generator from pairs, scored on the split test; beside it the discriminator's accuracy.
+
+    Detail: what a Gaussian of 2 pixels takes away, as a share of the truth's (its mean size), and
+    how it correlates with the truth's.
+    """
     folder = args.out / name.replace(" ", "-").replace(",", "")
     seconds = trained(folder, args.shards, {
-        "network": GENERATOR, "patch": 64, "batch": 8,
-        "stages": [stage("whole", args.steps or 600, 2e-3)], **words,
+        "network": GENERATOR, "patch": 64, "batch": 4, "log_every": 50,
+        "stages": [stage("whole", args.steps or 1200, 2e-3)], **words,
     })  # fmt: skip
     camera, _ = checkpoint.model(folder)
     with evaluate.opened(args.shards, "test", camera) as source:
-        own = {"phone": lambda pixels, *_: pixels.transpose(1, 2, 0).astype(np.uint16) * 257}
-        found = evaluate.means(list(evaluate.scores(camera, source, own, How(0))))
-    for method, (psnr, ssim, *_) in found.items():
-        print(f"{name} | {method} | {psnr:.2f} | {ssim:.4f} | {seconds:.0f}", flush=True)
+        pairs = [(_phone(source, i), _made(camera, source, i), truth(source, i))
+                 for i in range(len(source))]  # fmt: skip
+    for method, at in (("phone", 0), ("network", 1)):
+        both = [(one[at], one[2]) for one in pairs]
+        numbers = np.mean([(measure.psnr(a, b), measure.ssim(a, b), *detail(a, b))
+                           for a, b in both], 0)  # fmt: skip
+        print(f"{name} | {method} | " + " | ".join(f"{x:.4f}" for x in numbers)
+              + f" | {accuracies(folder / 'log.csv')} | {seconds:.0f}", flush=True)  # fmt: skip
 
 
-def _djs() -> Any:
-    return Settings.of({
-        "title": "", "network": "compression-aware", "stages": [stage("whole", 1, 1e-4)],
-        "objective": through_codec({"kind": "djs"}, 80),
-    }).objective.simulator  # fmt: skip
+def _phone(source: shards.Shards, i: int) -> Any:
+    return source.raw(i).transpose(1, 2, 0) / np.float32(255)
 
 
-def _truths(folder: Path) -> Any:
-    with shards.open(folder, "test") as source:
-        for i in range(len(source)):
-            stored, scale = source.stored(i, "enhancement", (0, 0, *source.shape(i)))
-            yield eight_bits((stored * scale).transpose(1, 2, 0))
+def _made(camera: Any, source: shards.Shards, i: int) -> Any:
+    mosaic = Mosaic.of_row(source.raw(i), source.facts(i), None, None)
+    return np.clip(develop(camera, mosaic, 0)["enhancement"].transpose(1, 2, 0), 0, 1)
 
 
-def _through(module: Any, picture: Any) -> Any:
-    x = torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) / 255)
-    with torch.inference_mode():
-        return module(x)[0].clamp(0, 1).numpy().transpose(1, 2, 0) * 255
+def truth(source: shards.Shards, i: int) -> Any:
+    stored, scale = source.stored(i, "enhancement", (0, 0, *source.shape(i)))
+    return (stored * np.float32(scale)).transpose(1, 2, 0)
 
 
-def _fidelity(made: Any, real: Any) -> tuple[float, float]:
-    pairs = list(zip(made, real, strict=True))
-    return (float(np.mean([measure.psnr(a, b, 255) for a, b in pairs])),
-            float(np.mean([measure.ssim(a, b, 255) for a, b in pairs])))  # fmt: skip
+def detail(picture: Any, truth: Any) -> tuple[float, float]:
+    """How much of it there is beside the truth's, and how alike the two are (1: the same)."""
+    ours, theirs = (x - gaussian_filter(x, (2, 2, 0)) for x in (picture, truth))
+    size = float(np.abs(ours).mean() / max(np.abs(theirs).mean(), 1e-6))
+    alike = (ours * theirs).sum() / max(np.sqrt((ours**2).sum() * (theirs**2).sum()), 1e-6)
+    return size, float(alike)
 
 
-def _print(name: str, quality: int, numbers: tuple[float, float], more: str = "") -> None:
-    print(f"{name} | {quality} | {numbers[0]:.2f} | {numbers[1]:.4f} | {more}", flush=True)
+def accuracies(log: Path) -> str:
+    """Least, median and greatest of the discriminator's, and in how many lines it is of use."""
+    with log.open(newline="", encoding="utf-8") as file:
+        found = [float(row["accuracy"]) for row in csv.DictReader(file) if row.get("accuracy")]
+    if not found:
+        return "-"
+    useful = sum(LEAST < x < MOST for x in found)
+    return f"{min(found):.2f} {np.median(found):.2f} {max(found):.2f}, {useful} of {len(found)}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    ways = {"simulators": simulators, "aware": aware, "losses": losses, "confidence": confidence}
+    ways = {"aware": aware, "losses": losses, "confidence": confidence}
     parser.add_argument("what", choices=ways)
     parser.add_argument("shards", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--djs", action="store_true", help="aware: through DJS, not CAS-Net")
+    parser.add_argument("--through", nargs="*", choices=KINDS, default=["DJS"],
+                        help="aware: through which simulators")  # fmt: skip
+    parser.add_argument("--taught", type=Path, default=Path("compare-compression-aware-table-1"),
+                        help="aware: the folder in which they were taught")  # fmt: skip
     parser.add_argument("--vgg", type=Path, help="losses: torchvision's vgg19 weights")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -64,6 +64,7 @@ class DiedError(Exception):
 
     @property
     def out_of_time(self) -> bool:
+        """Whether the bound of time ended it."""
         return self.status == -getattr(signal, "SIGALRM", 0)
 
     def __str__(self) -> str:
@@ -138,6 +139,7 @@ class Child:
 
     @property
     def alive(self) -> bool:
+        """Whether its process still runs."""
         return self.process.poll() is None
 
     def call(self, function: Callable[..., R], *given: Any, limits: Limits | None = None) -> R:
@@ -243,6 +245,7 @@ class Children:
         return Child(quiet=True)
 
     def close(self) -> None:
+        """End the processes that wait for work."""
         with self.lock:
             while self.owner == os.getpid() and self.idle:
                 self.idle.pop().close()

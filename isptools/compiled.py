@@ -1,7 +1,10 @@
 """Compiled loops that cost nothing until one of them runs: numba takes longer to load than most."""
 
+import sys
+import threading
 from collections.abc import Callable
-from functools import update_wrapper
+from functools import cache, update_wrapper
+from importlib import import_module
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -17,10 +20,8 @@ class _Kernel:
 
     def compiled(self) -> Any:
         if self.dispatcher is None:
-            import numba  # noqa: PLC0415 - the reason for this class
-
             options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-            self.dispatcher = numba.njit(**options)(self.function)
+            self.dispatcher = _numba().njit(**options)(self.function)
         return self.dispatcher
 
     def __call__(self, *args: Any) -> Any:
@@ -32,6 +33,36 @@ class _Kernel:
         return self.compiled()._numba_type_
 
 
+@cache
+def _numba() -> Any:
+    """numba, without a third of SciPy: it would load that to see whether it is there, which it is.
+
+    Who compiles a product of matrices still has it loaded then.
+    """
+    import numba  # noqa: PLC0415 - the reason for `_Kernel`
+    from numba.np import linalg  # noqa: PLC0415
+
+    look = getattr(linalg, "ensure_blas", None)
+    if look and "numba.np.arraymath" not in sys.modules:
+        linalg.ensure_blas = lambda: None
+        try:
+            arraymath = import_module("numba.np.arraymath")
+        finally:
+            linalg.ensure_blas = look
+        vars(arraymath)["ensure_blas"] = look
+    return numba
+
+
 def kernel(function: Function) -> Function:
     """Compile without the GIL and keep the machine code on disk for the next process."""
     return cast(Function, _Kernel(function))
+
+
+@kernel
+def _nothing(number: int) -> int:
+    return number
+
+
+def load_ahead() -> None:
+    """Load numba beside what this process waits for: the first loop then finds it there."""
+    threading.Thread(target=_nothing, args=(0,)).start()

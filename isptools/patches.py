@@ -11,7 +11,7 @@ PERIODS = {3: 1, 4: 2, 36: 6}  # CFA positions -> rows (columns) after which the
 def period(cfa: str) -> int:
     """Rows after which a CFA repeats: 2 for four letters (Bayer), 6 for 36 (X-Trans).
 
-    1 for the three channels of a finished picture.
+    1 for the three channels of a finished picture. ValueError for another number of letters.
     """
     if len(cfa) not in PERIODS:
         raise ValueError(f"a CFA has 3, 4 or 36 letters, not {len(cfa)}: {cfa!r}")

@@ -10,8 +10,6 @@ import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-import cv2
-import imageio.v3 as imageio
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
@@ -27,7 +25,7 @@ COLOR = {"RGB", "RGBA", "YCbCr"}
 BITS = 258  # TIFF's BitsPerSample
 FLIPS = {2: (0, 1), 3: (0, 3), 4: (0, 2), 5: (1, 0), 6: (1, 1), 7: (1, 3), 8: (1, 2)}
 # left alone, readers cut 16-bit color to 8 bits; tifffile lacks LZW
-OPENCV: dict[str, Any] = {"plugin": "opencv", "flags": cv2.IMREAD_UNCHANGED}
+OPENCV: dict[str, Any] = {"plugin": "opencv", "flags": -1}  # cv2.IMREAD_UNCHANGED
 READERS: dict[str, tuple[dict[str, Any], ...]] = {
     "PNG": (OPENCV,),
     "TIFF": ({"plugin": "tifffile"}, OPENCV),
@@ -73,18 +71,29 @@ def size(file: BinaryIO, name: str) -> tuple[int, int]:
 
 
 def linear(data: bytes, name: str) -> Array:
-    """The numbers of an RGB picture of 16 bits as they are, (H, W, 3) uint16; alpha is left out."""
+    """The numbers of an RGB picture of 16 bits as they are, (H, W, 3) uint16; alpha is left out.
+    UnsupportedError for 8 bits, and for what is no picture."""
     pixels = _pixels(_opened(data, name), data, name, True)
     if pixels.dtype != np.uint16:
         raise UnsupportedError(f"{name} has 8 bits a channel; a linear truth needs 16")
     return np.ascontiguousarray(pixels)
 
 
+def _imageio() -> Any:
+    """Loaded by who reads a picture: it takes longer to load than most pictures to read."""
+    import imageio.v3  # noqa: PLC0415 - see above
+
+    return imageio.v3
+
+
 def numbers(data: bytes, name: str) -> Array:
     """The numbers of a gray PNG as they are, (H, W) uint16: 8-bit files are not rescaled.
 
     Released raw patches hold 10-bit numbers in PNGs of 16 bits, or of 8 where all fit.
+    UnsupportedError for anything else.
     """
+    import cv2  # noqa: PLC0415 - takes long to load, and few pictures need it
+
     encoded = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None or pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
@@ -133,7 +142,7 @@ def _is_deep(opened: Image.Image, data: bytes) -> bool:
 def _deep(data: bytes, name: str, kind: str) -> Array:
     for reader in READERS.get(kind, ()):
         try:
-            pixels = imageio.imread(data, extension=f".{kind.lower()}", **reader)
+            pixels = _imageio().imread(data, extension=f".{kind.lower()}", **reader)
         except Exception:  # every plugin has its own errors; the next one may do
             continue
         if pixels.dtype == np.uint16:

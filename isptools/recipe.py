@@ -57,6 +57,7 @@ class Published(Strict, frozen=True, tag="published", tag_field="from"):
 
     @property
     def full_scale(self) -> float:
+        """The value of the largest integer: 1, white."""
         return 1.0
 
 
@@ -70,6 +71,7 @@ class Own(Strict, frozen=True, tag="own", tag_field="from"):
 
     @property
     def full_scale(self) -> float:
+        """The value of the largest integer: 1, white."""
         return 1.0
 
 
@@ -80,14 +82,17 @@ class AsItComes(Strict, frozen=True, tag="as-it-comes", tag_field="from"):
 
     @property
     def at(self) -> Space:
+        """The station: camera RGB."""
         return Space.CAMERA
 
     @property
     def dtype(self) -> Literal["uint16"]:
+        """The type as stored."""
         return "uint16"
 
     @property
     def full_scale(self) -> float:
+        """The value of the largest integer: 1, white."""
         return 1.0
 
 
@@ -171,6 +176,7 @@ class Released(Strict, frozen=True, tag="released", tag_field="make"):
 
     @property
     def pictures(self) -> Iterator[tuple[str, Picture]]:
+        """The truths that are kept, by name."""
         yield "enhancement", self.enhancement
 
 
@@ -201,6 +207,7 @@ class Align(Strict, frozen=True, tag="align", tag_field="make"):
 
     @property
     def pictures(self) -> Iterator[tuple[str, Picture]]:
+        """The truths that are kept, by name."""
         yield "enhancement", self.enhancement
 
 
@@ -245,6 +252,7 @@ class Unprocess(Strict, frozen=True, tag="unprocess", tag_field="make", kw_only=
 
     @property
     def pictures(self) -> Iterator[tuple[str, Picture]]:
+        """The truths that are kept, by name."""
         if self.restoration:
             yield "restoration", self.restoration
         if self.enhancement:
@@ -280,6 +288,7 @@ class Recipe(Strict, frozen=True):
 
     @property
     def data_set(self) -> str:
+        """The name or the folder of the data set."""
         return str(self.source["data_set"])
 
     @classmethod
@@ -304,11 +313,12 @@ class Recipe(Strict, frozen=True):
 
     @property
     def sha256(self) -> str:
+        """Of `to_json`, in hexadecimal: what tells recipes apart."""
         return hashlib.sha256(self.to_json()).hexdigest()
 
 
 def find(name: str | Path) -> Path:
-    """The file of a recipe, given its path or its shipped name."""
+    """The file of a recipe, given its path or its shipped name. ValueError where there is none."""
     path = Path(name)
     if path.suffix == ".toml":
         if not path.is_file():

@@ -15,7 +15,7 @@ if sys.platform != "win32":
 
 PREFIX = "isptools-"
 OURS = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}")  # as tempfile draws names
-HELD = "held"  # a lock on it ends with the process that has it
+HELD = "held"  # has the number of a process, whose lock on it ends with it
 DAY = 86400.0  # seconds after which a folder that nobody marked is nobody's
 
 
@@ -31,6 +31,7 @@ def folder(within: Path | None = None) -> Iterator[Path]:
         descriptor = os.open(Path(place) / HELD, os.O_CREAT | os.O_RDWR | os.O_EXCL, 0o600)
         try:
             _locked(descriptor)
+            os.write(descriptor, str(os.getpid()).encode())
             inside = Path(place) / "files"
             inside.mkdir()
             yield inside
@@ -63,9 +64,22 @@ def _is_nobodys(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return _locked(descriptor)
+        return _locked(descriptor) and not _is_alive(os.read(descriptor, 20))
     finally:
         os.close(descriptor)
+
+
+def _is_alive(number: bytes) -> bool:
+    """Whether there is a process of the number: its disk may have no locks for it."""
+    if not number.isdigit():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _locked(descriptor: int) -> bool:

@@ -61,6 +61,7 @@ def serve(leash: int | None = None) -> None:
 
 
 def send(pipe: IO[bytes], message: bytes, descriptor: int = 0) -> None:
+    """Write a message behind its length and the number of a descriptor. OSError if nobody reads."""
     for part in (HEAD.pack(len(message), descriptor), message):
         view = memoryview(part)
         while view:

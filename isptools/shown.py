@@ -30,6 +30,7 @@ class Escaping:
         self.stream = stream
 
     def write(self, text: str) -> int:
+        """Write text with control characters escaped; gives its length."""
         self.stream.write(shown(text, "\n\t"))
         return len(text)
 

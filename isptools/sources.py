@@ -41,6 +41,7 @@ def is_fault(error: OSError) -> bool:
 
 
 def fault(error: OSError, path: Path) -> FaultError:
+    """What the system said about a file, as a fault of the machine."""
     return FaultError(error.errno, error.strerror or str(error), str(path))
 
 

@@ -33,7 +33,10 @@ GROUND: dict[str, set[str]] = {
     "pair": {"frame", "develop"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
-    "shards": {"frame", "compiled", "measure", "patches", "fields", "sound", "shown", "storage"},
+    "shards": {
+        "frame", "compiled", "measure", "patches", "fields", "sound", "shown", "storage",
+        "children",
+    },
     "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",

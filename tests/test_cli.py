@@ -21,7 +21,7 @@ OPTIONS = {
     "bad-pixels": ["raws", "ratio", "out", "as_json"],
     "build": ["recipe", "source", "out", "staging", "sample", "split", "jobs", "share", "cluster",
               "limit", "enhanced", "time_limit", "verify", "as_json"],
-    "check": ["folder", "as_json"],
+    "check": ["folder", "jobs", "as_json"],
     "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
     "compare": [
         "table", "folder", "listed", "out", "budget", "only", "seeds", "steps", "limit", "device",
@@ -29,25 +29,25 @@ OPTIONS = {
     ],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
     "doctor": ["test", "as_json"],
-    "eval": ["run", "folder", "predictions", "split", "out", "tile", "device", "baselines",
-             "camera", "code", "codec", "qualities", "beside", "as_json"],
+    "eval": ["run", "folder", "predictions", "split", "out", "image", "tile", "device",
+             "baselines", "camera", "code", "codec", "qualities", "beside", "as_json"],
     "export": ["model", "onnx", "size", "code"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image", "as_json"],
     "get": ["name", "out", "chosen", "only", "jobs", "yes", "dry_run", "as_json"],
-    "init": ["folder", "out", "kind", "by", "jobs", "overwrite"],
+    "init": ["folder", "out", "kind", "by", "jobs", "overwrite", "as_json"],
     "inspect": ["file", "image", "as_json"],
     "ledger": ["folder", "files", "reason", "as_json"],
-    "manifest": ["folder", "out", "kind", "by", "jobs", "overwrite"],
+    "manifest": ["folder", "out", "kind", "by", "jobs", "overwrite", "as_json"],
     "models": ["names", "as_json"],
     "recipes": ["convert", "as_json"],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
         "trust", "auto_bright",
     ],
-    "report": ["folder", "out", "as_json"],
+    "report": ["folder", "out", "source", "as_json"],
     "sample": ["name", "out", "seed"],
     "show": ["recipe", "as_json"],
-    "stats": ["folder", "as_json"],
+    "stats": ["folder", "as_json", "plots"],
     "train": [
         "name", "folder", "out", "preset", "settings", "changes", "seed", "only", "device",
         "devices", "nodes", "jobs", "threads", "start", "parts", "dry_run", "data",
@@ -99,6 +99,7 @@ def test_recipes_lists_what_ships():
     assert {"sid", "sid-fuji", "sid-paper2018"} <= {
         line.split()[0] for line in done.output.splitlines()
     }
+    assert "isptools compare --list" in done.output.splitlines()[-1]
 
 
 @pytest.mark.parametrize("word", ["no-such-recipe", "missing.toml"])
@@ -236,6 +237,9 @@ TARGETS = {
     "bad-pixels": ("bad-pixels", "a.dng", "--out", "{}/x.toml"),
     "align": ("align", "a.dng", "b.png", "--out", "o", "--report", "{}/x.html"),
     "manifest": ("manifest", "photos", "--out", "{}/x.tsv"),
+    "report": ("report", "shards", "--out", "{}/x.html"),
+    "stats": ("stats", "shards", "--plots", "{}/x.svg"),
+    "eval image": ("eval", "run", "s", "--image", "{}/x.png"),
 }
 
 

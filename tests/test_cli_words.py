@@ -32,7 +32,8 @@ WORDS = {
 STRANGE = {"--workers", "--connections", "--force", "--shards", "--num-workers",
            "--splits", "--silent", "--verbose", "--log-file"}  # fmt: skip
 FACTS = {"align", "bad-pixels", "build", "check", "convert", "doctor", "eval", "fuse", "get",
-         "inspect", "ledger", "models", "recipes", "report", "show", "stats"}  # fmt: skip
+         "init", "inspect", "ledger", "manifest", "models", "recipes", "report", "show",
+         "stats"}  # fmt: skip
 OF_SHARDS = {"check", "convert", "eval", "ledger", "report", "stats", "train"}
 
 
@@ -77,7 +78,9 @@ def test_the_pages_tables_are_those_of_the_code():
             assert f"`{word}`" in text
     for word in WORDS:
         assert f"`{word}" in text
-    assert re.search(r"`--jobs N`.*`build`, `compare`, `get`, `init`, `manifest`, `train`", text)
+    assert re.search(
+        r"`--jobs N`.*`build`, `check`, `compare`, `get`, `init`, `manifest`, `train`", text
+    )
     for word in ("--jobs", "--seed", "--device", "--split", "--overwrite"):
         has = {name for name in COMMANDS if any(word in one.opts for one in params(name))}
         (line,) = [line for line in text.splitlines() if line.startswith(f"| `{word}")]
@@ -205,12 +208,16 @@ def test_a_wrong_setting_blames_the_command_line_and_no_shipped_file():
 
 
 def test_a_folder_of_raws_is_told_and_shown_on_one_sheet(damaged, tmp_path):
-    raws = damaged[0].parent / "raw/short"
+    raws = damaged[0].parent / "raw"
     done = run("inspect", raws, "--image", tmp_path / "sheet.png", "--json")
     told = {one["file"]: one for one in json.loads(done.stdout)["files"]}
-    assert told["a1_0.dng"]["width"] == 80
-    assert "wrong" in told["a1_1.dng"]  # the others are shown
+    assert told["short/a1_0.dng"]["width"] == 80
+    assert "wrong" in told["short/a1_1.dng"]  # the others are shown
+    assert "short/a1_1.dng: not on the sheet: " in done.stderr
     assert (tmp_path / "sheet.png").is_file()
+    shards = run("inspect", damaged[0])
+    assert shards.exit_code == codes.CANT
+    assert "a folder of shards; give one of them" in shards.output
     empty = run("fuse", tmp_path, "--out", tmp_path / "m.dng")
     assert empty.exit_code == codes.CANT
     assert "there is no raw file in it" in empty.output
@@ -244,16 +251,16 @@ def test_a_command_that_says_nothing_says_that_it_lives(monkeypatch, capsys):
     said = output.Output()
     said.waited_for = True
     said.name = "build"
-    clock.now += 4.9  # libraries are loaded; an error is still one line
+    clock.now += 3.9  # libraries are loaded; an error is still one line
     assert said.beat() == pytest.approx(0.1)
     assert capsys.readouterr().err == ""
     clock.now += 0.2
     said.beat()
-    assert capsys.readouterr().err == "build: 5 s\n"
+    assert capsys.readouterr().err == "build: 4 s\n"
     said.stage = "building: 3/9"
     clock.now += 2
     said.beat()
-    assert capsys.readouterr().err == "building: 3/9: 7 s\n"
+    assert capsys.readouterr().err == "building: 3/9: 6 s\n"
     with said.waiting():  # for an answer, or a bar moves
         clock.now += 60
         said.beat()

@@ -139,14 +139,16 @@ def test_parquet(built: Path, made) -> None:
     same(found, by_h5py(built))
 
 
-def test_parquet_for_hugging_face(built: Path, made) -> None:
+def test_parquet_for_hugging_face(built: Path, made, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets", reason="Hugging Face's datasets is not installed")
     files = {"train": str(made("parquet") / "train-64x80.parquet")}
-    data = datasets.load_dataset("parquet", data_files=files, split="train").with_format("numpy")
+    how = {"split": "train", "cache_dir": str(tmp_path)}
+    data = datasets.load_dataset("parquet", data_files=files, **how).with_format("numpy")
     wanted = by_h5py(built)
     assert len(data) == 4
     for row in data:
-        np.testing.assert_array_equal(row["input"], wanted[str(row["key"])]["input"])
+        for name in ("input", "restoration", "enhancement"):
+            np.testing.assert_array_equal(row[name], wanted[str(row["key"])][name])
 
 
 def test_tiff(built: Path, made) -> None:

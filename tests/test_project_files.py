@@ -1,5 +1,6 @@
 """What people who join find: it parses, agrees with the package, and names what there is."""
 
+import ast
 import re
 import tomllib
 from itertools import chain
@@ -19,7 +20,7 @@ PAGES = [
     *FORMS,
 ]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TARGETS = set(re.findall(r"^(\w+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
+TARGETS = set(re.findall(r"^([\w-]+):(?!=)", (ROOT / "Makefile").read_text(), re.M))
 FIELDS = {"input", "textarea", "checkboxes", "dropdown", "markdown"}
 GROUPS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 # made by somebody else's tool or by a command of the page, so no files of the repository
@@ -155,3 +156,23 @@ def test_nobody_is_told_to_install_the_other_isptools() -> None:
     named = {re.split(r"[\[<>=~! ]", one)[0] for one in needs}
     assert "isptools" not in named
     assert PROJECT["name"] == "isptools-raw"
+
+
+def _said(tree: ast.AST) -> list[str]:
+    """Every text that code could show to people: no docstring."""
+    docs = {
+        id(node.body[0].value) for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }  # fmt: skip
+    return [node.value for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            and id(node) not in docs]  # fmt: skip
+
+
+def test_nobody_is_sent_to_a_page_that_an_installed_package_has_not() -> None:
+    tree = ast.parse('"""See docs/a.md."""\ndef f():\n    "docs/b.md"\n    print("docs/c.md")')
+    assert _said(tree) == ["docs/c.md"]
+    for path in (ROOT / "isptools").rglob("*.py"):
+        told = [one for one in _said(ast.parse(text(path))) if re.search(r"docs/\S*\.md", one)]
+        assert told == [], path

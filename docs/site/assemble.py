@@ -191,7 +191,8 @@ def assemble(target: Path) -> None:
         else:
             (target / name).mkdir(parents=True, exist_ok=True)
     (target / "index.md").write_text(contents(names), encoding="utf-8")
-    shutil.copyfile(ROOT / "docs/site/conf.py", target / "conf.py")
+    for name in ("conf.py", "stated.py"):
+        shutil.copyfile(ROOT / "docs/site" / name, target / name)
     shutil.copytree(ROOT / "docs/gallery", target / "scripts")
     reference(target / "reference")
 

@@ -1,8 +1,13 @@
 """Sphinx: pages in Markdown as the repository has them, a reference of docstrings, a gallery."""
 
 import re
+import sys
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from stated import stated
 
 project = "isptools"
 author = "The isptools contributors"
@@ -22,6 +27,8 @@ suppress_warnings = [
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+# named where nothing is imported that a listing of networks need not load
+autodoc_type_aliases = {"Camera": "isptools.train.camera.Camera"}
 autodoc_mock_imports = ["triton"]  # kernels of a GPU, which a site needs none of
 sphinx_gallery_conf = {
     "examples_dirs": "scripts",
@@ -36,10 +43,15 @@ sphinx_gallery_conf = {
 }
 
 
-def plain(_app: Any, _what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    """Docstrings are English with `names`: paragraphs and lists, nothing that reST would turn."""
+def plain(_app: Any, what: str, _name: str, found: Any, _options: Any, lines: list[str]) -> None:
+    """Docstrings are English with `names`: paragraphs and lists, nothing that reST would turn.
+
+    Behind those of classes and modules stand fields and constants, with their comments.
+    """
     out: list[str] = []
-    for block in "\n".join(lines).split("\n\n"):
+    names = stated(found) if what in {"class", "module"} else ()
+    listed = [f"- `{one}`{about and f': {about}'}" for one, about in names]
+    for block in "\n".join([*lines, "", *listed]).split("\n\n"):
         rows = [row.strip() for row in block.splitlines() if row.strip()]
         if any(row.startswith("- ") for row in rows):
             out += [*_listed(rows), ""]

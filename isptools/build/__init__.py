@@ -79,7 +79,8 @@ def build(recipe: Recipe, source: Path, out: Path, options: Options | None = Non
     What was finished before and has not changed is kept. Files that can't be used go to
     `out/ledger.jsonl`; what was made is listed in `out/index.json`, which is written last.
     BuildError, one message for people, if the data set is not there, or the folder holds another
-    recipe's shards or takes no more. An interrupt passes through; only whole shards stay.
+    recipe's shards or takes no more. An interrupt passes through; only whole shards stay. WaitError
+    where a disk or a store can't be read just now: the same call goes on later.
     """
     options = options or Options()
     data_set = options.data_set or _opened(recipe)
@@ -213,7 +214,10 @@ def listed(data_set: Opened, source: Path) -> Listing:
 
 def named(listing: Listing) -> Listing:
     """Without scenes of files whose names are not UTF-8: no ledger and no table can hold them."""
-    odd = [scene for scene in listing.scenes if not all(map(storable, names_of(scene)))]
+    kept: list[Scene] = []
+    odd: list[Scene] = []
+    for scene in listing.scenes:
+        (kept if all(map(storable, names_of(scene))) else odd).append(scene)
     detail = "its name is not UTF-8: rename it"
     lines = [
         Line(scene.split or "", scene.name, name, "refused", "name", detail)
@@ -221,8 +225,7 @@ def named(listing: Listing) -> Listing:
         for name in names_of(scene)
         if not storable(name)
     ]
-    kept = tuple(scene for scene in listing.scenes if scene not in odd) if odd else listing.scenes
-    return replace(listing, scenes=kept, lines=(*listing.lines, *lines))
+    return replace(listing, scenes=tuple(kept), lines=(*listing.lines, *lines))
 
 
 def names_of(scene: Scene) -> list[str]:

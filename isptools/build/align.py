@@ -87,16 +87,21 @@ def _aligned(task: Task, work: Work, how: Align) -> Aligned:
         phone = replace(phone, frame=_as_a_picture_is(phone.frame))
     found = align(phone.picture, dslr.picture, offsets=how.offsets)
     if found.mapping is None or not found.passed:
-        raise Refusal("alignment", "; ".join(found.reasons))
+        raise Refusal("alignment", _against(task.shot.dslr, "; ".join(found.reasons)))
     choice = Choice(how.reference, None, how.size, every=2 if how.mosaic else 1)
     try:
         on = warp.canvas(found.mapping, phone.picture.shape, dslr.picture.shape, choice)
         both = warp.warp(phone.picture, dslr.picture, found.mapping, on)
     except ValueError as error:
-        raise Refusal("alignment", str(error)) from None
+        raise Refusal("alignment", _against(task.shot.dslr, str(error))) from None
     moves = _moves(on, how)
     verdicts = tuple(_verdicts(both, moves, how))
     return Aligned(phone, dslr, found.mapping, on, both, moves, verdicts)
+
+
+def _against(dslr: File, why: str) -> str:
+    """The line is of the phone's file."""
+    return f"against {dslr.source.path}: {why}"
 
 
 def _cut(aligned: Aligned, how: Align, name: str) -> Iterator[Patch]:

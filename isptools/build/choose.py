@@ -10,7 +10,7 @@ from isptools.build.lookup import Order, file_of
 from isptools.datasets.alike import grouped, joined
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import SPLITS, Couple, Exposures, Scene, Split
-from isptools.datasets.splits import hashed
+from isptools.datasets.splits import by_names, hashed
 from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal
 from isptools.recipe import Align, Released
@@ -39,8 +39,13 @@ def chosen_scenes(
     """
     paired = isinstance(order.truth, Align | Released)
     fitting = list(_couples(scenes)) if paired else scenes
-    groups, lines = _groups(fitting, order, choice)
-    here = limited(settled(fitting, groups), order.limit)
+    if isinstance(order.truth, Align):
+        groups, alike = _alike(fitting, order.truth.alike, order, choice)
+    else:  # released patches are of unknown scenes: each is its own
+        groups, alike = {scene.name: scene.group or scene.name for scene in scenes}, {}
+    done = settled(fitting, groups)
+    lines = [_noted(scene, alike[scene.name], order) for scene in done if scene.name in alike]
+    here = limited(done, order.limit)
     return [scene for scene in here if scene.split in choice.splits], lines
 
 
@@ -54,35 +59,40 @@ def _couples(scenes: Iterable[Scene]) -> Iterator[Scene]:
             yield scene
 
 
-def _groups(scenes: Sequence[Scene], order: Order, choice: Choice) -> tuple[Groups, list[Line]]:
-    """The group of each scene, and a line for each that looks like another. Released patches are
-    of unknown scenes: each is its own."""
-    if not isinstance(order.truth, Align):
-        return {scene.name: scene.group or scene.name for scene in scenes}, []
+def _alike(
+    scenes: Sequence[Scene], most: int, order: Order, choice: Choice
+) -> tuple[Groups, dict[str, str]]:
+    """The group of each scene, and which scene one looks like, where there is one.
+
+    Photographs are alike that differ in at most `most` bits.
+    """
     prints: list[tuple[str, int | None]] = []
-    where: dict[str, str] = {}
     for done, scene in enumerate(scenes):
         choice.progress(done, len(scenes))
-        dslr = file_of(scene.shot.dslr, order).source if isinstance(scene.shot, Couple) else None
-        where.setdefault(scene.name, dslr.path if dslr else "")
-        seen = _print(order.folder.root.absolute() / dslr.path, dslr.path) if dslr else None
+        path = _dslr(scene, order)
+        seen = _print(order.folder.root.absolute() / path, path) if path else None
         prints.append((scene.name, seen))
     choice.progress(len(scenes), len(scenes))
-    alike = grouped(prints, order.truth.alike)
+    alike = grouped(prints, most)
     first: dict[str, str] = {}
     links = [(name, group.name) for name, group in alike.items()]
     links += [
         (scene.name, first.setdefault(scene.group, scene.name)) for scene in scenes if scene.group
     ]
     groups = {name: members[0] for members in joined(alike, links) for name in members}
-    lines = []
-    for scene in scenes:
-        if like := alike[scene.name].like:
-            split = scene.split or hashed(groups[scene.name])
-            detail = f"looks like scene {like}; they stay in one split"
-            file = where[scene.name]
-            lines.append(Line(split, scene.name, file, "noted", "near-duplicate", detail))
-    return groups, lines
+    return groups, {name: one.like for name, one in alike.items() if one.like}
+
+
+def _dslr(scene: Scene, order: Order) -> str:
+    """The path of a pair's second picture; "" where the scene is none, or it is not there."""
+    source = file_of(scene.shot.dslr, order).source if isinstance(scene.shot, Couple) else None
+    return source.path if source else ""
+
+
+def _noted(scene: Scene, like: str, order: Order) -> Line:
+    detail = f"looks like scene {like}; they stay in one split"
+    file = _dslr(scene, order)
+    return Line(scene.split or "", scene.name, file, "noted", "near-duplicate", detail)
 
 
 def _print(path: Path, name: str) -> int | None:
@@ -93,16 +103,22 @@ def _print(path: Path, name: str) -> int | None:
 
 
 def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:
-    """Scenes with their split: that of their group, given or by the hash of its name."""
+    """Scenes with their split: that of their group, given or by names; where any is given, the
+    others stand where the hash of their group's name puts them. BuildError where a group is to
+    stand in two splits."""
     scenes = list(scenes)
     given: dict[str, Split] = {}
+    members: dict[str, dict[str, None]] = {}
     for scene in scenes:
         group = groups[scene.name]
+        members.setdefault(group, {group: None})[scene.name] = None
         if scene.split and given.setdefault(group, scene.split) != scene.split:
             raise BuildError(
                 f"scene {scene.name} and a near-duplicate or another picture of it are to stand "
                 f"in two splits, {given[group]} and {scene.split}"
             )
+    if not given:
+        given = by_names([list(names) for names in members.values()])
     return [
         replace(scene, split=given.get(group) or hashed(group))
         for scene in scenes

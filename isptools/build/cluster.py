@@ -22,6 +22,8 @@ from isptools.datasets.listing import BuildError
 PATIENCE = 60.0  # seconds for a scheduler that went away to come back
 EXTRA = "in isptools' own folder, pip install '.[cluster]'"
 SLURM = {"jobs": int, "cores": int, "processes": int}  # what is no text of its options
+AGAIN = "30s"  # between two looks whether as many jobs are there as were asked for
+BEGIN = "600"  # seconds that a job's worker may take to come: nodes read Python from busy disks
 Maker = Callable[[Unit, Work], Made | Undone]
 
 
@@ -77,8 +79,8 @@ def _started(where: str, distributed: Any) -> Iterator[Any]:
 
 
 def _slurm(words: str) -> Any:
-    """A cluster of Slurm's jobs, with one thread a worker; all options but `jobs` are
-    dask_jobqueue.SLURMCluster's."""
+    """A cluster of Slurm's jobs, with one thread a worker, as many as `jobs` says at any time; all
+    other options are dask_jobqueue.SLURMCluster's."""
     try:
         from dask_jobqueue.slurm import SLURMCluster  # noqa: PLC0415 - an extra
     except ImportError:
@@ -87,15 +89,34 @@ def _slurm(words: str) -> Any:
     jobs = options.pop("jobs")
     try:
         cluster = SLURMCluster(**options, scheduler_options={"dashboard_address": "127.0.0.1:0"})
-        cluster.scale(jobs=jobs)
+        try:
+            _asked_for(jobs, cluster)
+        except BaseException:
+            with suppress(AssertionError):  # it wants jobs that never began to have ended
+                cluster.close()
+            raise
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise BuildError(f"--cluster slurm:{words}: {' '.join(str(error).split())}") from None
     return cluster
 
 
+def _asked_for(jobs: int, cluster: Any) -> None:
+    """Submit the jobs; RuntimeError or OSError with what sbatch says. One that ends before the
+    build does, by its walltime for one, is asked for again."""
+
+    async def submitted() -> None:
+        await cluster
+        for job in cluster.workers.values():  # what went wrong with one is not told before
+            await job
+
+    cluster.scale(jobs=jobs)
+    cluster.sync(submitted)
+    cluster.adapt(minimum_jobs=jobs, maximum_jobs=jobs, interval=AGAIN)
+
+
 def slurm_options(words: str) -> dict[str, Any]:
     """Of `name=value,...`. BuildError in one line."""
-    found: dict[str, Any] = {"jobs": 1, "cores": 1, "memory": "8GB"}
+    found: dict[str, Any] = {"jobs": 1, "cores": 1, "memory": "8GB", "death_timeout": BEGIN}
     for word in filter(None, words.split(",")):
         name, _, value = word.partition("=")
         try:

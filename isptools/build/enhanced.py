@@ -31,7 +31,7 @@ class Enhanced:
 
 
 def listed(folder: Path) -> list[Source]:
-    """The pictures of a folder."""
+    """The pictures of a folder. BuildError where there is none."""
     if not folder.is_dir():
         raise BuildError(f"{folder}: no such folder; --enhanced names the folder of your pictures")
     return [
@@ -60,8 +60,10 @@ def match(files: Sequence[Source], scene: str, truth: str) -> Found:
 
 
 def hash_and_picture(path: Path, colors: picture.Colors = "srgb") -> tuple[str, Array]:
-    """A file's sha256, and its pixels as sRGB. UnsupportedError with the reason if it is none;
-    FaultError."""
+    """A file's sha256, and its pixels as sRGB, (H, W, 3) uint8 or uint16.
+
+    UnsupportedError with the reason if it is none; FaultError.
+    """
     try:
         return apart(decode.shown, path, path.name, colors, True)
     except Refusal as refusal:

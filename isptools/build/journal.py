@@ -54,6 +54,7 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 def save(out: Path, entry: Made | Planned) -> None:
+    """Write an entry of the journal of `out`, whole or not at all. OSError of the disk."""
     folder = out / FOLDER
     folder.mkdir(exist_ok=True)
     data = msgspec.json.encode(entry, order="deterministic")

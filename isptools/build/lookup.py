@@ -35,14 +35,14 @@ class Order:
 
     @property
     def walk(self) -> Develop:
-        """Of scenes that are developed."""
+        """Of scenes that are developed. BuildError for a recipe of another kind."""
         if not isinstance(self.truth, Develop):
             raise BuildError(f"{self.card.name}: its scenes are no pairs of two cameras")
         return self.truth
 
     @property
     def unmaking(self) -> Unprocess:
-        """Of finished pictures that are made raw."""
+        """Of finished pictures that are made raw. BuildError for a recipe of another kind."""
         if not isinstance(self.truth, Unprocess):
             raise BuildError(f"{self.card.name}: its scenes are no pictures to be made raw")
         return self.truth
@@ -140,6 +140,7 @@ def _file(
 
 
 def file_of(named: Named, order: Order) -> Found:
+    """The file of a name: where the room found it, else looked for in the folder. FaultError."""
     return Found(named.at) if named.at else order.folder.find(named.path)
 
 
@@ -311,6 +312,7 @@ def _patches(order: Order) -> tuple[Kind, tuple[int, int]]:
 
 
 def stem_of(named: Named) -> str:
+    """A file's name without folder and extension."""
     return PurePosixPath(named.path).stem
 
 

@@ -49,7 +49,7 @@ class Patch:
 
 
 def picture_facts(pixels: Array) -> Capture:
-    """The facts of a finished picture: three channels, no black level."""
+    """The facts of a finished picture, (H, W, 3) uint8 or uint16: no black level."""
     white = PICTURE_WHITE[pixels.dtype.name]
     return Capture("rgb", "RGB", (0.0,) * 3, (0,) * 3, white, ONES, ONES)
 
@@ -124,8 +124,10 @@ def _pair_row(patch: Patch, row: InputRow) -> PairRow:
 
 
 def residual(one: Array, other: Array) -> float | None:
-    """The shift that phase correlation finds between two luminances, pixels of the first picture's
-    patch (twice as fine where the input is a mosaic); None where it finds none that is sure."""
+    """The shift that phase correlation finds between two luminances (H, W), in pixels of the first.
+
+    Where that is a mosaic's, the second is twice as fine. None where it finds none that is sure.
+    """
     factor = 1
     if one.shape != other.shape:
         factor = 2

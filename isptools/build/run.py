@@ -73,6 +73,7 @@ def _made(unit: Unit, work: Work) -> Made:
 
 
 def undone(unit: Unit, why: str) -> Undone:
+    """A unit that is left for the next run, with one reason for each of its scenes."""
     return Undone(unit.name, tuple(Wait(task.scene, why) for task in unit.tasks))
 
 

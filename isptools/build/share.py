@@ -32,6 +32,7 @@ class Share:
         return f"{self.number}/{self.of}"
 
     def units(self, units: Sequence[Unit]) -> tuple[Unit, ...]:
+        """Those of a plan that this share makes, in the plan's order."""
         return tuple(units[self.number - 1 :: self.of])
 
 

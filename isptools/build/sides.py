@@ -34,6 +34,7 @@ class Sides:
     vignetting: tuple[Vignetting, ...] = ()
 
     def does(self, one: Opcode) -> bool:
+        """Whether the side does this opcode: its list is done, and the opcode is not left out."""
         return one.opcode_list in self.left and one.number not in self.left[one.opcode_list]
 
 

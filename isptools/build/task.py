@@ -18,6 +18,7 @@ class File:
 
     @property
     def sources(self) -> tuple[Source, ...]:
+        """The file, and its sidecars."""
         return (self.source, *(source for _, source in self.beside))
 
 
@@ -30,6 +31,7 @@ class Task:
 
     @property
     def truth(self) -> File:
+        """The file of the truth. ValueError where the scene was planned without one."""
         shot = self.shot
         truth = shot.dslr if isinstance(shot, Couple) else shot.truth
         if truth is None:
@@ -38,6 +40,7 @@ class Task:
 
     @property
     def inputs(self) -> tuple[File, ...]:
+        """The files of the inputs, one row each."""
         return (self.shot.phone,) if isinstance(self.shot, Couple) else self.shot.inputs
 
     @property
@@ -79,6 +82,7 @@ class Unit:
 
     @property
     def rows(self) -> int:
+        """How many inputs the shard will have, where none is refused."""
         return sum(len(task.inputs) for task in self.tasks)
 
     @property

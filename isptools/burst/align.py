@@ -42,6 +42,7 @@ class Levels:
 
     @classmethod
     def of(cls, gray: F32, height: int, width: int) -> "Levels":
+        """The pyramid of a padded gray picture (float32, [0, 1]) of height x width pixels."""
         return cls(pyramid(gray, height, width))
 
 

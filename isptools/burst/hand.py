@@ -34,7 +34,8 @@ class Known:
 
     @classmethod
     def of(cls, yy: F32, yx: F32, xx: F32, left: F32) -> "Known":
-        """From the energy of the gradients above what noise makes, and the variance left."""
+        """From the energy of the gradients above what noise makes, and the variance left: (down,
+        across)."""
         middle, reach = (yy + xx) / 2, np.sqrt(((yy - xx) / 2) ** 2 + yx**2)
         noise = np.maximum(left, 1e-12)
         least, most = (np.maximum(middle + way * reach, 0) / noise for way in (-1, 1))
@@ -58,7 +59,8 @@ class Known:
 
 
 def hand(offsets: F32, known: Known) -> tuple[F32, float]:
-    """The affine motion the tiles agree on, at every tile, and how far they stray from it.
+    """The affine motion the tiles agree on, (down, across, 2), and how far they stray from it,
+    cells.
 
     Least squares weighted by what each tile knows of its offset (a straight edge tells of one
     direction only), with Cauchy's weights, repeated.

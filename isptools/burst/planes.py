@@ -29,6 +29,7 @@ def grid(height: int, width: int) -> tuple[int, int]:
 
 
 def padded(height: int, width: int) -> tuple[int, int]:
+    """Height and width of a plane with whole tiles and its border, of a picture's, pixels."""
     rows, columns = grid(height, width)
     return rows * HOP + 2 * PAD, columns * HOP + 2 * PAD
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from isptools.shards.check import Checked, Problem
+    from isptools.shards.schema import TruthRow
     from isptools.shards.seen import Number, Seen
+    from isptools.shards.table import Table
 
 
 PASSING_ON = {
@@ -23,8 +25,10 @@ PASSING_ON = {
 
 @click.command(name="check")
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Worker processes.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Every problem and number as JSON.")
-def command(folder: Path, as_json: bool) -> None:
+def command(folder: Path, jobs: int, as_json: bool) -> None:
     """Verify the shards in FOLDER: hashes, tables, splits, and that each pair is one.
 
     Each input is compared with its truths in level, color, CFA phase, place, noise and clipping.
@@ -37,7 +41,7 @@ def command(folder: Path, as_json: bool) -> None:
     _expect_shards(folder)
     try:
         with shown() as show:
-            found = examined(folder, lambda done, total: show("shards", done, total))
+            found = examined(folder, lambda done, total: show("shards", done, total), jobs)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     problems = found.problems
@@ -54,7 +58,7 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(_code(problems))
     try:
-        told = (_summary(folder, len(unsure)), *_terms(folder), *_truths(folder), *_quality(folder))
+        told = _told(folder, found, len(unsure))
     except ValueError as error:  # the build made no shard
         raise click.ClickException(str(error)) from None
     for text in told:
@@ -114,12 +118,18 @@ def _json(found: "Checked") -> str:
     return msgspec.json.format(msgspec.json.encode(told), indent=1).decode()
 
 
-def _truths(folder: Path) -> "Iterator[str]":
-    """How good the truths are."""
-    from isptools import shards
+def _told(folder: Path, found: "Checked", unsure: int) -> "Iterator[str]":
+    """Of a folder without problems."""
+    if not found.tables:
+        raise ValueError(f"{folder}: there are no shards (*.h5)")
+    yield _summary(folder, found.tables, unsure)
+    yield from _terms(found.tables)
+    yield from _truths(found.truths)
+    yield from _quality(found.tables)
 
-    with shards.open(folder) as opened:
-        truths = [truth for table in opened.tables for truth in table.truths]
+
+def _truths(truths: "list[TruthRow]") -> "Iterator[str]":
+    """How good the truths are."""
     known = [truth for truth in truths if truth.quality_db is not None]
     if not known:
         yield "truth quality: not stored (shards of an earlier version, or nothing is known)"
@@ -134,24 +144,19 @@ def _truths(folder: Path) -> "Iterator[str]":
     )
 
 
-def _terms(folder: Path) -> "Iterator[str]":
+def _terms(tables: "list[Table]") -> "Iterator[str]":
     """Under which licence the data set stands, and whether its shards may be passed on."""
-    from isptools import shards
-
-    with shards.open(folder) as opened:
-        stated = {(t.attrs["licence"], t.attrs["redistribution"]) for t in opened.tables}
+    stated = {(one.attrs["licence"], one.attrs["redistribution"]) for one in tables}
     for licence, redistribution in sorted(stated):
         yield f"licence: {licence}"
         yield f"redistribution: {redistribution}{PASSING_ON.get(redistribution, '')}"
 
 
-def _quality(folder: Path) -> "Iterator[str]":
+def _quality(tables: "list[Table]") -> "Iterator[str]":
     """How well pairs of two cameras lie on each other; nothing for other shards."""
-    from isptools import shards
     from isptools.shards.quality import PERCENT, quality
 
-    with shards.open(folder) as opened:
-        found = quality(opened.tables)
+    found = quality(tables)
     if found is None:
         return
     yield f"alignment of {found.pairs} pairs:"
@@ -166,15 +171,12 @@ def _quality(folder: Path) -> "Iterator[str]":
         yield f"  {row.correlation:6.3f}  {row.key}{left}"
 
 
-def _summary(folder: Path, unsure: int) -> str:
-    from isptools import shards
-
-    with shards.open(folder) as opened:
-        scenes = {(table.split, truth.scene) for table in opened.tables for truth in table.truths}
-        told = f", {unsure} pairs too dark or too small to tell" if unsure else ""
-        bare = sum(not table.sealed for table in opened.tables)
-        told += f"; {bare} shards hold no checksums (built before there were any)" if bare else ""
-        return (
-            f"{folder}: no problems: {len(opened.tables)} shards, {len(opened)} inputs, "
-            f"{len(scenes)} scenes; hashes, tables, splits and pairs agree{told}"
-        )
+def _summary(folder: Path, tables: "list[Table]", unsure: int) -> str:
+    scenes = {(table.split, truth.scene) for table in tables for truth in table.truths}
+    told = f", {unsure} pairs too dark or too small to tell" if unsure else ""
+    bare = sum(not table.sealed for table in tables)
+    told += f"; {bare} shards hold no checksums (built before there were any)" if bare else ""
+    return (
+        f"{folder}: no problems: {len(tables)} shards, {sum(map(len, tables))} inputs, "
+        f"{len(scenes)} scenes; hashes, tables, splits and pairs agree{told}"
+    )

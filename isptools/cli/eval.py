@@ -10,7 +10,7 @@ import click
 
 from isptools.cli import codes
 from isptools.cli.splits import several
-from isptools.cli.target import Target
+from isptools.cli.target import Target, png, save
 
 if TYPE_CHECKING:
     from isptools.shards import Shards
@@ -33,6 +33,9 @@ PATH = click.Path(path_type=Path)
 @click.option("--out", type=Target(),
               help="CSV of one split; RUN/eval-SPLIT.csv if left out, none with "
                    "--predictions.")  # fmt: skip
+@click.option("--image", type=Target(),
+              help="PNG of the best, a middling and the worst input of one split of RUN, with "
+                   "scores.")  # fmt: skip
 @click.option("--tile", type=click.IntRange(min=0),
               help="Side of the tiles in pixels, 0 for whole frames; left out: as large as fits "
                    "on a GPU, 1024 on a processor.")  # fmt: skip
@@ -53,9 +56,9 @@ PATH = click.Path(path_type=Path)
               help="Means, every picture and protocol of each split as JSON.")  # fmt: skip
 def command(
     run: Path | None, folder: Path | None, predictions: Path | None, split: tuple[str, ...],
-    out: Path | None, tile: int | None, device: str, baselines: bool, camera: Path | None,
-    code: Path | None, codec: str | None, qualities: str | None, beside: tuple[str, ...],
-    as_json: bool,
+    out: Path | None, image: Path | None, tile: int | None, device: str, baselines: bool,
+    camera: Path | None, code: Path | None, codec: str | None, qualities: str | None,
+    beside: tuple[str, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Score the network of RUN on splits of FOLDER: per picture as CSV, and the means.
 
@@ -67,6 +70,8 @@ def command(
         raise click.UsageError("give RUN and FOLDER, or --predictions PICTURES and FOLDER alone")
     if out and len(split) > 1:
         raise click.UsageError("--out takes one split; leave it out for a file each in RUN")
+    if image and (len(split) > 1 or predictions):
+        raise click.UsageError("--image is of RUN and one split")
     from isptools.cli.extra import expect_train
 
     expect_train()
@@ -88,6 +93,8 @@ def command(
             home = places[0] if places[0].is_dir() else places[0].parent
             path = out or (None if predictions else home / f"eval-{name}.csv")
             told.append(_written(path, found))
+            if image:
+                save(image, _sheet(scored, places[-1], name, found))
             if not as_json:
                 _tell(found.scores, found.stamp, path, found.protocol.columns)
             if asked and path:
@@ -162,6 +169,21 @@ def _of_network(scored: Scored, folder: Path, split: str, show: Any) -> Found:
         show(f"scoring {split}", len(source), len(source))
         stamp = {"network": settings.title} | evaluate.protocol(source, split)
         return Found(found, stamp, evaluate.of(source), [])
+
+
+def _sheet(scored: Scored, folder: Path, split: str, found: Found) -> bytes:
+    """What the network makes of its best and worst inputs, as PNG."""
+    from isptools.cli.eval_sheet import picture
+    from isptools.cli.progress import busy
+    from isptools.train import evaluate
+
+    network, settings = scored.network, scored.settings
+    assert network is not None
+    assert settings is not None
+    with busy("making the picture"), evaluate.opened(folder, split, network) as source:
+        undone = settings.shading == "undone"
+        others = _others(source, scored)
+        return png(picture(network, source, found.scores, others, scored.how, undone))
 
 
 def _of_pictures(scored: Scored, folder: Path, split: str) -> Found:

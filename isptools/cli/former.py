@@ -7,6 +7,7 @@ FORMER: dict[str, dict[str, str]] = {
     "align": {"--limit": "--threshold"},
     "compare": {"--shards": PLACE},
     "eval": {"--shards": PLACE},
+    "fuse": {"--reference": "--onto"},  # that of align is a side, not a number
     "get": {"--connections": "--jobs"},
     "init": {"--force": "--overwrite"},
     "manifest": {"--force": "--overwrite"},

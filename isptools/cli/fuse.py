@@ -21,8 +21,8 @@ FILE = Target()
 @click.command(name="fuse")
 @click.argument("frames", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", type=FILE, required=True, help="The fused raw, a 16-bit .dng.")
-@click.option("--reference", type=click.IntRange(min=0), help="Number of the frame to lay the "
-              "others onto, from 0; the sharpest of the first three if left out.")  # fmt: skip
+@click.option("--onto", "reference", type=click.IntRange(min=0), help="Number of the frame to lay "
+              "the others onto, from 0; the sharpest of the first three if left out.")  # fmt: skip
 @click.option("--truth", is_flag=True, help="A weighted mean with a weight for every pixel, "
               "instead of the merge for the eye.")  # fmt: skip
 @click.option("--weights", type=FILE, help="Weight of every pixel as float .tif.")

@@ -2,19 +2,25 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from isptools.cli.target import expect_place
+
 if TYPE_CHECKING:
+    from isptools.datasets.card import Split
     from isptools.propose.look import Seen
     from isptools.propose.proposal import By, Proposal
     from isptools.propose.table import Table
 
 WAYS = ("names", "time")  # as isptools.propose.proposal.By
 BY = "What holds where names and EXIF times contradict each other."
+SPLITS: "tuple[Split, ...]" = ("train", "val", "test")
+ENTRY = ("split", "scene", "role", "path", "exposure_s", "iso", "sha256")
 KINDS = ("pairs", "exposures", "bursts", "camera", "raws")  # as in isptools.propose.kinds
 PATH = click.Path(path_type=Path)
 HELP = """
@@ -37,9 +43,11 @@ HELP = """
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes that read files.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Overwrite an earlier proposal.")
+@click.option("--json", "as_json", is_flag=True, help="What it is, its scenes and files as JSON.")
 def command(
-    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, overwrite: bool
-) -> None:
+    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, overwrite: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Look at FOLDER of your own captures, say what it is, and write a recipe that builds it.
 
     Raws for themselves, raws with the camera's picture, short and long exposures, bursts, or pairs
@@ -47,9 +55,11 @@ def command(
     """
     from isptools.propose import recipes
 
-    seen, found, table = proposed(folder, kind, jobs, by)
-    name = recipes.slug(folder)
+    asked, name = Asked(kind, by, jobs, as_json), recipes.slug(folder)
     place = out / f"{name}-manifest"
+    expect_place(out)
+    expect_new((out / f"{name}.toml", place / "files.tsv"), overwrite)
+    seen, found, table = proposed(folder, asked)
     unused = left_out(seen, found, table)
     files = {
         out / f"{name}.toml": recipes.recipe(name, found),
@@ -59,15 +69,37 @@ def command(
     }
     save(files, overwrite)
     for line in summary(table, unused):
-        click.echo(line)
-    click.echo(f"wrote {out / name}.toml and {place}: read them, they have comments")
+        asked.say(line)
+    asked.say(f"wrote {out / name}.toml and {place}: read them, they have comments")
     words = (f"{out / name}.toml", "--source", folder, "--out", out / f"{name}-shards")
-    click.echo(f"next: isptools build {shlex.join(map(str, words))}")
+    following = f"isptools build {shlex.join(map(str, words))}"
+    asked.say(f"next: {following}")
+    tell(folder, asked, found, table, unused, wrote=list(map(str, files)), next=following)
 
 
-def proposed(
-    folder: Path, kind: str | None, jobs: int, by: "By | None"
-) -> "tuple[Sequence[Seen], Proposal, Table]":
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user says of the folder, how many processes read it, and who listens."""
+
+    kind: str | None
+    by: "By | None"
+    jobs: int
+    as_json: bool
+
+    def say(self, line: str) -> None:
+        """To people."""
+        if not self.as_json:
+            click.echo(line)
+
+    def tell(self, **words: Any) -> None:
+        """To a program."""
+        from json import dumps
+
+        if self.as_json:
+            click.echo(dumps(words, indent=1, ensure_ascii=False))
+
+
+def proposed(folder: Path, asked: Asked) -> "tuple[Sequence[Seen], Proposal, Table]":
     """What lies there, what it is, and its table; says it, and ends here if it can't be told."""
     from isptools.cli.progress import shown
     from isptools.propose.kinds import proposals
@@ -80,17 +112,14 @@ def proposed(
         with shown() as show:
             seen = seen_files(folder, lambda done, total: show("headers", done, total))
             for line in told(folder, seen):
-                click.echo(line)
-            if kind in {None, "pairs"} and (folder / "pairs.csv").is_file():
-                click.echo("pairs.csv says which pictures belong together; no manifest is needed")
-                place = shlex.quote(str(folder))
-                click.echo(f"next: isptools build pairs --source {place} --out shards")
-                raise click.exceptions.Exit(0)
-            if kind is None:
-                _expect_one_kind(folder, seen)
-            found, why = _chosen(proposals(folder, seen, by), kind, folder)
+                asked.say(line)
+            if asked.kind in {None, "pairs"} and (folder / "pairs.csv").is_file():
+                _listed(folder, asked)
+            if asked.kind is None:
+                _expect_one_kind(folder, seen, asked)
+            found, why = _chosen(proposals(folder, seen, asked.by), folder, asked)
             files = table(
-                folder, found.kind, found.shots, jobs,
+                folder, found.kind, found.shots, asked.jobs,
                 lambda done, total: show("files", done, total),
             )  # fmt: skip
     except OSError as error:
@@ -99,19 +128,42 @@ def proposed(
     if not files.entries:
         for one in files.unreadable:
             click.echo(f"  {one.path}: {one.wrong}", err=True)
-        _give_up(folder, "no raw's pixels can be read")
+        _give_up(folder, "no raw's pixels can be read", (), asked)
     for line in why:
-        click.echo(line)
+        asked.say(line)
     return seen, found, files
 
 
+def tell(
+    folder: Path, asked: Asked, found: "Proposal", table: "Table", unused: "Sequence[Seen]",
+    **more: Any,
+) -> None:  # fmt: skip
+    """The same to a program."""
+    asked.tell(
+        folder=str(folder), kind=found.kind, why=found.why,
+        scenes={split: table.scenes(split) for split in SPLITS}, together=table.together,
+        files=[{name: getattr(one, name) for name in ENTRY} for one in table.entries],
+        unused=[{"path": one.path, "why": one.wrong} for one in unused], **more,
+    )  # fmt: skip
+
+
+def _listed(folder: Path, asked: Asked) -> NoReturn:
+    """A folder whose pairs a table names, which a recipe that ships reads."""
+    why = "pairs.csv says which pictures belong together; no manifest is needed"
+    following = f"isptools build pairs --source {shlex.quote(str(folder))} --out shards"
+    asked.say(f"{why}\nnext: {following}")
+    asked.tell(folder=str(folder), kind="pairs", why=why, next=following)
+    raise click.exceptions.Exit(0)
+
+
 def _chosen(
-    found: "Sequence[Proposal]", kind: str | None, folder: Path
+    found: "Sequence[Proposal]", folder: Path, asked: Asked
 ) -> "tuple[Proposal, list[str]]":
     """The first that fits, and what is to be said about it."""
     from isptools.propose.kinds import chosen
     from isptools.propose.proposal import NAMES
 
+    kind = asked.kind
     if kind is None:
         best = chosen(found)
     else:
@@ -119,7 +171,7 @@ def _chosen(
     if best is None:
         reasons = [one.doubt or one.why for one in found if kind in {None, one.kind}]
         what = f"as {kind} it has no scene" if kind else "can't tell what this is"
-        _give_up(folder, what, reasons)
+        _give_up(folder, what, reasons, asked)
     reason = best.why if kind is None else f"you say so; {best.why}"
     lines = [f"this is: {NAMES[best.kind]} (kind {best.kind})", f"  because {reason}"]
     lines += [
@@ -130,7 +182,7 @@ def _chosen(
     return best, lines
 
 
-def _expect_one_kind(folder: Path, seen: "Sequence[Seen]") -> None:
+def _expect_one_kind(folder: Path, seen: "Sequence[Seen]", asked: Asked) -> None:
     """A folder of folders of several kinds is several data sets: say which, and end here."""
     from isptools.propose.kinds import of_folders
     from isptools.propose.proposal import NAMES
@@ -142,10 +194,12 @@ def _expect_one_kind(folder: Path, seen: "Sequence[Seen]") -> None:
             f"isptools init {shlex.quote(str(folder / name))}"
             for name, one in parts.items()
         ]
-        _give_up(folder, "its folders are of several kinds; begin with one of them", reasons)
+        what = "its folders are of several kinds; begin with one of them"
+        _give_up(folder, what, reasons, asked)
 
 
-def _give_up(folder: Path, what: str, reasons: Sequence[str] = ()) -> NoReturn:
+def _give_up(folder: Path, what: str, reasons: Sequence[str], asked: Asked) -> NoReturn:
+    asked.tell(folder=str(folder), kind=None, why=what, reasons=reasons)
     click.echo(f"{folder}: {what}; nothing was written", err=True)
     for reason in reasons:
         click.echo(f"  {reason}", err=True)
@@ -195,7 +249,7 @@ def left_out(seen: "Sequence[Seen]", found: "Proposal", table: "Table") -> "list
 
 def summary(table: "Table", unused: "Sequence[Seen]") -> Iterator[str]:
     """Scenes of each split, what was kept together, what is not used."""
-    counts = ", ".join(f"{split} {table.scenes(split)}" for split in ("train", "val", "test"))
+    counts = ", ".join(f"{split} {table.scenes(split)}" for split in SPLITS)
     yield f"scenes: {counts}"
     for group in table.together:
         yield f"  near-duplicates, kept in one split: {', '.join(group)}"
@@ -211,15 +265,20 @@ def tsv(table: "Table") -> str:
     return text(table)
 
 
-def save(files: dict[Path, str], overwrite: bool) -> None:
-    """Write all or, if one is there already, nothing."""
-    from isptools import whole
-
-    there = [path for path in files if path.exists()]
+def expect_new(paths: Iterable[Path], overwrite: bool) -> None:
+    """ClickException if one is there already."""
+    there = [path for path in paths if path.exists()]
     if there and not overwrite:
         raise click.ClickException(
             f"{there[0]} is there already; --overwrite replaces it, --out takes another folder"
         )
+
+
+def save(files: dict[Path, str], overwrite: bool) -> None:
+    """Write all or, if one is there already, nothing."""
+    from isptools import whole
+
+    expect_new(files, overwrite)
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from isptools.shards.read import Shards
 
 ROWS = 6  # of a shard that are shown
-SHEET = 200  # files of a folder
 NO_SUMS = "none: built before there were any, so damage goes unseen; build again to have them"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 Lines = Iterator[tuple[str, Any]]
@@ -25,12 +24,12 @@ Lines = Iterator[tuple[str, Any]]
 @click.option("--image", type=Target(), help="Write a picture of it (PNG); of a folder of all.")
 @click.option("--json", "as_json", is_flag=True, help="The facts as JSON; of a shard all rows.")
 def command(file: Path, image: Path | None, as_json: bool) -> None:
-    """Show the facts of a raw FILE, of a folder of them, or the tables and provenance of a shard.
+    """Show the facts of a raw FILE, of a folder of captures, or what a shard holds and its source.
 
     With --image: a quick half-size rendering of the raw file, upright; for a shard its first rows,
     input (brought to its truth's exposure), restoration, enhancement and a fused truth's weight
-    (red: not to be trusted) side by side. A folder of raws becomes a sheet with captions. What is
-    dark is brightened, and that is said.
+    (red: not to be trusted) side by side. Raws and pictures of a folder, and of those in it, become
+    a sheet with captions. What is dark is brightened, and that is said.
     """
     try:
         show = _folder if file.is_dir() else _shard if _is_shard(file) else _raw
@@ -131,52 +130,15 @@ def _facts(file: Path, frame: "Frame") -> Lines:
 
 
 def _folder(place: Path, wanted: bool, as_json: bool) -> Any:
-    """Each raw of a folder on a line, and on a sheet; what can't be read is said, and left out."""
-    from isptools import raw
-    from isptools.cli.progress import shown
-    from isptools.report.pictures import of_raw
-    from isptools.report.sheet import Captioned, brightened, said, sheet
+    from isptools.cli import contact
 
-    paths = sorted(path for path in place.iterdir() if path.suffix.lower()[1:] in raw.SUFFIXES)
-    if not paths:
-        raise ValueError(f"{place}: there is no raw file; give one, a folder of them, or a shard")
-    cells, told = [], []
-    with shown() as show:
-        for number, path in enumerate(paths[:SHEET]):
-            show("files", number, min(len(paths), SHEET))
-            try:
-                frame = raw.read(path, larger=True)
-                fact = frame.capture
-                height, width = frame.pixels.shape[:2]
-                words = {"file": path.name, "camera": f"{fact.make} {fact.model}".strip(),
-                         "exposure_s": fact.exposure_s, "iso": fact.iso, "width": width,
-                         "height": height}  # fmt: skip
-                if wanted:
-                    picture, stops = brightened(of_raw(frame))
-                    lines = (path.name, _exposed(words), *said(stops))
-                    cells.append(Captioned(picture, lines))
-            except (ValueError, OSError) as error:
-                words = {"file": path.name, "wrong": " ".join(str(error).split())}
-            told.append(words)
+    told = contact.told(place)
     if as_json:
-        _print_json({"folder": str(place), "files": told})
+        _print_json({"folder": str(place), "files": [one.words() for one in told]})
     else:
-        for words in told:
-            click.echo(f"{words['file']}: {words.get('wrong') or _exposed(words)}")
-        if len(paths) > SHEET:
-            click.echo(f"... and {len(paths) - SHEET} more")
-    if wanted and not cells:
-        raise ValueError(f"{place}: no raw of it can be read")
-    return sheet(cells, 4) if wanted else None
-
-
-def _exposed(words: dict[str, Any]) -> str:
-    seconds = words["exposure_s"]
-    slow = bool(seconds) and seconds >= 0.3
-    time = f"{seconds:.3g} s" if slow else f"1/{1 / seconds:.0f} s" if seconds else ""
-    iso = f"ISO {words['iso']:.0f}" if words["iso"] else ""
-    size = f"{words['width']} x {words['height']}"
-    return ", ".join(part for part in (words["camera"], time, iso, size) if part)
+        for line in contact.lines(told):
+            click.echo(line)
+    return contact.pictures(place, told) if wanted else None
 
 
 def _print_json(words: dict[str, Any]) -> None:

@@ -20,18 +20,24 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
               help="Processes that read files.")  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Overwrite an earlier table.")
+@click.option("--json", "as_json", is_flag=True, help="What it is, its scenes and files as JSON.")
 def command(
-    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, overwrite: bool
-) -> None:
+    folder: Path, out: Path, kind: str | None, by: "By | None", jobs: int, overwrite: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Write files.tsv for FOLDER: scenes, roles, exposures, ISO, sha256, and splits.
 
     Scenes come from names and capture times; the splits are of whole scenes, and near-duplicates
     stay together. The same files give the same table.
     """
-    from isptools.cli.init import left_out, proposed, save, summary, tsv
+    from isptools.cli.init import Asked, expect_new, left_out, proposed, save, summary, tell, tsv
 
-    seen, found, table = proposed(folder, kind, jobs, by)
+    asked = Asked(kind, by, jobs, as_json)
+    expect_new([out], overwrite)
+    seen, found, table = proposed(folder, asked)
     save({out: tsv(table)}, overwrite)
-    for line in summary(table, left_out(seen, found, table)):
-        click.echo(line)
-    click.echo(f"wrote {out}: {len(table.entries)} lines; docs/guides/own-captures.md")
+    unused = left_out(seen, found, table)
+    for line in summary(table, unused):
+        asked.say(line)
+    asked.say(f"wrote {out}: {len(table.entries)} lines, one for each role of a file")
+    tell(folder, asked, found, table, unused, wrote=[str(out)])

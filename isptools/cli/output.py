@@ -16,7 +16,7 @@ from isptools.cli.target import Target
 from isptools.shown import Escaping, shown
 
 BEAT = 2.0  # seconds that a command may be silent
-START = 5.0  # the same before its work begins, in a log: there an error stays one line
+START = 4.0  # the same before its work begins, in a log: there an error stays one line
 TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # what colors and moves the cursor
 CLEAR = "\r\x1b[K"
 

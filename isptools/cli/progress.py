@@ -32,6 +32,8 @@ STAGES = {
     "shards": "checking",
     "rows": "measuring",
     "files": "reading files",
+    "miniature": "drawing the miniature again",
+    "pictures": "making pictures",
     "megabytes": "downloading, MB",
 }
 

@@ -10,7 +10,7 @@ import click
               help="Print a recipe of before 0.2 in today's notation.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Names, titles and data sets as JSON.")
 def command(convert: Path | None, as_json: bool) -> None:
-    """List the recipes that ship, one a line."""
+    """List the recipes that ship, one a line; `isptools compare --list` has the papers' tables."""
     if convert:
         click.echo(_converted(convert), nl=False)
         return
@@ -29,6 +29,7 @@ def command(convert: Path | None, as_json: bool) -> None:
     width = max(len(file.stem) for file in files)
     for file in files:
         click.echo(f"{file.stem:<{width}}  {Recipe.load(file).title}")
+    click.echo("# tables of papers, trained and scored by one command: isptools compare --list")
 
 
 def _converted(path: Path) -> str:

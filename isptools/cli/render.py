@@ -45,6 +45,7 @@ def command(
     """
     from isptools.cli.progress import busy
     from isptools.cli.raws import read
+    from isptools.compiled import load_ahead
     from isptools.develop.chain import develop
 
     _expect_suffix(out)
@@ -53,6 +54,7 @@ def command(
     _gains(balance)  # complain before the file is read
     try:
         with busy("developing"):
+            load_ahead()  # another process decodes
             frame = read(raw, trust)
             if frame.capture.kind == "xtrans":
                 names["method"] = XTRANS.get(demosaic, demosaic)

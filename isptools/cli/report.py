@@ -14,8 +14,10 @@ Page = tuple[bytes, bytes, str, str]  # HTML, JSON, verdict, sentence
 @click.command(name="report")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=Target(), required=True, help="The page, as .html; .json beside it.")
+@click.option("--source", type=click.Path(path_type=Path),
+              help="Where the data set lies, to show files that the build left out.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print what the .json holds.")
-def command(folder: Path, out: Path, as_json: bool) -> None:
+def command(folder: Path, out: Path, source: Path | None, as_json: bool) -> None:
     """Make one page of FOLDER: a verdict, its numbers, what is worst to look at.
 
     FOLDER holds shards, or is a run of `isptools train`, a comparison of `isptools compare`, or a
@@ -24,10 +26,12 @@ def command(folder: Path, out: Path, as_json: bool) -> None:
     """
     if out.suffix.lower() not in {".html", ".htm"}:
         raise click.ClickException(f"{out}: give a name that ends in .html")
+    if source is not None and not source.is_dir():
+        raise click.ClickException(f"{source}: no such folder; --source is where raw files lie")
     from isptools.shards import disk
 
     try:
-        page, numbers, verdict, sentence = _maker(folder)(folder)
+        page, numbers, verdict, sentence = _maker(folder)(folder, source)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     try:
@@ -44,7 +48,7 @@ def command(folder: Path, out: Path, as_json: bool) -> None:
         raise click.exceptions.Exit(LOOK)
 
 
-def _maker(folder: Path) -> Callable[[Path], Page]:
+def _maker(folder: Path) -> Callable[[Path, Path | None], Page]:
     """Whose page it is, by what lies there."""
     from isptools.report import comparison, run
 
@@ -55,31 +59,32 @@ def _maker(folder: Path) -> Callable[[Path], Page]:
     return _pair if (folder / "report.json").is_file() else _shards
 
 
-def _shards(folder: Path) -> Page:
+def _shards(folder: Path, source: Path | None) -> Page:
+    from isptools.cli.ledger_pictures import looking
     from isptools.cli.progress import shown
     from isptools.report import folder as of_folder
     from isptools.report.page import html
 
-    with shown() as show:
-        made = of_folder.page(folder, show)
+    with looking(folder, source) as look, shown() as show:
+        made = of_folder.page(folder, show, look)
     return html(made), of_folder.numbers(made), made.verdict, made.sentence
 
 
-def _run(folder: Path) -> Page:
+def _run(folder: Path, _source: Path | None) -> Page:
     from isptools.report import run
 
     made = run.page(folder)
     return run.html(made), run.numbers(made), made.top.verdict, made.top.sentence
 
 
-def _comparison(folder: Path) -> Page:
+def _comparison(folder: Path, _source: Path | None) -> Page:
     from isptools.report import comparison
 
     made = comparison.page(folder)
     return comparison.html(made), comparison.numbers(made), made.top.verdict, made.top.sentence
 
 
-def _pair(folder: Path) -> Page:
+def _pair(folder: Path, _source: Path | None) -> Page:
     """What `isptools align` left in its folder."""
     from isptools.cli import align_report
 

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from isptools.cli.output import now
+from isptools.cli.target import Target, save
+
 if TYPE_CHECKING:
     from isptools.shards.histogram import Bin
     from isptools.shards.stats import Stats
@@ -16,13 +19,16 @@ BAR = 30  # characters of the longest bar
 @click.command(name="stats")
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="As JSON, with all digits.")
-def command(folder: Path, as_json: bool) -> None:
+@click.option("--plots", type=Target(), help="Draw it: .html, a page, or .svg, one picture.")
+def command(folder: Path, as_json: bool, plots: Path | None) -> None:
     """Count and measure what FOLDER (of shards, or one shard) holds.
 
     Counts and sizes, histograms of ISO, exposure and noise, light of inputs and truths with clipped
     shares, colors, and whether the splits are alike. Every pixel is read once, a strip at a time.
     Neither times nor places are printed, so that two outputs can be compared with diff.
     """
+    if plots is not None and plots.suffix.lower() not in {".html", ".svg"}:
+        raise click.ClickException(f"{plots}: give a name that ends in .html or .svg")
     from isptools import shards as files
     from isptools.cli.progress import shown
     from isptools.shards.stats import stats
@@ -32,6 +38,11 @@ def command(folder: Path, as_json: bool) -> None:
             found = stats(opened, lambda done, total: show("rows", done, total))
     except (ValueError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from None
+    if plots is not None:
+        from isptools.report.stats import written
+
+        save(plots, written(found, plots.suffix.lower()))
+        now().remark(f"{plots}: open it in a browser")
     if as_json:
         import msgspec
 

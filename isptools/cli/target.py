@@ -35,6 +35,15 @@ def expect_writable(path: Path) -> None:
         raise click.ClickException(f"{path}: its folder takes no files (permission denied)")
 
 
+def expect_place(folder: Path) -> None:
+    """ClickException if files can't be put there; makes nothing."""
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise click.ClickException(f"{folder}: {there} is no folder")
+    if not os.access(there, os.W_OK):
+        raise click.ClickException(f"{folder}: {there} takes no files (permission denied)")
+
+
 def save(path: Path, data: bytes) -> None:
     """Whole or not at all. ClickException."""
     try:

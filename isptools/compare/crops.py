@@ -88,27 +88,30 @@ def _shown(source: Shards, picture: F32, jpeg: Jpeg | None) -> F32:
     return clipped if evaluate.compared(source) == "enhancement" else clipped ** np.float32(1 / 2.2)
 
 
-def side_by_side(pictures: Sequence[tuple[str, F32]], aim: F32) -> Bytes:
-    """(H, W, 3) uint8: names, cuts with the truth last, and GAIN times the error of each."""
+def side_by_side(pictures: Sequence[tuple[str, F32]], aim: F32, gain: float = GAIN) -> Bytes:
+    """(H, W, 3) uint8: names, cuts with the truth last, and `gain` times the error of each."""
     top, left = where([picture for _, picture in pictures], aim)
     window = (slice(top, top + SIDE), slice(left, left + SIDE))
-    columns = [_column(name, picture[window], aim[window]) for name, picture in pictures]
-    columns.append(_column("truth", aim[window], aim[window]))
+    shown = [*pictures, ("truth", aim)]
+    columns = [_column(name, picture[window], aim[window], gain) for name, picture in shown]
     gap = np.full((columns[0].shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([part for column in columns for part in (column, gap)][:-1], 1)
 
 
 def where(pictures: Sequence[F32], aim: F32) -> tuple[int, int]:
-    """Top and left of the window of SIDE, on a grid of half of it, in which pictures err most."""
+    """Top and left of the window of SIDE pixels in which pictures (H, W, 3) err most.
+
+    Windows begin at multiples of half of it.
+    """
     error = np.mean([np.abs(picture - aim).mean(2) for picture in pictures], 0)
     tops, lefts = (range(0, max(side - SIDE, 0) + 1, SIDE // 2) for side in aim.shape[:2])
     places = [(top, left) for top in tops for left in lefts]
     return max(places, key=lambda at: error[at[0] : at[0] + SIDE, at[1] : at[1] + SIDE].sum())
 
 
-def _column(name: str, picture: F32, aim: F32) -> Bytes:
+def _column(name: str, picture: F32, aim: F32, gain: float) -> Bytes:
     shown = np.rint(picture * 255).astype(np.uint8)
-    error = np.clip(np.abs(picture - aim).mean(2) * GAIN, 0, 1)
+    error = np.clip(np.abs(picture - aim).mean(2) * gain, 0, 1)
     mapped = cv2.applyColorMap(np.rint(error * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     label = np.full((LABEL, picture.shape[1], 3), 255, np.uint8)
     fit = name if len(name) <= 20 else f"{name[:18]}.."

@@ -18,7 +18,7 @@ COLUMNS = ("histogram",)
 
 
 def score(method: str, source: Shards, limit: int = 0) -> Scores:
-    """Over the enhancement truths of `source`, each scene once."""
+    """Of the enhancement truths of `source`, each scene once. ValueError for no operator."""
     if method not in OPERATORS:
         raise ValueError(f"no operator {method!r}; there are {', '.join(OPERATORS)}")
     keys: list[str] = []

@@ -48,7 +48,10 @@ def rendering(*steps: s.Step) -> Method:
 
 
 def demosaicked(method: str, denoise: Callable[[Array], Array] | None = None) -> Method:
-    """Malvar's or Menon's demosaicking by colour-demosaicing, denoised, then auto-tone."""
+    """Malvar's or Menon's demosaicking by colour-demosaicing, denoised, then auto-tone.
+
+    A function of a mosaic (H, W) uint16 to sRGB (H, W, 3) uint16.
+    """
 
     def render(pixels: Array, capture: Capture, _: InputRow) -> Array:
         start = develop(Frame(pixels, Space.SENSOR, capture), (s.Levels(), s.Balance()))
@@ -113,7 +116,7 @@ def camera_jpeg(folder: Path, tell: Callable[[str], None]) -> Method:
 
 
 def itself(pixels: Array, _: Capture, facts: InputRow) -> Array:
-    """A finished picture as it went in, (3, H, W), to (H, W, 3) uint16."""
+    """A finished picture as it went in, (3, H, W), to (H, W, 3) uint16. ValueError for a mosaic."""
     if pixels.ndim != 3:
         raise ValueError("`input` is for shards of finished pictures")
     whole = 65535 // int(facts.white)  # 8 bits or 16

@@ -38,6 +38,7 @@ def as_markdown(
     asked: Asked, found: Sequence[Section], drawn: Mapping[str, Mapping[str, str]],
     cuts: Mapping[str, Mapping[str, Path]], budget: str,
 ) -> str:  # fmt: skip
+    """The page of a comparison as Markdown: a table and plots for each section."""
     table = asked.table
     out = [f"# {table.title}", ""]
     out += [f"Printed numbers: {table.paper}.", ""] if table.paper else []
@@ -59,7 +60,8 @@ def _told(asked: Asked) -> str:
     words = msgspec.to_builtins(asked.budget)
     said = {
         "steps": "{} steps a row in all", "patch": "cuts of {} pixels", "batch": "{} a step",
-        "times": "rates times {}", "limit": "{} inputs scored", "seeds": "seeds {}",
+        "times": "rates times {}", "decay": "rates fall by '{}'",
+        "limit": "{} inputs scored", "seeds": "seeds {}",
         "network": "networks made smaller: {}", "simulator": "simulators made smaller: {}",
     }  # fmt: skip
     told = [said[k].format(v) for k, v in words.items() if v and not (k == "times" and v == 1)]

@@ -82,7 +82,10 @@ def _suiting(camera: Camera, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 def _budgeted(stages: tuple[Stage, ...], budget: Budget) -> list[Stage]:
     """As many steps in all as the budget says, at least one a stage; rates as it says."""
-    faster = [replace(stage, rate=stage.rate * budget.times) for stage in stages]
+    faster = [
+        replace(stage, rate=stage.rate * budget.times, decay=budget.decay or stage.decay)
+        for stage in stages
+    ]
     if not budget.steps:
         return faster
     total = sum(stage.epochs or stage.steps for stage in stages)

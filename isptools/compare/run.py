@@ -94,8 +94,8 @@ def trained(item: Training, asked: Asked, tell: Tell | None) -> tuple[Path, str]
 def scored(unit: Unit, asked: Asked, tell: Tell | None) -> tuple[Scores | None, str]:
     """Its scores, from their file where that is there, and what went wrong in one line, or ""."""
     path = asked.out / "scores" / f"{unit.key}.json"
-    if path.exists():
-        return _read(path), ""
+    if (known := _read(path)) is not None:
+        return known, ""
     if tell:
         tell(f"scoring {unit.row.name}" + (f" on {unit.data.name}" if unit.data.name else ""))
     try:
@@ -163,10 +163,14 @@ def opened(unit: Unit, camera: Camera | None) -> Shards:
     return shards.open(unit.shards, unit.data.split)
 
 
-def _read(path: Path) -> Scores:
-    words = json.loads(path.read_text(encoding="utf-8"))
-    values = tuple(tuple(map(float, row)) for row in words["values"])
-    return Scores(tuple(words["columns"]), tuple(words["keys"]), values)
+def _read(path: Path) -> Scores | None:
+    """What was scored before; None where nothing was, or the file is not ours: it is done again."""
+    try:
+        words = json.loads(path.read_bytes())
+        values = tuple(tuple(map(float, row)) for row in words["values"])
+        return Scores(tuple(words["columns"]), tuple(words["keys"]), values)
+    except (FileNotFoundError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _write(path: Path, scores: Scores) -> None:

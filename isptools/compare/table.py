@@ -22,6 +22,7 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     patch: Count = 0
     batch: Count = 0
     times: Above = 1.0  # rates are multiplied by it
+    decay: Literal["", "step", "exponential", "none"] = ""  # of every stage; "": as settings say
     limit: Count = 0  # inputs that are scored
     seeds: tuple[Count, ...] = ()
     network: dict[str, dict[str, Any]] = {}  # options of networks by their names
@@ -120,6 +121,7 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{path}: {error}") from None
 
     def budget(self, name: str) -> Budget:
+        """What a budget of this name allows; the usual one where the table has none."""
         return self.budgets.get(name, Budget())  # type: ignore[call-overload, no-any-return] # names
 
     def of(self, data: str) -> Data:

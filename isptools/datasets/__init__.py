@@ -98,7 +98,8 @@ def opened(source: Mapping[str, Any], beside: Path | None = None) -> Opened:
 
 
 def selected(card: Card, words: Mapping[str, Any]) -> Opened:
-    """With the words of a recipe's `source`, `data_set` left out."""
+    """With the words of a recipe's `source`, `data_set` left out. ValueError in one line for words
+    that the room does not know."""
     room = room_of(card)
     try:
         return Opened(card, room, msgspec.convert(dict(words), room.Select))
@@ -127,7 +128,7 @@ def protocol_of(name: str) -> str:
 
 
 def in_small(one: Opened) -> Opened:
-    """The same choice of the miniature."""
+    """The same choice of the miniature. ValueError where there is none."""
     if one.room.small is None:
         raise ValueError(f"there is no miniature of {one.card.name!r}")
     return Opened(one.room.small(one.card), one.room, one.select)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from isptools import picture, sources
@@ -36,6 +35,8 @@ def fingerprint(path: Path) -> int | None:
 
 def bits_of(pixels: Array) -> int | None:
     """As `fingerprint`, of pixels (H, W) or (H, W, 3)."""
+    import cv2  # noqa: PLC0415 - takes long to load, and whoever lists files may not need it
+
     pixels = pixels.astype(np.float32, copy=False)
     flat = pixels if pixels.ndim == 2 else pixels.mean(2)
     means = cv2.resize(flat, (9, 8), interpolation=cv2.INTER_AREA)

@@ -47,6 +47,7 @@ class Burst:
     iso: float | None = None
 
     def left_out(self, reason: str, detail: str) -> Line:
+        """The line of the ledger that says why this burst is not taken."""
         file = self.frames[0] if self.frames else self.scene
         return Line("", self.scene, file, "excluded", reason, detail)
 
@@ -99,6 +100,7 @@ def listing_of_bursts(
     `wanted` says of a burst and its camera why it is not taken. Splits come from the user's
     `splits.tsv` at the root; else scenes are put in strata by octave of their ISO, ordered in each
     by the hash of their name, and the first of them, as many as `test_share` says, are test scenes.
+    BuildError where there is no burst.
     """
     lines = [line for _, line in looked if line]
     taken = []

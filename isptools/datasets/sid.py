@@ -43,6 +43,9 @@ class Setup:
 
 @dataclass(frozen=True)
 class Miniature:
+    """What is drawn for one of the two cameras: its sensor, its frames of (height, width), its
+    scenes."""
+
     code: int  # part of every seed, so that the two miniatures differ
     camera: Camera
     height: int
@@ -117,7 +120,8 @@ def scene(name: str, scene_id: str, seed: int = 0) -> NDArray[np.float32]:
     """What stood before the camera: linear sRGB (H, W, 3) float32, turned as the sensor sees it.
 
     1.0 is the white that saturates green in the long exposure; lamps are brighter, up to about 10.
-    Nothing is clipped, so this is the truth that the miniature's truths approach.
+    Nothing is clipped, so this is the truth that the miniature's truths approach. ValueError for a
+    scene that the miniature has not.
     """
     mini = MINIATURES[name]
     if scene_id not in mini.scenes:

@@ -65,7 +65,8 @@ def find(card: Card, select: Select, place: Path) -> Listing:
 
     Splits are by SIDD's scene, so that no object stands in two: the user's splits.tsv (SIDD's scene
     number, tab, split) or the hash of the scene number. Color filters are the phone's, unless the
-    metadata beside the mosaics states them.
+    metadata beside the mosaics states them. BuildError where there is nothing of it, or no such
+    phone.
     """
     unknown = [phone for phone in select.parts if phone not in FILTERS]
     if unknown:
@@ -200,6 +201,7 @@ class Phone:
     triple: bool = False  # NoiseProfile has a pair a color
 
     def camera(self, code: str) -> Camera:
+        """The sensor that the miniature draws for it."""
         return Camera("isptools", f"Miniature {code}", "bayer", self.cfa, self.black, 1023, MATRIX,
                       6000.0, 2.5, 0.8)  # fmt: skip
 

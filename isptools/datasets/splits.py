@@ -14,11 +14,50 @@ from isptools.datasets.tables import rows
 LISTED = "splits.tsv"  # the user's own split, at the root: lines of scene, tab, split
 NotBelow0 = Annotated[float, msgspec.Meta(ge=0)]
 TENTHS: tuple[Split, ...] = ("train",) * 8 + ("val", "test")
+TAKEN: tuple[Split, ...] = ("test", "val")  # in this order; the rest trains
+SHARE = 0.1  # of scenes in each of val and test
+# from so many groups on there is one
+PROMISED: dict[Split, int] = {"train": 1, "test": 2, "val": 5}
 
 
 def hashed(name: str) -> Split:
     """Train, val or test, 8 : 1 : 1, from the name alone."""
     return TENTHS[hashlib.sha256(name.encode()).digest()[0] % 10]
+
+
+def by_names(groups: Sequence[Sequence[str]]) -> dict[str, Split]:
+    """Every scene's split by the hash of its group's first name alone: it stays when others come.
+
+    Where that leaves out a split that so many groups have (a test scene from two groups on, a
+    validation scene from five), all are divided as `in_tenths` does.
+    """
+    of_group = {group[0]: hashed(group[0]) for group in groups}
+    needed = {split for split, least in PROMISED.items() if len(groups) >= least}
+    if needed <= set(of_group.values()):
+        return {scene: of_group[group[0]] for group in groups for scene in group}
+    return in_tenths(groups)
+
+
+def in_tenths(groups: Sequence[Sequence[str]]) -> dict[str, Split]:
+    """Every scene's split, about 8 : 1 : 1; groups stay whole, in the order of their names' hash.
+
+    From two groups on there is a test scene, from five a validation scene: where every group is
+    larger than the share, the smallest is taken whole.
+    """
+    count = sum(len(group) for group in groups)
+    members = {group[0]: group for group in groups}
+    splits: dict[str, Split] = {scene: "train" for group in groups for scene in group}
+    left = by_hash(members)
+    for split in TAKEN:
+        room = max(round(count * SHARE), int(len(groups) >= PROMISED[split]))
+        if room and left:
+            room = max(room, min(len(members[first]) for first in left))
+        for first in list(left):
+            if len(members[first]) <= room:
+                left.remove(first)
+                room -= len(members[first])
+                splits.update(dict.fromkeys(members[first], split))
+    return splits
 
 
 def listed_splits(path: Path) -> dict[str, Split]:

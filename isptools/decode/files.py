@@ -65,7 +65,7 @@ def stated(
 
 
 def shown(path: Path, name: str, colors: picture.Colors, only_rgb: bool) -> tuple[str, Array]:
-    """sha256 of a finished picture, and its pixels as sRGB."""
+    """sha256 of a finished picture, and its pixels as sRGB, (H, W, 3) uint8 or uint16. Refusal."""
     with judged(path, name):
         data = sources.read(path)
         return hashlib.sha256(data).hexdigest(), picture.of_bytes(data, name, colors, only_rgb)
@@ -78,14 +78,14 @@ def raw_file(path: Path, name: str, trust: Trust, larger: bool) -> Frame:
 
 
 def numbers(path: Path, name: str) -> tuple[str, Array]:
-    """sha256 of a gray PNG, and its numbers."""
+    """sha256 of a gray PNG, and its numbers, (H, W) uint16. Refusal."""
     with judged(path, name):
         data = sources.read(path)
         return hashlib.sha256(data).hexdigest(), picture.numbers(data, name)
 
 
 def side(path: Path, name: str) -> tuple[str, Frame | Array]:
-    """sha256 of one file of a pair; its frame where it is a raw file, else its picture."""
+    """sha256 of one file of a pair; its frame where it is a raw file, else (H, W, 3). Refusal."""
     with judged(path, name):
         data = sources.read(path)
         digest = hashlib.sha256(data).hexdigest()

@@ -67,4 +67,5 @@ def unexpected(error: Exception, name: str) -> Refusal:
 
 
 def one_line(error: Exception) -> str:
+    """What an error says, on one line; its type where it says nothing."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -11,7 +11,10 @@ Gains = tuple[float, float, float, float]  # R, G, B, G2
 
 
 def color_indices(cfa: str) -> NDArray[np.uint8]:
-    """LibRaw's color index per CFA position: R 0, G 1, B 2, and 3 for a green in a blue row."""
+    """LibRaw's color index per CFA position: R 0, G 1, B 2, and 3 for a green in a blue row.
+
+    (2, 2), or (6, 6) of X-Trans, whose greens are all 1.
+    """
     side = 6 if len(cfa) == 36 else 2
     rows = [cfa[i : i + side] for i in range(0, len(cfa), side)]
     second = 3 if side == 2 else 1
@@ -20,7 +23,7 @@ def color_indices(cfa: str) -> NDArray[np.uint8]:
 
 
 def three_colors(cfa: str) -> NDArray[np.uint8]:
-    """Color index per CFA position with both greens as 1."""
+    """Color index per CFA position with both greens as 1, (2, 2) or (6, 6)."""
     indices = color_indices(cfa)
     joined: NDArray[np.uint8] = np.where(indices == 3, 1, indices).astype(np.uint8)
     return joined
@@ -74,7 +77,7 @@ def gray_world(mosaic: U16, cfa: str, white: float) -> Gains:
 
 
 def gray(total: NDArray[np.float64], count: NDArray[np.float64]) -> Gains:
-    """Gains that make sums of so many samples of R, G, B, G2 gray."""
+    """Gains that make sums of so many samples of R, G, B, G2, (4,) each, gray."""
     gains = np.divide(count, total, out=np.zeros(4), where=total > 0).astype(np.float32)
     r, g, b, g2 = gains.tolist()
     return r, g, b, g2

@@ -19,7 +19,8 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="s
     takes: ClassVar[frozenset[Space]]
 
     def gives(self, space: Space) -> Space:
-        """The station it leads to from one of those it takes."""
+        """The station it leads to from one of those it takes. NotImplementedError here: steps say
+        it."""
         raise NotImplementedError
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
@@ -34,24 +35,28 @@ class Base(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="s
 
 
 def integers(frame: Frame) -> Any:
-    """Pixels of a station that is defined as uint16."""
+    """Pixels of a station that is defined as uint16. UnsupportedError if they are not."""
     if frame.pixels.dtype != np.uint16:
         raise UnsupportedError(f"{frame.space} takes uint16 pixels, got {frame.pixels.dtype}")
     return frame.pixels
 
 
 def floats(frame: Frame) -> Any:
+    """Pixels of a station that is defined as float32. UnsupportedError if they are not."""
     if frame.pixels.dtype != np.float32:
         raise UnsupportedError(f"{frame.space} takes float32 pixels, got {frame.pixels.dtype}")
     return frame.pixels
 
 
 def only(frame: Frame, kind: str, step: str) -> None:
+    """UnsupportedError where a frame's color filters are of another kind than `step` is for."""
     if frame.capture.kind != kind:
         raise UnsupportedError(f"{step} is for {kind} mosaics, this frame is {frame.capture.kind}")
 
 
 def with_square_sites(frame: Frame, step: str) -> None:
+    """UnsupportedError where a frame has no color filters, larger ones, or pixels that are not
+    square."""
     if frame.capture.kind in binning.SIDES:
         kind = frame.capture.kind
         raise UnsupportedError(f"{step} needs Bayer or X-Trans, this frame is {kind}: `bin` first")

@@ -82,6 +82,7 @@ def gain_field(one: Opcode, window: Window, colors: str = "") -> tuple[fields.Fi
     """A multiplying opcode as fields for an input's mosaic.
 
     `colors`: of OpcodeList3 the letters of the planes ("RGB"), whose filters they hold for.
+    UnsupportedError for an opcode that does not multiply.
     """
     does = one.does
     if isinstance(does, Vignette):

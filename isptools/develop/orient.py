@@ -28,7 +28,7 @@ def upright(picture: NDArray[Any], flip: int, scratch: bool = False) -> NDArray[
 
 
 def onto_sensor(picture: NDArray[Any], flip: int) -> NDArray[Any]:
-    """The inverse of `upright`."""
+    """The inverse of `upright`, of (H, W, ...)."""
     back = (flip & 1) << 1 | (flip & 2) >> 1 | 4 if flip & 4 else flip
     return upright(picture, back)
 

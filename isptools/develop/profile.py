@@ -34,6 +34,7 @@ class Profile:
     to_xyz: F64  # 3x3, linear RGB to XYZ with white D50
 
     def is_srgb(self) -> bool:
+        """Whether its curves and colors are those of sRGB, but for rounding."""
         srgb = np.linalg.inv(d50_to_d65()) @ XYZ_FROM_SRGB
         light = np.where(STORED <= 0.04045, STORED / 12.92, ((STORED + 0.055) / 1.055) ** 2.4)
         near = np.abs(self.curves - light).max() < ALIKE

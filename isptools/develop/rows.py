@@ -36,7 +36,7 @@ def over_rows(strip: Callable[..., Any], height: int, *args: Any) -> list[Any]:
 
 
 def over_mosaic(strip: Callable[..., Any], scratch: bool, mosaic: NDArray[Any], *args: Any) -> None:
-    """As `over_rows` with a mosaic as first argument.
+    """As `over_rows` with a mosaic (H, W) as first argument.
 
     With `scratch`, only for a mosaic that nobody else holds, its memory goes back while it is read.
     """

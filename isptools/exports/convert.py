@@ -29,8 +29,11 @@ LEAVE = {
 class Writer(Protocol):
     """Files of one format in a folder."""
 
-    def add(self, record: Record) -> None: ...
-    def close(self) -> None: ...
+    def add(self, record: Record) -> None:
+        """Store one record; OSError where the disk takes no more."""
+
+    def close(self) -> None:
+        """Finish the files that are open."""
 
 
 @dataclass(frozen=True, slots=True)

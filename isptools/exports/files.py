@@ -22,6 +22,7 @@ class Npz:
         self.folder = folder
 
     def add(self, record: Record) -> None:
+        """Write the record's file; the same record gives the same bytes."""
         place = self.folder / record.facts["split"]
         place.mkdir(exist_ok=True)
         parts = {**record.arrays, "facts": np.array(text(record.facts))}
@@ -46,6 +47,7 @@ class WebDataset:
         self.number: dict[str, int] = {}
 
     def add(self, record: Record) -> None:
+        """Write the record's members behind those of its group."""
         tar = self._tar(record.group)
         parts = {f"{name}.npy": npy(array) for name, array in record.arrays.items()}
         parts["json"] = text(record.facts).encode()
@@ -66,12 +68,13 @@ class WebDataset:
         return self.open[group]
 
     def close(self) -> None:
+        """Finish the tars that are open."""
         for tar in self.open.values():
             tar.close()
 
 
 def npy(array: NDArray[Any]) -> bytes:
-    """As a .npy file."""
+    """An array of any shape as a .npy file."""
     data = io.BytesIO()
     np.lib.format.write_array(data, np.asarray(array, order="C"), allow_pickle=False)
     return data.getvalue()

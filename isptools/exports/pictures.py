@@ -20,6 +20,7 @@ class Tiff:
         self.folder = folder
 
     def add(self, record: Record) -> None:
+        """Write a file a picture, integers as stored; a truth that is there stays."""
         for name, path in _places(self.folder, record, "tif"):
             array = record.arrays[name]
             color = array.ndim == 3
@@ -43,6 +44,7 @@ class Exr:
         self.folder = folder
 
     def add(self, record: Record) -> None:
+        """Write a file a picture, float32 in physical values; a truth that is there stays."""
         import OpenEXR  # noqa: PLC0415 - an extra
 
         sample = record.sample()

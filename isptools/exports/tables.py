@@ -22,6 +22,7 @@ class Parquet:
         self.open: dict[str, Any] = {}
 
     def add(self, record: Record) -> None:
+        """Write the record as the next row of its group's file."""
         import pyarrow as pa  # noqa: PLC0415 - an extra
         import pyarrow.parquet as pq  # noqa: PLC0415 - an extra
 
@@ -58,6 +59,7 @@ class Parquet:
         }  # fmt: skip
 
     def close(self) -> None:
+        """Finish the files that are open."""
         for file in self.open.values():
             file.close()
 
@@ -85,6 +87,7 @@ class Zarr:
         self.groups: dict[str, Any] = {}
 
     def add(self, record: Record) -> None:
+        """Write the record as the next row of its group's arrays."""
         import zarr  # noqa: PLC0415 - an extra
 
         if record.group not in self.groups:
@@ -104,5 +107,6 @@ class Zarr:
         rows.append(text(record.facts))
 
     def close(self) -> None:
+        """Write the facts of all rows."""
         for name, group in self.groups.items():
             group.attrs["facts"] = self.rows[name]

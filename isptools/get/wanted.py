@@ -43,7 +43,8 @@ class Estimate:
 
 
 def parts_of(card: Card, names: Sequence[str]) -> tuple[Part, ...]:
-    """The named parts, or those that are taken if none is named."""
+    """The named parts, or those that are taken if none is named. PartError in one line for a name
+    that is none."""
     known = {part.name: part for part in card.parts}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -123,6 +124,7 @@ class Item(msgspec.Struct, frozen=True):
 
     @property
     def digest(self) -> str:
+        """The MD5 that the bucket states, in hexadecimal."""
         return base64.b64decode(self.md5Hash, validate=True).hex()
 
 

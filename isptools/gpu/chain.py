@@ -36,7 +36,10 @@ def develop(
 def walk(
     mosaics: Tensor, captures: Capture | Sequence[Capture], steps: Sequence[Step]
 ) -> Iterator[Station]:
-    """As `develop`: the station and its tensor as given, then behind each step."""
+    """As `develop`, and each station on the way: the mosaics as given, then behind each step.
+
+    `mosaics` are (H, W) or (N, H, W) uint16 with one capture or N. ValueError for anything else.
+    """
     batch = mosaics if mosaics.ndim == 3 else mosaics[None]
     every = (captures,) * len(batch) if isinstance(captures, Capture) else tuple(captures)
     if mosaics.dtype != torch.uint16 or batch.ndim != 3 or len(every) != len(batch):

@@ -48,6 +48,7 @@ def tables(fulls: tuple[int, ...], curve: str, device: torch.device) -> Tensor:
 
 @lru_cache(4)
 def roots(device: torch.device) -> Tensor:
+    """LibRaw's table of cube roots (Lab of AHD) on a device, float32."""
     return torch.from_numpy(lab.cube_roots().copy()).to(device)
 
 
@@ -57,6 +58,7 @@ def _flat(make: Callable[..., NDArray[np.float32]], *args: Any) -> Row:
 
 
 def levels(held: Held, step: Levels) -> Held:
+    """(N, H, W) uint16 less black, clipped at 0, as `develop.sensor` does; and each white, DN."""
     blacks = tuple(tuple(int(np.uint16(b)) for b in one.black_libraw) for one in held.captures)
     out = torch.empty_like(held.pixels)
     n, height, width = out.shape
@@ -71,6 +73,7 @@ def levels(held: Held, step: Levels) -> Held:
 
 
 def balanced(held: Held, step: Balance) -> Held:
+    """(N, H, W) uint16 times the gain of each filter, white at 65535, as `develop.balance` does."""
     gains = tuple(_gains(held, at, step) for at in range(len(held.captures)))
     factors = tuple(
         _flat(_factors, one.cfa, own, white)
@@ -124,6 +127,10 @@ def _gray_world(mosaic: Tensor, cfa: str, white: float) -> balance.Gains:
 
 
 def demosaicked(held: Held, step: Demosaic) -> Held:
+    """(N, H, W) uint16 mosaics to (N, H, W, 3) camera RGB, or half a side with "half".
+
+    The same integers as `develop.demosaic`. UnsupportedError for a method without a kernel.
+    """
     device = held.pixels.device
     if step.method not in {"half", "linear", "ppg", "ahd"}:
         raise UnsupportedError(f"demosaic {step.method} has no kernel on a GPU")
@@ -137,11 +144,13 @@ def demosaicked(held: Held, step: Demosaic) -> Held:
 
 
 def blended(held: Held, _: Blend) -> Held:
+    """(N, H, W, 3) uint16 with blended highlights, as `develop.highlight` does."""
     clips = tuple(highlight.clip_level(gains) for gains in held.gains)
     return _by_pixel(held, light.blend, placed(clips, "int32", held.pixels.device))
 
 
 def to_xyz(held: Held, step: ToXYZ) -> Held:
+    """(N, H, W, 3) uint16 camera RGB to linear XYZ, float32, white at 1, not clipped."""
     rows = tuple(
         _flat(_xyz, one, step.matrix, gains)
         for one, gains in zip(held.captures, held.gains, strict=True)
@@ -155,6 +164,10 @@ def _xyz(capture: Capture, matrix: str, gains: Sequence[float]) -> NDArray[np.fl
 
 
 def to_space(held: Held, step: ToSpace) -> Held:
+    """(N, H, W, 3) uint16 camera RGB to a linear RGB space, clipped to 0 to 65535.
+
+    UnsupportedError where some of the captures state a color matrix and others none.
+    """
     known = [one.camera_to_srgb is not None for one in held.captures]
     if step.name == "raw" or not any(known):
         return held
@@ -165,6 +178,7 @@ def to_space(held: Held, step: ToSpace) -> Held:
 
 
 def encoded(held: Held, step: Encode) -> Held:
+    """(N, H, W, 3) uint16 behind LibRaw's curve and automatic brightness, 0 to 65535."""
     n, height, width, _ = held.pixels.shape
     whites = [tone.FULL] * n
     if step.auto_bright:
@@ -186,6 +200,7 @@ def _histogram(picture: Tensor) -> NDArray[np.int64]:
 
 
 def oriented(held: Held, _: Orient) -> Held:
+    """(N, H, W, 3) as the camera was held. ValueError where pictures are turned differently."""
     flips = {one.flip for one in held.captures}
     if len(flips) > 1:
         raise ValueError("pictures that are turned differently do not go into one batch")

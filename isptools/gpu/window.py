@@ -32,6 +32,7 @@ def value_at(plane, y, x, height, width):
 
 @triton.jit
 def picture(images, n, planes, height, width):
+    """Kernel: where picture `n` of `planes` planes of height x width begins."""
     return images + n.to(tl.int64) * planes * height * width
 
 
@@ -45,6 +46,7 @@ def sites(red, n, y, x):
 
 @triton.jit
 def clamp(value):
+    """Kernel: integers cut to 0 to 65535."""
     return tl.maximum(tl.minimum(value, 65535), 0)
 
 
@@ -58,6 +60,7 @@ def guess(c_2, g_1, here, d_1, e_2):
 
 @triton.jit
 def store(rgb, n, y, x, width, height, r, g, b, inside):
+    """Kernel: three integers as uint16 at pixel y, x of an (N, H, W, 3) picture."""
     at = picture(rgb, n, 3, height, width) + 3 * (y * width + x)
     tl.store(at, r.to(tl.uint16), mask=inside)
     tl.store(at + 1, g.to(tl.uint16), mask=inside)
@@ -155,6 +158,7 @@ def framed(mosaics: Tensor, red: Tensor, reach: int) -> Tensor:
 
 
 def over(kernel: Any, shape: Any, *args: Any) -> None:
+    """Start a kernel over `shape` = (n, height, width), ROWS x COLUMNS pixels a program."""
     n, height, width = shape
     grid = (triton.cdiv(width, COLUMNS), triton.cdiv(height, ROWS), n)
     kernel[grid](*args, ROWS=ROWS, COLUMNS=COLUMNS, **EXACT)

@@ -33,6 +33,7 @@ def contradicts(residuals: dict[str, float], phase: str) -> bool:
 
 
 def contradiction(residuals: dict[str, float], phase: str) -> str:
+    """The line of the ledger: the stated phase, and the one that fits better."""
     best = min(residuals, key=lambda other: residuals[other])
     return (
         f"stated as {phase}, but {best} fits its truth better; the number says how many times the "

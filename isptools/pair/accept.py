@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +56,7 @@ class Verdict:
 
     @property
     def kept(self) -> bool:
+        """Whether the window is good enough to be stored."""
         return self.reason == "kept"
 
 
@@ -66,10 +66,12 @@ def accept(
     """Judge square windows of two aligned gray pictures of one size, (H, W) uint8.
 
     The moving side's window is adjusted to the still side's. Windows do not depend on each other,
-    nor on how many threads work.
+    nor on how many threads work. ValueError where the sides differ in size.
     """
     if still.shape != moving.shape:
         raise ValueError(f"the sides differ in size: {still.shape} and {moving.shape}")
+    import cv2  # noqa: PLC0415 - builds load this file for its words, and cv2 takes long
+
     places = np.array(tops_lefts, np.int64).reshape(-1, 2)
     found = np.empty((len(places), adjust.FIELDS))
     if not len(places):

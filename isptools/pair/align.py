@@ -51,6 +51,7 @@ class Alignment:
 
     @property
     def passed(self) -> bool:
+        """Whether the pair can be used."""
         return not self.reasons
 
 

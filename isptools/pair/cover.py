@@ -35,6 +35,7 @@ class Cover:
 
     @property
     def same(self) -> NDArray[np.bool_]:
+        """(N,) bool: textured windows that show the same on both sides."""
         return np.asarray(self.textured & (self.correlation > SAME))
 
     @property

@@ -30,7 +30,7 @@ def gray(picture: Array) -> Gray:
 
 
 def span(flat: Array) -> tuple[float, float]:
-    """The range of values that the stretch keeps."""
+    """The range of values of a picture (H, W) that the stretch keeps."""
     every = max(1, round((flat.size / SAMPLE) ** 0.5))
     low, high = np.percentile(flat[::every, ::every], (LOW, HIGH))
     return float(low), float(high)
@@ -58,5 +58,5 @@ def shrink(picture: Gray, pixels: float) -> tuple[Gray, NDArray[np.float64]]:
 
 
 def scaling(across: float, down: float) -> NDArray[np.float64]:
-    """Pixel centers to pixel centers of a picture resized by these factors."""
+    """Pixel centers to pixel centers of a picture resized by these factors, 3x3."""
     return np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1.0]])

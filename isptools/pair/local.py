@@ -43,11 +43,13 @@ class Mapping:
     phone_still: bool = True  # the field stands on the phone's picture, else on the DSLR's
 
     def to_dslr(self, points: Points) -> Points:
+        """Points (N, 2) of the phone's picture, x and y of pixel centers, in the DSLR's."""
         if self.field is None or self.phone_still:
             return plane.apply(self.h, self._ahead(points))
         return self._behind(plane.apply(self.h, points))
 
     def to_phone(self, points: Points) -> Points:
+        """Points (N, 2) of the DSLR's picture, x and y of pixel centers, in the phone's."""
         back = np.linalg.inv(self.h)
         if self.field is None or not self.phone_still:
             return plane.apply(back, self._ahead(points))

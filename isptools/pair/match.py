@@ -33,6 +33,7 @@ class Match:
 
     @property
     def inliers(self) -> int:
+        """How many matches the homography fits."""
         return int(self.inlier.sum())
 
 

@@ -14,7 +14,7 @@ ROUNDS = 12
 
 
 def apply(h: Array, points: Array) -> Points:
-    """Map points; those on or behind the horizon become NaN."""
+    """Map points (N, 2), x and y, by a 3x3; those on or behind the horizon become NaN."""
     homogeneous = np.asarray(points, np.float64) @ h[:, :2].T + h[:, 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         mapped = homogeneous[:, :2] / homogeneous[:, 2:]
@@ -23,7 +23,7 @@ def apply(h: Array, points: Array) -> Points:
 
 
 def unit(h: Array) -> Homography:
-    """The same mapping with 1 as last entry."""
+    """The same mapping with 1 as last entry of its 3x3."""
     return np.asarray(h / h[2, 2], np.float64)
 
 
@@ -40,12 +40,13 @@ def outline(shape: tuple[int, ...]) -> Points:
 
 
 def scale(h: Array, points: Array) -> float:
-    """How much longer a short way becomes: square root of the area factor, median over points."""
+    """How much longer a short way becomes: square root of the area factor, median over (N, 2)
+    points."""
     return float(np.median(np.sqrt(np.abs(area_factor(h, points)))))
 
 
 def area_factor(h: Homography, points: Points) -> NDArray[np.float64]:
-    """Determinant of the mapping's derivative; negative where it mirrors."""
+    """Determinant of the mapping's derivative at points (N, 2); negative where it mirrors."""
     depth = points @ h[2, :2] + h[2, 2]
     return np.asarray(np.linalg.det(h) / depth**3, np.float64)
 
@@ -62,7 +63,8 @@ class Fit:
     frame: Homography  # source to its normalized coordinates
 
     def deviation(self, points: Points) -> NDArray[np.float64]:
-        """Predicted standard deviation of mapped points, pixels: how well the fit holds them."""
+        """Predicted standard deviation of mapped points (N, 2), pixels: how well the fit holds
+        them."""
         jacobian = _jacobian(self._normal(), apply(self.frame, points))
         try:
             spread = np.linalg.solve(self.information, jacobian.reshape(-1, 8).T)

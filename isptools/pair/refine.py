@@ -34,12 +34,13 @@ class Found:
 
     @property
     def good(self) -> NDArray[np.bool_]:
+        """(N,) bool: windows that are alike, sharp, and were found."""
         sure = (self.correlation > LIKE) & (self.sharpness > SHARP)
         return np.asarray(sure & np.isfinite(self.shift).all(1))
 
     @property
     def near(self) -> NDArray[np.bool_]:
-        """Good windows that are about where they were expected."""
+        """(N,) bool: good windows that are about where they were expected."""
         away = np.hypot(*np.nan_to_num(self.shift, nan=np.inf).T)
         return np.asarray(self.good & (away < AGREES))
 
@@ -50,7 +51,7 @@ class Found:
 
     @property
     def looked(self) -> NDArray[np.bool_]:
-        """Windows that lie in both pictures."""
+        """(N,) bool: windows that lie in both pictures."""
         return self.correlation > -1
 
 
@@ -119,14 +120,15 @@ def _level(
 
 
 def weights(found: Found) -> NDArray[np.float64]:
-    """How sure each window is: sharp and alike; the ordinary one has 1."""
+    """How sure each window is, (N,): sharp and alike; the ordinary one has 1."""
     sure = found.sharpness / (1.02 - np.minimum(found.correlation, 1))
     usual = float(np.median(sure[found.good])) if found.good.any() else 1.0
     return np.asarray(np.clip(sure / usual, 0.05, 4.0))
 
 
 def robust(h: Homography, source: Points, target: Points, weight: NDArray[np.float64]) -> Fit:
-    """MAGSAC++ against the start, then the weighted refit from the one more windows agree with."""
+    """MAGSAC++ on points (N, 2) against the start, then the weighted refit of the one more agree
+    with."""
     settings = cv2.UsacParams()
     settings.score = cv2.SCORE_METHOD_MAGSAC
     settings.loMethod = cv2.LOCAL_OPTIM_SIGMA

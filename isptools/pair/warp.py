@@ -181,7 +181,7 @@ def warp(phone: Array, dslr: Array, mapping: Mapping, on: Canvas) -> Pair:
 
 
 def side_on(picture: Array, side: Side, mapping: Mapping, on: Canvas) -> Array:
-    """One of the two pictures on the canvas."""
+    """One of the two pictures, (H, W) or (H, W, 3), on the canvas."""
     if side == on.reference and on.own:
         rows = slice(on.top, on.top + on.height)
         return np.ascontiguousarray(picture[rows, on.left : on.left + on.width])

@@ -7,9 +7,12 @@ from itertools import combinations, permutations
 from isptools.propose.look import Seen
 from isptools.propose.proposal import Held, Proposal, Shot
 
-PHONE = re.compile(r"phone|mobile|pixel|huawei|samsung|galaxy|xperia|blackberry|input", re.I)
-DSLR = re.compile(r"dslr|canon|nikon|sony|fuji|leica|mirrorless|camera|truth|target", re.I)
+PHONES = r"phone|mobile|pixel|huawei|samsung|galaxy|xperia|blackberry"
+DSLRS = r"dslr|canon|nikon|sony|fuji|leica|mirrorless|camera"
+PHONE, DSLR = re.compile(PHONES, re.I), re.compile(DSLRS, re.I)
+SIDES = re.compile(f"{PHONES}|input", re.I), re.compile(f"{DSLRS}|truth|target", re.I)
 MOST = 0.9  # of all files lie in the two folders of pairs
+FEW = 3  # pairs from which on steady clocks tell where no name does
 STEADY = 5.0  # seconds by which two cameras' clocks may drift apart over a folder
 
 Folder = dict[str, Seen]
@@ -26,15 +29,21 @@ def pairs(held: Held) -> Proposal:
     folders: dict[str, Folder] = {}
     for one in (*held.raws, *held.pictures):
         folders.setdefault(one.folder, {}).setdefault(one.stem, one)
-    common, first, second = _by_names(folders, held.count)
+    count = sum(map(len, folders.values()))  # a raw and its picture are one
+    common, first, second = _by_names(folders, count)
     if common:
         return _named(folders, first, second, common)
-    return _by_times(folders, held.count)
+    return _by_times(folders, count)
 
 
 def hinted(phone: str, dslr: str) -> bool:
+    """Whether folders are called as two sides are, of whatever cameras."""
+    return bool(SIDES[0].search(phone) and SIDES[1].search(dslr))
+
+
+def _of_cameras(first: str, second: str) -> bool:
     """Whether folders are called as two cameras' are."""
-    return bool(PHONE.search(phone) and DSLR.search(dslr))
+    return any(PHONE.search(a) and DSLR.search(b) for a, b in ((first, second), (second, first)))
 
 
 def same_camera(one: str, other: str) -> bool:
@@ -65,7 +74,8 @@ def _named(folders: dict[str, Folder], first: str, second: str, common: Sequence
     taken = f"{first}/ is taken as the phone's"
     if alike:
         reason = f"{why}, but by EXIF both are of one camera, {one.camera}"
-        doubt = f"{reason}; if they are pairs all the same: --kind pairs" if called else ""
+        ask = f"{reason}; if they are pairs all the same: --kind pairs"
+        doubt = ask if _of_cameras(first, second) else ""
         return Proposal("pairs", shots, reason, sure=False, doubt=doubt)
     if called or (one.camera and other.camera):
         return Proposal("pairs", shots, f"{why}, by two cameras; {taken}")
@@ -74,11 +84,29 @@ def _named(folders: dict[str, Folder], first: str, second: str, common: Sequence
 
 
 def _by_times(folders: dict[str, Folder], count: int) -> Proposal:
-    for phone, dslr in permutations(sorted(folders), 2):
+    ways = permutations(sorted(folders), 2)
+    for phone, dslr in sorted(ways, key=lambda names: not hinted(*names)):
         files = [list(folders[name].values()) for name in (phone, dslr)]
-        if hinted(phone, dslr) and len(files[0]) + len(files[1]) >= MOST * count:
-            return _in_order(phone, dslr, *files)
+        if len(files[0]) + len(files[1]) >= MOST * count:
+            called = hinted(phone, dslr)
+            found = _in_order(phone, dslr, *files)
+            if called or (found.shots and _two_cameras(*files) and _is_smaller(*files)):
+                return found
     return Proposal("pairs", (), "", sure=False)
+
+
+def _two_cameras(files: Sequence[Seen], others: Sequence[Seen]) -> bool:
+    """Whether each folder is of one camera, and not of the same."""
+    names = [{one.camera for one in each} for each in (files, others)]
+    if any(len(each) != 1 or "" in each for each in names) or len(files) < FEW:
+        return False
+    return not same_camera(*names[0], *names[1])
+
+
+def _is_smaller(files: Sequence[Seen], others: Sequence[Seen]) -> bool:
+    """Where nothing else tells, the phone's picture is the smaller one."""
+    one, other = (each[0].shape[0] * each[0].shape[1] for each in (files, others))
+    return one <= other
 
 
 def _in_order(phone: str, dslr: str, inputs: list[Seen], truths: list[Seen]) -> Proposal:
@@ -105,9 +133,10 @@ def _in_order(phone: str, dslr: str, inputs: list[Seen], truths: list[Seen]) -> 
 
 def _phone_comes_second(folders: dict[str, Folder], first: str, second: str, stem: str) -> bool:
     """By the folders' names, else the phone's picture is the smaller one."""
-    if bool(PHONE.search(first)) != bool(PHONE.search(second)):
-        return bool(PHONE.search(second))
-    if bool(DSLR.search(first)) != bool(DSLR.search(second)):
-        return bool(DSLR.search(first))
+    inputs, truths = SIDES
+    if bool(inputs.search(first)) != bool(inputs.search(second)):
+        return bool(inputs.search(second))
+    if bool(truths.search(first)) != bool(truths.search(second)):
+        return bool(truths.search(first))
     sizes = [folders[folder][stem].shape for folder in (first, second)]
     return sizes[1][0] * sizes[1][1] < sizes[0][0] * sizes[0][1]

@@ -14,6 +14,7 @@ from isptools.datasets.alike import fingerprint
 from isptools.propose.couples import hinted, pairs, same_camera
 from isptools.propose.look import Seen
 from isptools.propose.proposal import By, Held, Proposal, Shot
+from isptools.propose.siblings import by_siblings
 from isptools.propose.words import by_words, is_long
 from isptools.sources import ContentError
 
@@ -83,6 +84,7 @@ def mosaic(seen: Sequence[Seen]) -> str:
 
 
 def plain(held: Held) -> Proposal:
+    """Raws without a truth, each a scene of its own."""
     shots = [Shot(name, one, (one,)) for name, one in _named(held.raws)]
     lone = "there are raws, and nothing says that some belong together"
     return Proposal("raws", tuple(shots), lone)
@@ -106,7 +108,8 @@ def camera(held: Held) -> Proposal:
 
 
 def exposures(held: Held) -> Proposal:
-    """By words in names and folders, else a folder a scene, else frames shot one after another."""
+    """By words in names and folders, else a folder a scene, else frames shot one after another,
+    else two folders with names in common."""
     said = by_words(held.raws, held.by)
     if said.doubt:
         return Proposal("exposures", (), "", sure=False, doubt=said.doubt)
@@ -127,7 +130,9 @@ def exposures(held: Held) -> Proposal:
         if shots and 2 * used >= len(held.raws):
             why = f"{how} (scenes: {len(shots)}, inputs: {used - len(shots)})"
             return Proposal("exposures", tuple(shots), why)
-    return Proposal("exposures", (), "", False)
+    told = by_siblings(held.raws)
+    shots = [Shot(name, truth, tuple(rest)) for name, (truth, *rest) in told.groups]
+    return Proposal("exposures", tuple(shots), told.how, bool(shots), told.doubt)
 
 
 def bursts(held: Held) -> Proposal:

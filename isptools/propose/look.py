@@ -38,14 +38,17 @@ class Seen:
 
     @property
     def stem(self) -> str:
+        """The file's name without its extension, in lower case."""
         return PurePosixPath(self.path).stem.casefold()
 
     @property
     def folder(self) -> str:
+        """The folder of the file below the place that was looked at."""
         return PurePosixPath(self.path).parent.as_posix()
 
     @property
     def usable(self) -> bool:
+        """Whether it is a raw or a picture that can be read."""
         return not self.wrong and self.kind != "other"
 
 

@@ -52,4 +52,5 @@ class Held:
 
     @property
     def count(self) -> int:
+        """How many files there are."""
         return len(self.raws) + len(self.pictures)

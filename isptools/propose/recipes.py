@@ -47,7 +47,7 @@ reach = 64 # pixels that a picture may be moved by, for cameras cut them out of 
 note = "the camera's own picture, moved onto the sensor; one that does not line up is refused"
 """
 PAIR = """
-[truth] # see docs/pair.md
+[truth] # the page "Pairs of two cameras" has every word
 make = "align"
 patch = {patch} # pixels; each window is shifted and turned to where the two correlate best
 shift_px = 4

@@ -14,7 +14,7 @@ from isptools.apart import apart
 from isptools.datasets.alike import bits_of, fingerprint, grouped, joined
 from isptools.datasets.bursts import sharpest
 from isptools.datasets.card import FileRow, Split
-from isptools.datasets.splits import by_hash
+from isptools.datasets.splits import in_tenths
 from isptools.propose.look import Seen
 from isptools.propose.proposal import Kind, Shot
 from isptools.raw import SUFFIXES as RAW
@@ -22,7 +22,6 @@ from isptools.sources import ContentError
 
 BITS = 6  # of 64 by which near-duplicates differ, as a recipe's `alike`
 AT_ONCE = 3.0  # seconds: shots of one camera that follow closer than that share a split
-SHARE = 0.1  # of scenes in each of val and test
 COLUMNS = ("split", "scene", "role", "path", "exposure_s", "iso", "sha256")
 
 
@@ -35,6 +34,7 @@ class Table:
     unreadable: tuple[Seen, ...] = ()  # files whose pixels can't be read; their scenes are left out
 
     def scenes(self, split: Split) -> int:
+        """How many scenes a split has."""
         return len({entry.scene for entry in self.entries if entry.split == split})
 
 
@@ -75,7 +75,7 @@ def table(
     bad = [shot.truth for shot in shots if known[shot.truth.path].wrong]
     shots = [shot for shot in shots if shot.truth not in bad]
     groups = _groups(shots, known)
-    splits = divided(groups)
+    splits = in_tenths(groups)
     entries = tuple(entry for shot in shots for entry in _entries(shot, splits[shot.name], known))
     together = tuple(tuple(group) for group in groups if len(group) > 1)
     unreadable = tuple(replace(one, wrong=known[one.path].wrong) for one in bad)
@@ -93,32 +93,6 @@ def text(found: Table) -> str:
             [f"{value:.6g}" if isinstance(value, float) else value or "" for value in values]
         )
     return out.getvalue()
-
-
-def divided(groups: Sequence[Sequence[str]]) -> dict[str, Split]:
-    """Every scene's split, about 8 : 1 : 1; groups stay whole, in the order of their names' hash.
-
-    From two groups on there is a test scene, from five a validation scene: where every group is
-    larger than the share, the smallest is taken whole.
-    """
-    count = sum(len(group) for group in groups)
-    wanted = {
-        "test": max(round(count * SHARE), int(len(groups) >= 2)),
-        "val": max(round(count * SHARE), int(len(groups) >= 5)),
-    }
-    members = {group[0]: group for group in groups}
-    splits: dict[str, Split] = {scene: "train" for group in groups for scene in group}
-    left = by_hash(members)
-    for split in ("test", "val"):
-        room = wanted[split]
-        if room and left:
-            room = max(room, min(len(members[first]) for first in left))
-        for first in list(left):
-            if len(members[first]) <= room:
-                left.remove(first)
-                room -= len(members[first])
-                splits.update(dict.fromkeys(members[first], split))
-    return splits
 
 
 def _with_reference(root: Path, shot: Shot) -> Shot:

@@ -12,7 +12,8 @@ from pathlib import PurePosixPath
 from isptools.propose.look import Seen
 from isptools.propose.proposal import By
 
-SHORT, LONG = ("short", "noisy", "dark", "input"), ("long", "clean", "gt", "truth")
+SHORT = ("short", "noisy", "dark", "input", "lowlight")
+LONG = ("long", "clean", "gt", "truth", "groundtruth", "reference", "ref", "target")
 WORD = re.compile(rf"(?<![a-z])({'|'.join((*SHORT, *LONG))})(?![a-z])", re.IGNORECASE)
 EXPOSURE = re.compile(r"[_-]\d+(\.\d+)?s$", re.IGNORECASE)  # as in 00001_00_0.1s
 PAUSE = 10.0  # seconds between a truth and its inputs
@@ -83,14 +84,14 @@ def by_times(said: Sequence[Seen]) -> Groups:
 
 
 def _nearest(one: Seen, truths: Sequence[Seen]) -> Seen | None:
-    apart = sorted((_apart(one, truth), truth.path, truth) for truth in truths)
+    apart = sorted((between(one, truth), truth.path, truth) for truth in truths)
     if apart[0][0] > PAUSE:
         return None
     clear = len(apart) == 1 or apart[1][0] > CLEARLY * max(apart[0][0], 1.0)
     return apart[0][2] if clear else None
 
 
-def _apart(one: Seen, other: Seen) -> float:
+def between(one: Seen, other: Seen) -> float:
     """Seconds from the end of the earlier exposure to the start of the later one."""
     if one.taken is None or other.taken is None:
         return float("inf")

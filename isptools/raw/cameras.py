@@ -28,6 +28,7 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @functools.cache
 def table() -> tuple[Levels, ...]:
+    """What is known of cameras, from cameras.toml beside this module."""
     text = Path(__file__).with_name("cameras.toml").read_bytes()
     return msgspec.toml.decode(text, type=_Table).levels
 

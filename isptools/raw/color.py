@@ -58,4 +58,5 @@ def _inverse(values: F64) -> F64 | None:
 
 
 def as_matrix(values: NDArray[np.floating[Any]]) -> Matrix:
+    """A 2-D array as nested tuples of floats."""
     return tuple(tuple(float(value) for value in row) for row in values)

@@ -120,6 +120,10 @@ def _chosen_matrix(found: Facts, capture: Capture) -> Facts:
 
 
 def calibrated(found: Facts, number: int, as_float: type) -> Matrix:
+    """AnalogBalance x CameraCalibration x ColorMatrix `number`: XYZ to camera, 3x3.
+
+    DNG 1.7, chapter 6; each factor as `as_float`, products in double.
+    """
     balance = np.diag(found["analog_balance"][0] if "analog_balance" in found else np.ones(3))
     name = f"camera_calibration_{number}"
     calibration = found[name][0] if name in found else np.eye(3)

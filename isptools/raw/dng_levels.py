@@ -36,6 +36,7 @@ class Field:
     columns: F64
 
     def scaled(self, factor: float) -> "Field":
+        """The same field times a factor."""
         return Field(self.cells * factor, self.rows * factor, self.columns * factor)
 
     def row(self, y: int) -> F64:

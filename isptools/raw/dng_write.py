@@ -316,6 +316,7 @@ def rational(value: float, limit: int, signed: bool) -> tuple[int, int]:
     """The fraction nearest to `value` whose two integers are at most `limit`.
 
     A double that is the quotient of two such integers comes back as the identical double.
+    UnsupportedError for a value that is out of their reach.
     """
     if not math.isfinite(value) or abs(value) > limit or (value < 0 and not signed):
         raise UnsupportedError(f"{value} can't be written as a TIFF rational")

@@ -29,6 +29,7 @@ KEPT, FULL = (4096.0, 32767.0), 16383.0
 
 
 def is_floating_point(tags: Tags) -> bool:
+    """Whether SampleFormat says that a DNG's numbers are floats."""
     return int((tags.raw.get(FORMAT) or (1,))[0]) == FLOATS
 
 

@@ -47,6 +47,7 @@ def _pieces(raw: dict[int, tuple[int, ...]], tiled: bool) -> int:
 
 
 def is_linearized(tags: Tags) -> bool:
+    """Whether a DNG has a LinearizationTable (tag 50712)."""
     return bool(tags.raw.get(50712))
 
 

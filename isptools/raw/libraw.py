@@ -132,6 +132,7 @@ def _sees(info: capi.Info, kind: Kind) -> bool:
 
 
 def kind_of(info: capi.Info) -> Kind:
+    """The kind of color filters that LibRaw states. SensorError for those that nobody treats."""
     if info.filters == 0:
         return "monochrome" if info.colors == 1 else "linear"
     if info.colors != 3:

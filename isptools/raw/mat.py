@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +25,13 @@ BANNER = b"MATLAB %s MAT-file, written by isptools"
 CLASSES = {"float32": b"single", "float64": b"double", "uint16": b"uint16"}
 
 
+def _h5py() -> Any:
+    """For who has such a file, as below."""
+    import h5py  # noqa: PLC0415 - takes long to load
+
+    return h5py
+
+
 def _scipy() -> Any:
     """Its reader, for who has such a file: it takes long to load."""
     import scipy.io  # noqa: PLC0415 - see above
@@ -34,10 +40,10 @@ def _scipy() -> Any:
 
 
 def array(data: bytes, name: str, variable: str) -> NDArray[Any]:
-    """A variable of numbers as MATLAB has it, rows first. RawError in one line."""
+    """A variable of numbers as MATLAB has it, of any shape, rows first. RawError in one line."""
     with _read(name):
         if _is_hdf5(data):
-            with h5py.File(io.BytesIO(data), "r") as file:
+            with _h5py().File(io.BytesIO(data), "r") as file:
                 return np.asarray(_dataset(file, name, variable)[()]).T
         found = _scipy().loadmat(io.BytesIO(data), variable_names=[variable])
         _expect(variable in found, name, variable, _scipy().whosmat(io.BytesIO(data)))
@@ -50,7 +56,7 @@ def shape(file: BinaryIO, name: str, variable: str) -> tuple[int, ...]:
         start = file.read(HEAD + len(SIGNATURE))
         file.seek(0)
         if _is_hdf5(start):
-            with h5py.File(file, "r") as opened:
+            with _h5py().File(file, "r") as opened:
                 return tuple(_dataset(opened, name, variable).shape[::-1])
         known = _scipy().whosmat(file)
         _expect(variable in {each[0] for each in known}, name, variable, known)
@@ -71,9 +77,9 @@ def record(data: bytes, name: str, variable: str) -> dict[str, Any]:
 
 
 def of_array(values: NDArray[Any], variable: str) -> bytes:
-    """A version 7.3 file with one array; the same array gives the same bytes."""
+    """A version 7.3 file with one array of any shape; the same array gives the same bytes."""
     memory = io.BytesIO()
-    with h5py.File(memory, "w", userblock_size=HEAD, libver=("earliest", "v108")) as file:
+    with _h5py().File(memory, "w", userblock_size=HEAD, libver=("earliest", "v108")) as file:
         kept = file.create_dataset(variable, data=values.T, compression="gzip", shuffle=True)
         kept.attrs["MATLAB_class"] = np.bytes_(CLASSES[values.dtype.name])
     head = (BANNER % b"7.3").ljust(TEXT) + bytes(8) + struct.pack("<H", 0x0200) + b"IM"
@@ -91,10 +97,10 @@ def _is_hdf5(data: bytes) -> bool:
     return data.startswith(SIGNATURE) or data[HEAD : HEAD + len(SIGNATURE)] == SIGNATURE
 
 
-def _dataset(file: h5py.File, name: str, variable: str) -> Any:
+def _dataset(file: Any, name: str, variable: str) -> Any:
     _expect(variable in file, name, variable, [(key,) for key in file])
     kept = file[variable]
-    if not isinstance(kept, h5py.Dataset):
+    if not isinstance(kept, _h5py().Dataset):
         raise RawError(name, f"{variable} is no array", REMEDY)
     return kept
 

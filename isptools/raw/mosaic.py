@@ -7,7 +7,6 @@ data set states.
 import io
 from typing import Any, BinaryIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
@@ -115,6 +114,8 @@ def _first(error: Exception) -> str:
 
 
 def _gray(data: bytes, name: str, capture: Capture) -> NDArray[np.uint16]:
+    import cv2  # noqa: PLC0415 - takes long to load, and few mosaics need it
+
     encoded = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None or not _whole(data):

@@ -125,10 +125,12 @@ class Opcode:
 
     @property
     def mandatory(self) -> bool:
+        """Whether a reader that does not know it must refuse the file (DNG 1.7, chapter 7)."""
         return not self.flags & OPTIONAL
 
     @property
     def name(self) -> str:
+        """Its number, its name where one is known, and its list, for people."""
         known = NAMES.get(self.number)
         number = f"opcode {self.number}" + (f" ({known})" if known else "")
         return f"{number} of OpcodeList{self.opcode_list}"

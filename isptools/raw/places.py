@@ -70,6 +70,7 @@ class Shift:
 
     @property
     def nothing(self) -> bool:
+        """Whether neither the place nor the pattern changes."""
         return not (self.down or self.right) and self.old == self.new
 
 

@@ -75,7 +75,7 @@ def read(path: str | Path, trust: Trust = "file", larger: bool = False) -> Frame
 
 
 def read_bytes(data: bytes, name: str, trust: Trust = "file", larger: bool = False) -> Frame:
-    """As `read`, from a file's content; `name` stands in messages."""
+    """As `read`, from a file's content; `name` stands in messages. RawError as there."""
     if not data:
         raise RawError(name, "the file is empty (0 bytes); expected a raw photograph", BROKEN)
     with io.BytesIO(data) as file:  # closed, since tifffile's pages refer to it in a circle

@@ -47,6 +47,7 @@ class Tags:
 
     @property
     def is_dng(self) -> bool:
+        """Whether the file states a DNGVersion."""
         return DNG_VERSION in self.main
 
     def find(self, tag: int) -> Any:

@@ -35,6 +35,7 @@ class ComparisonPage:
 
 
 def is_comparison(folder: Path) -> bool:
+    """Whether a folder is one that `isptools compare` wrote."""
     return (folder / TABLE).is_file()
 
 
@@ -60,6 +61,7 @@ def page(folder: Path) -> ComparisonPage:
 
 
 def html(made: ComparisonPage) -> bytes:
+    """The page as one HTML file, UTF-8."""
     return rendered("comparison.html.j2", made.top, {}, {"made": made})
 
 

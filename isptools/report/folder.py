@@ -12,7 +12,8 @@ import numpy as np
 from isptools.datasets.alike import grouped
 from isptools.report import plots
 from isptools.report.facts import Fact, uri
-from isptools.report.samples import SPAN, Shown, gathered, large
+from isptools.report.left import Left, Look, left
+from isptools.report.samples import EDGES, Shown, gathered, large
 from isptools.shards import ledger, read
 from isptools.shards.check import INDEX, LEDGER, Problem, check
 from isptools.shards.made import made_by
@@ -20,7 +21,6 @@ from isptools.shards.read import Shards
 
 LAYERS = 24  # samples, the worst, that can be looked at closely
 SPLITS = ("train", "val", "test")
-RANK = {"refused": 0, "missing": 1, "unlisted": 2, "noted": 3, "excluded": 4, "kept": 5}
 FLOWS = 12  # pictures whose patches' shifts are drawn
 ALIKE = 6  # bits of 64 in which near-duplicates may differ, as `isptools init` takes them
 
@@ -42,12 +42,16 @@ class Page:
     twins: tuple[tuple[Shown, Shown], ...]  # alike, in two splits
     pairs: plots.Scatter | None  # of two cameras
     flows: tuple[plots.Arrows, ...]  # of their patches, a picture each
-    ledger: tuple[ledger.Group, ...]
+    left: tuple[Left, ...]  # what the build left out or noted
+    looked: bool  # whether files were looked at for it
     provenance: tuple[tuple[str, str], ...]
 
 
-def page(folder: Path, progress: Callable[[str, int, int], None]) -> Page:
-    """Look at everything. ValueError in one line where there is nothing to show."""
+def page(folder: Path, progress: Callable[[str, int, int], None], look: Look | None = None) -> Page:
+    """Look at everything. ValueError in one line where there is nothing to show.
+
+    `look` gives pictures of what the ledger names.
+    """
     problems = check(folder, lambda done, total: progress("shards", done, total))
     with read.open(folder) as shards:
         samples = gathered(shards, lambda done, total: progress("rows", done, total))
@@ -67,7 +71,8 @@ def page(folder: Path, progress: Callable[[str, int, int], None]) -> Page:
             sentence=sentence, facts=tuple(_facts(shards, samples)), problems=tuple(problems),
             samples=tuple(samples), layers=pictures, strips=tuple(_strips(samples)),
             histograms=tuple(_histograms(samples)), twins=twins, pairs=_pairs(samples),
-            flows=tuple(_flows(shards)), ledger=_ledger(folder),
+            flows=tuple(_flows(shards)), left=_left(folder, samples, look),
+            looked=look is not None,
             provenance=tuple(_provenance(folder, shards)),
         )  # fmt: skip
 
@@ -91,10 +96,11 @@ def numbers(made: Page) -> bytes:
             }
             for one in made.samples
         ],
+        "histogram_edges": EDGES.tolist(),
         "twins": [[one.key, other.key] for one, other in made.twins],
         "ledger": [
-            {"kind": one.kind, "reason": one.reason, "files": len(one.lines), "scenes": one.scenes}
-            for one in made.ledger
+            {"kind": one.kind, "reason": one.reason, "files": one.count, "scenes": one.scenes}
+            for one in made.left
         ],
         "provenance": dict(made.provenance),
     }  # fmt: skip
@@ -200,7 +206,7 @@ def _strips(samples: Sequence[Shown]) -> list[plots.Strip]:
             dot = plots.Dot(place, each.value / each.limit, f"{label} of {each.limit:.3g}")
             kinds.setdefault(each.kind, []).append(dot)
     found = [plots.strip(kind, dots) for kind, dots in kinds.items()]
-    return sorted(found, key=lambda one: (-one.wrong, one.kind))
+    return sorted(found, key=lambda one: (-one.wrong, -one.most, one.kind))
 
 
 def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
@@ -210,7 +216,7 @@ def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
         for color, counts in one.histogram.items():
             known = cameras.setdefault(name, {})
             known[color] = known.get(color, 0) + counts
-    return [(name, plots.histogram(counts, SPAN)) for name, counts in sorted(cameras.items())]
+    return [(name, plots.histogram(counts, EDGES)) for name, counts in sorted(cameras.items())]
 
 
 def _twins(samples: Sequence[Shown]) -> tuple[tuple[Shown, Shown], ...]:
@@ -224,11 +230,12 @@ def _twins(samples: Sequence[Shown]) -> tuple[tuple[Shown, Shown], ...]:
     )
 
 
-def _ledger(folder: Path) -> tuple[ledger.Group, ...]:
-    """What was refused comes first; none where the build did not end."""
+def _left(folder: Path, samples: Sequence[Shown], look: Look | None) -> tuple[Left, ...]:
+    """None where the build did not end."""
     if not (folder / LEDGER).is_file():
         return ()
-    return tuple(sorted(ledger.groups(folder), key=lambda one: RANK.get(one.kind, 1)))
+    places = {one.row.source: place for place, one in reversed(list(enumerate(samples)))}
+    return left(ledger.groups(folder), places, look)
 
 
 def _pairs(samples: Sequence[Shown]) -> plots.Scatter | None:

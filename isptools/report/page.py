@@ -4,11 +4,11 @@ from typing import Any
 
 from isptools.report.facts import Top, uri
 from isptools.report.folder import Page
-from isptools.report.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH
+from isptools.report.plots import BOTTOM, HEIGHT, LEFT, QUIET, RIGHT, TOP, WIDTH
 from isptools.report.template import rendered
 
 SIZES = {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LEFT": LEFT, "RIGHT": RIGHT, "TOP": TOP,
-         "BOTTOM": BOTTOM}  # fmt: skip
+         "BOTTOM": BOTTOM, "QUIET": QUIET}  # fmt: skip
 
 
 def html(made: Page) -> bytes:

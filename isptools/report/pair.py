@@ -42,6 +42,7 @@ class PairPage:
 
 
 def html(made: PairPage) -> bytes:
+    """The page as one HTML file, UTF-8, with its pictures inside."""
     layers = {name: uri(jpeg(picture), "jpeg") for name, picture in made.layers}
     numbers: list[object] = []
     viewer = {"0": {"key": made.top.title, "layers": layers, "numbers": numbers,
@@ -52,6 +53,7 @@ def html(made: PairPage) -> bytes:
 
 
 def jpeg(picture: Bytes) -> bytes:
+    """(H, W, 3) uint8 sRGB as a JPEG of quality 88. ValueError if it could not be made."""
     done, data = cv2.imencode(".jpg", picture[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 88))
     if not done:
         raise ValueError("a picture of the report could not be made")

@@ -31,7 +31,7 @@ def of_raw(frame: Frame) -> Bytes:
     else:
         black = np.float32(min(facts.black))
         light = (frame.pixels.astype(np.float32) - black) / (facts.white - black)
-        picture = _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
+        picture = screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
     return upright(picture, facts.flip)
 
 
@@ -52,11 +52,11 @@ def _pictures(sample: Sample, space: str) -> Iterator[tuple[str, Bytes]]:
         shown = np.rint(np.clip(light.transpose(1, 2, 0), 0, 1) * 255).astype(np.uint8)
         yield "input", shown
     else:
-        yield "input", _screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
+        yield "input", screen(_colors(light, facts.cfa, facts.as_shot, facts.camera_to_srgb))
     if sample.restoration is not None:
         linear = np.ascontiguousarray(sample.restoration.transpose(1, 2, 0))
         xyz = space == Space.XYZ
-        shown = (encode_srgb(linear) >> 8).astype(np.uint8) if xyz else _screen(linear)
+        shown = (encode_srgb(linear) >> 8).astype(np.uint8) if xyz else screen(linear)
         yield "restoration", shown
     if sample.enhancement is not None:
         shown = np.rint(np.clip(sample.enhancement, 0, 1) * 255).astype(np.uint8)
@@ -84,7 +84,7 @@ def _colors(
     return color.astype(np.float32)
 
 
-def _screen(linear: NDArray[np.float32]) -> Bytes:
+def screen(linear: NDArray[np.float32]) -> Bytes:
     """Clipped and encoded for the screen (IEC 61966-2-1)."""
     light = np.clip(linear, 0, 1)
     steep = 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055

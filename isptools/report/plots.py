@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 8, 34  # margins
+QUIET = 0.1  # of what is allowed: plots below it stay folded
 LINKED = 300  # dots of a plot that open their sample
 F64 = NDArray[np.float64]
 
@@ -23,6 +25,8 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
+    """A mark of an axis."""
+
     at: float  # pixels
     text: str
 
@@ -38,6 +42,7 @@ class Strip:
     limit: float  # down, pixels
     ticks: tuple[Tick, ...]
     wrong: int  # of all
+    most: float  # of what is allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +71,39 @@ def strip(kind: str, dots: Sequence[Dot]) -> Strip:
     least = min((dot.value for _, _, dot in worst), default=0.0)
     others = "".join(f"M{x:.0f} {y:.0f}h2" for x, y, dot in placed if dot.value < least)
     wrong = sum(dot.value > 1 for dot in dots)
-    return Strip(kind, tuple(worst), others, len(dots), down(1.0), ticks, wrong)
+    most = max((dot.value for dot in dots), default=0.0)
+    return Strip(kind, tuple(worst), others, len(dots), down(1.0), ticks, wrong, most)
 
 
-def histogram(counts: Mapping[str, F64], span: tuple[float, float]) -> Curves:
-    """Logarithm of the counts over x, where 0 is black and 1 is white."""
+def root(x: Any) -> Any:
+    """The square root, of negative numbers the negative one."""
+    return np.sign(x) * np.sqrt(np.abs(x))
+
+
+def squared(x: Any) -> Any:
+    """`root` undone."""
+    return np.sign(x) * np.square(x)
+
+
+def histogram(counts: Mapping[str, F64], edges: F64) -> Curves:
+    """Logarithm of the counts over the root of x, where 0 is black and 1 is white."""
     top = max((float(np.log10(1 + each.max())) for each in counts.values()), default=1.0) or 1.0
+    roots = root(edges)
 
-    def across(x: float) -> float:
-        return LEFT + (x - span[0]) / (span[1] - span[0]) * (WIDTH - LEFT - RIGHT)
+    def across(place: float) -> float:
+        share = (place - roots[0]) / (roots[-1] - roots[0])
+        return float(LEFT + share * (WIDTH - LEFT - RIGHT))
 
     lines = []
     for color in sorted(counts, reverse=True):
-        each = counts[color]
-        steps = np.linspace(*span, len(each) + 1)
-        height = np.log10(1 + each) / top * (HEIGHT - TOP - BOTTOM)
+        height = np.log10(1 + counts[color]) / top * (HEIGHT - TOP - BOTTOM)
         points = " ".join(
-            f"{across(float(x)):.1f},{HEIGHT - BOTTOM - float(y):.1f}"
-            for x, y in zip((steps[1:] + steps[:-1]) / 2, height, strict=True)
+            f"{across(x):.1f},{HEIGHT - BOTTOM - float(y):.1f}"
+            for x, y in zip((roots[1:] + roots[:-1]) / 2, height, strict=True)
         )
         lines.append((color, points))
-    ticks = tuple(Tick(round(across(x), 1), f"{x:g}") for x in (0, 0.25, 0.5, 0.75, 1))
+    marks = (0, 0.01, 0.05, 0.1, 0.25, 0.5, 1)
+    ticks = tuple(Tick(round(across(float(root(x))), 1), f"{x:g}") for x in marks)
     return Curves(tuple(lines), ticks)
 
 

@@ -43,6 +43,7 @@ class RunPage:
 
 
 def is_run(folder: Path) -> bool:
+    """Whether a folder is the run of a training and holds no shards."""
     return (folder / SETTINGS).is_file() and not any(folder.glob("*.h5"))
 
 
@@ -60,6 +61,7 @@ def page(folder: Path) -> RunPage:
 
 
 def html(made: RunPage) -> bytes:
+    """The page as one HTML file, UTF-8."""
     sizes = {"WIDTH": plots.WIDTH, "HEIGHT": plots.HEIGHT, "LEFT": plots.LEFT,
              "RIGHT": plots.RIGHT, "TOP": plots.TOP, "BOTTOM": plots.BOTTOM}  # fmt: skip
     return rendered("run.html.j2", made.top, {}, {"made": made, **sizes})

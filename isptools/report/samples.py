@@ -13,6 +13,7 @@ from isptools.datasets.alike import bits_of
 from isptools.develop.orient import upright
 from isptools.report.lines import lines
 from isptools.report.pictures import Bytes, fit, layers
+from isptools.report.plots import root, squared
 from isptools.shards.read import Sample, Shards
 from isptools.shards.schema import InputRow, TruthRow
 from isptools.shards.seen import Seen, seen
@@ -23,6 +24,8 @@ SMALL = (cv2.IMWRITE_WEBP_QUALITY, 40)
 LARGE = 640
 SPAN = (-0.02, 1.06)  # of x = (DN - black) / (white - black) that histograms cover
 BINS = 108
+# even in the root of x, so that dark inputs are seen
+EDGES = squared(np.linspace(root(SPAN[0]), root(SPAN[1]), BINS + 1))
 LINES = 8  # that stand out are named of one input
 EVERY = 4  # CFA cells: a sixteenth of them is counted
 F64 = NDArray[np.float64]
@@ -146,7 +149,7 @@ def _histogram(sample: Sample) -> dict[str, F64]:
             step = slice(place // side, None, side * EVERY), slice(place % side, None, side * EVERY)
             planes.setdefault(color, []).append(light[step])
     return {
-        color: np.sum([np.histogram(np.clip(part, *SPAN), BINS, SPAN)[0] for part in parts], 0)
+        color: np.sum([np.histogram(np.clip(part, *SPAN), EDGES)[0] for part in parts], 0)
         for color, parts in planes.items()
     }
 

@@ -39,6 +39,7 @@ def brightened(picture: Bytes) -> tuple[Bytes, float]:
 
 
 def said(stops: float) -> tuple[str, ...]:
+    """The remark below pictures that are shown brighter; none for 0 stops."""
     return (f"shown {stops:.1f} stops brighter",) if stops else ()
 
 

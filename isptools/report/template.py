@@ -18,15 +18,20 @@ def rendered(template: str, top: Top, viewer: Mapping[str, Any], words: Mapping[
 
     `viewer` is what the script knows of each sample: key, layers, numbers, problems.
     """
+    shown = {name: getattr(top, name) for name in Top.__dataclass_fields__}
+    return drawn(
+        template, {"style": Markup(_text("style.css")), "script": Markup(_text("viewer.js")),
+                   "data": Markup(_safe(viewer)), **shown, **words},
+    )  # fmt: skip
+
+
+def drawn(template: str, words: Mapping[str, Any]) -> bytes:
+    """A file of markup, whatever stands in `words` escaped."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         loader=FunctionLoader(_text),
     )  # fmt: skip
-    shown = {name: getattr(top, name) for name in Top.__dataclass_fields__}
-    return environment.get_template(template).render(
-        style=Markup(_text("style.css")), script=Markup(_text("viewer.js")),
-        data=Markup(_safe(viewer)), **shown, **words,
-    ).encode()  # fmt: skip
+    return environment.get_template(template).render(**words).encode()
 
 
 def _safe(value: Any) -> str:

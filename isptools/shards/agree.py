@@ -14,13 +14,14 @@ chosen by the numbers in docs/shard-format.md.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 from isptools import patches
+from isptools.shards import passes
 from isptools.shards.schema import InputRow
 
 F64 = NDArray[np.float64]
@@ -41,41 +42,71 @@ class Blocks:
     reliability: float
 
 
+class Sight:
+    """What an input says, computed once for all truths that it is compared with.
+
+    `cells` are from `input_cells`.
+    """
+
+    def __init__(self, cells: F64, row: InputRow) -> None:
+        self.cells, self.row = cells, row
+        self.middle = passes.median(cells)
+        side = smallest(row.cfa)
+        # a picture so small that larger blocks are too few, as of 132 x 220
+        self.side = 2 if side > 2 and cells.size < BLOCKS * side**2 else side
+        self.found: dict[float, list[Blocks]] = {}  # by exposure
+
+    def blocks(self, middle: float) -> list[Blocks]:
+        """At each size and either exposure, beside a truth whose cells have that median; nothing if
+        it is too dark or too noisy."""
+        own = self.middle
+        scales = {self.row.ratio or 1.0, middle / own if own > 0 else 1.0}
+        for scale in scales - self.found.keys():
+            self.found[scale] = _reliable(self.cells, self.side, scale, 1.0)
+        return [block for scale in sorted(scales) for block in self.found[scale]]
+
+
+class Shown:
+    """What a truth shows, `cells` from `truth_cells`, computed once for all of its inputs."""
+
+    def __init__(self, cells: F64) -> None:
+        self.cells, self.middle = cells, passes.median(cells)
+        self._details: dict[int, F64] = {}
+
+    def detail(self, side: int) -> F64:
+        if side not in self._details:
+            self._details[side] = detail(block_means(self.cells, side))
+        return self._details[side]
+
+
 def of_input(cells: F64, row: InputRow, truth: F64) -> list[Blocks]:
     """What an input says at each size and either exposure; nothing if it is too dark or too noisy.
 
     `cells` are from `input_cells`, `truth` from `truth_cells`.
     """
-    middle = float(np.median(cells))
-    scales = {row.ratio or 1.0, float(np.median(truth)) / middle if middle > 0 else 1.0}
-    side = smallest(row.cfa)
-    if side > 2 and cells.size < BLOCKS * side**2:
-        side = 2  # a picture so small that larger blocks are too few, as of 132 x 220
-    return [
-        block for scale in sorted(scales) for block in _reliable(np.minimum(cells * scale, 1), side)
-    ]
+    return Sight(cells, row).blocks(passes.median(truth))
 
 
-def agreement(blocks: list[Blocks], truth: F64) -> float:
+def agreement(blocks: list[Blocks], truth: "F64 | Shown") -> float:
     """The best over sizes and exposures, about 1 for a true pair; `truth` is from `truth_cells`."""
-    details: dict[int, F64] = {}
-    for side in sorted({each.side for each in blocks}):
-        details[side] = detail(block_means(truth, side))
+    shown = truth if isinstance(truth, Shown) else Shown(truth)
     return max(
-        correlation(each.means, details[each.side]) / sqrt(each.reliability) for each in blocks
+        correlation(each.means, shown.detail(each.side)) / sqrt(each.reliability) for each in blocks
     )
 
 
-def _reliable(cells: F64, side: int) -> list[Blocks]:
+def _reliable(cells: F64, side: int, scale: float = 1.0, top: float = inf) -> list[Blocks]:
+    """Of cells times `scale`, clipped at `top`: the sizes at which they are mostly picture."""
     found = []
-    one, other = _halves(cells, side)
+    one, other = passes.halves(cells, scale, top, side)
     for _ in range(SIZES):
         if one.size < BLOCKS:
             break
-        between = correlation(detail(one), detail(other))
+        fine = detail(one), detail(other)
+        between = correlation(*fine)
         reliability = 2 * between / (1 + between) if between > 0 else 0.0  # Spearman-Brown
         if reliability >= RELIABLE:
-            found.append(Blocks(side, detail((one + other) / 2), reliability))
+            found.append(Blocks(side, (fine[0] + fine[1]) / 2, reliability))
         one, other, side = block_means(one, 2), block_means(other, 2), 2 * side
     return found
 
@@ -83,14 +114,19 @@ def _reliable(cells: F64, side: int) -> list[Blocks]:
 def input_cells(pixels: NDArray[np.float32], row: InputRow) -> F64:
     """White balanced luminance per CFA cell; `pixels` (H, W) are normalized, not clipped."""
     every = patches.period(row.cfa)
-    weights = np.zeros(every * every)
-    gains = _gains(row)
-    luminance = _luminance(row)
-    for i, letter in enumerate(row.cfa):
-        color = "RGB".index(letter)
-        weights[i] = gains[color] * luminance[color] / row.cfa.count(letter)
-    cells: F64 = np.einsum("apbq,pq->ab", _cells(pixels, every), weights.reshape(every, every))
+    by_place = weights(row).reshape(every, every)
+    cells: F64 = np.einsum("apbq,pq->ab", _cells(pixels, every), by_place)
     return cells
+
+
+def weights(row: InputRow) -> F64:
+    """(P,) of the positions of a CFA cell, whose sum so weighted is its luminance."""
+    gains, luminance = _gains(row), _luminance(row)
+    colors = ["RGB".index(letter) for letter in row.cfa]
+    return np.array([
+        gains[color] * luminance[color] / row.cfa.count(letter)
+        for color, letter in zip(colors, row.cfa, strict=True)
+    ])  # fmt: skip
 
 
 def truth_cells(luminance: NDArray[np.float32], cfa: str) -> F64:
@@ -105,12 +141,18 @@ def luminance(picture: Callable[[int], NDArray[np.float32]], space: str) -> NDAr
     `picture` gives one plane (H, W) in physical values.
     """
     if space.startswith("xyz"):
-        return _linear(picture(1), space)
-    red, green, blue = (LUMINANCE32[i] * _linear(picture(i), space) for i in range(3))
+        return linear(picture(1), space)
+    red, green, blue = (LUMINANCE32[i] * linear(picture(i), space) for i in range(3))
     return np.asarray(red + green + blue, np.float32)
 
 
-def _linear(plane: NDArray[np.float32], space: str) -> NDArray[np.float32]:
+def shares(space: str) -> dict[int, np.float32]:
+    """Of which channels a truth's luminance consists, and with which weights."""
+    return {1: np.float32(1)} if space.startswith("xyz") else dict(enumerate(LUMINANCE32))
+
+
+def linear(plane: NDArray[np.float32], space: str) -> NDArray[np.float32]:
+    """Values of a station as linear light."""
     if space in {"xyz", "camera"} or space.endswith("_linear"):
         return plane
     steep = ((np.maximum(plane, 0) + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
@@ -132,10 +174,8 @@ def detail(means: F64) -> F64:
 
 
 def block_means(cells: F64, side: int) -> F64:
-    rows, columns = (length // side for length in cells.shape)
-    cut = cells[: rows * side, : columns * side].reshape(rows, side, columns, side)
-    means: F64 = cut.mean((1, 3))
-    return means
+    """Means of side x side cells of a 2-D array; what is left over at its ends is left out."""
+    return passes.means(cells, side)
 
 
 def correlation(one: F64, other: F64) -> float:
@@ -143,15 +183,6 @@ def correlation(one: F64, other: F64) -> float:
     a, b = one - one.mean(), other - other.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 0 else 0.0
-
-
-def _halves(cells: F64, side: int) -> tuple[F64, F64]:
-    """Block means of the black and of the white cells of a checkerboard; `side` is even."""
-    rows, columns = (length // side * side for length in cells.shape)
-    quads = cells[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2)
-    black = (quads[:, 0, :, 0] + quads[:, 1, :, 1]) / 2
-    white = (quads[:, 0, :, 1] + quads[:, 1, :, 0]) / 2
-    return block_means(black, side // 2), block_means(white, side // 2)
 
 
 def _cells(plane: NDArray[np.float32], every: int) -> NDArray[np.float32]:

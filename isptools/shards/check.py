@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
-from isptools.shards import disk, pairing, proof, quality, structure
+from isptools.children import DiedError, each
+from isptools.shards import disk, look, pairing, proof, structure
+from isptools.shards.listed import Listed, Recipe
 from isptools.shards.opened import looked_at
 from isptools.shards.read import load
 from isptools.shards.schema import InputRow, TruthRow
-from isptools.shards.seen import Seen, seen
+from isptools.shards.seen import Seen
 from isptools.shards.table import Table
 from isptools.shown import shown
 
@@ -39,26 +41,9 @@ class Problem:
         return shown(": ".join(part for part in (self.where, self.what, self.detail) if part))
 
 
-class Listed(msgspec.Struct, frozen=True):
-    """A shard as the index lists it."""
-
-    name: str
-    sha256: str
-    bytes: int
-    rows: int
-    scenes: int
-    split: str
-    shape: tuple[int, int]
-    kind: str
-
-
-class Recipe(msgspec.Struct, frozen=True):
-    name: str
-    sha256: str
-    json: str
-
-
 class Ledger(msgspec.Struct, frozen=True):
+    """The ledger as the index states it."""
+
     sha256: str
     lines: int
 
@@ -88,23 +73,31 @@ class Checked:
 
     problems: list[Problem]  # empty if all is well
     seen: list[Seen]  # what was measured of each pair
-    truths: list[TruthRow]  # of every shard that could be read
+    tables: list[Table]  # of every shard that could be read
+
+    @property
+    def truths(self) -> list[TruthRow]:
+        return [truth for table in self.tables for truth in table.truths]
+
+
+Progress = Callable[[int, int], None]
 
 
 def check(
-    folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
+    folder: str | Path, progress: Progress = lambda _done, _total: None, jobs: int = 1
 ) -> list[Problem]:
     """Every problem of a folder of shards; empty if all is well. As `examined`."""
-    return examined(folder, progress).problems
+    return examined(folder, progress, jobs).problems
 
 
 def examined(
-    folder: str | Path, progress: Callable[[int, int], None] = lambda _done, _total: None
+    folder: str | Path, progress: Progress = lambda _done, _total: None, jobs: int = 1
 ) -> Checked:
     """Every problem of a folder of shards, and every number that was measured of its pairs.
 
     A problem with `sure=False` is a pair too dark or too small to be told from a wrong one.
-    `progress` is called with the shards done and all. ValueError if the folder is not there.
+    `progress` is called with the shards done and all. `jobs` counts processes that look at pixels:
+    1 works in this one. ValueError if the folder is not there.
     """
     place = Path(folder)
     if not place.is_dir():
@@ -113,26 +106,118 @@ def examined(
     listed = {shard.name: shard for shard in index.shards} if index else {}
     found = {path.name: path for path in sorted(place.glob("*.h5"))}
     problems += _files(listed, found) if index else []
-    tables: list[Table] = []
-    pairs, measured = pairing.Pairs(), list[Seen]()
     looked_at(list(found.values()))
-    for done, (name, path) in enumerate(found.items()):
-        progress(done, len(found))
-        try:
-            before, said = len(tables), set[str]()
-            for problem in _shard(path, listed.get(name), index, pairs, tables):
-                problems.append(problem)
-                said.add(problem.what)
-            if not said & UNFIT:
-                measured += [each for table in tables[before:] for each in seen(table)]
-        except Exception as error:  # a damaged file may break anything; what broke is told
-            detail = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            problems.append(Problem(name, "unreadable", detail))
-    progress(len(found), len(found))
+    read = [_read(path, listed.get(name), index) for name, path in found.items()]
+    _look(read, progress, jobs)
+    tables = [one.table for one in read if one.table]
+    pairs, measured = pairing.Pairs(), list[Seen]()
+    for one in read:
+        problems += one.problems
+        pairs.join(one.pairs)
+        measured += one.seen
     problems += [Problem(where, what, detail) for where, what, detail in _across(tables)]
     problems += _vanished(index, place / LEDGER, tables) if index else []
     problems += _pictures(pairs.verdicts(tables), measured)
-    return Checked(problems, measured, [truth for table in tables for truth in table.truths])
+    return Checked(problems, measured, tables)
+
+
+@dataclass(slots=True)
+class _Shard:
+    """One shard, and what is known of it so far."""
+
+    path: Path
+    listed: Listed | None
+    problems: list[Problem]
+    table: Table | None = None
+    fit: bool = False  # for a look at its pixels
+    pairs: pairing.Pairs = field(default_factory=pairing.Pairs)
+    seen: list[Seen] = field(default_factory=list)
+
+    def told(self, wrong: Iterable[tuple[str, str]]) -> set[str]:
+        """Add what is wrong; gives its words."""
+        found = [Problem(self.path.name, what, detail) for what, detail in wrong]
+        self.problems += found
+        return {problem.what for problem in found}
+
+    def broke(self, why: str) -> None:
+        self.fit, self.pairs, self.seen = False, pairing.Pairs(), []
+        self.told([("unreadable", why)])
+
+
+def _read(path: Path, listed: Listed | None, index: Index | None) -> _Shard:
+    """A shard's tables; its pixels are looked at later."""
+    one = _Shard(path, listed, [])
+    try:
+        for member in structure.unknown(path):
+            detail = f"member {member!r} is none that this version knows; it was not looked into"
+            one.problems.append(Problem(path.name, "unknown", detail, sure=False))
+        if one.told(structure.shard(path)):
+            return one
+        table = load(path, sound=False)
+        said = one.told(("index", text) for text in _against(table, listed, index))
+        said |= one.told(structure.tables(table))
+        one.table, one.fit = table, not said & UNFIT
+    except Exception as error:  # a damaged file may break anything; what broke is told
+        one.broke(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return one
+
+
+def _look(read: Sequence[_Shard], progress: Progress, jobs: int) -> None:
+    """Hash every shard that is listed, and look at the pixels of those that are fit."""
+    todo = [_Todo(n, one.path) for n, one in enumerate(read) if one.listed]
+    for n, one in enumerate(read):
+        if one.fit and one.table:
+            todo += [_Todo(n, one.path, part) for part in look.parts(one.table)]
+    left = Counter(work.shard for work in todo)
+    found: dict[_Todo, str | look.Looked] = {}
+    progress(len(read) - len(left), len(read))
+    for work, answer in _answers(todo, jobs):
+        found[work] = answer
+        left[work.shard] -= 1
+        progress(len(read) - sum(count > 0 for count in left.values()), len(read))
+    for work in todo:
+        _keep(read[work.shard], found[work])
+    progress(len(read), len(read))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Todo:
+    """A shard to be hashed, or a part of it to be looked at."""
+
+    shard: int
+    path: Path
+    part: look.Part | None = None
+
+
+def _answers(todo: Sequence[_Todo], jobs: int) -> Iterator[tuple[_Todo, str | look.Looked]]:
+    if jobs == 1 or len(todo) < 2:
+        yield from ((one, _answer(one)) for one in todo)
+        return
+    for one, answer in each(_answer, todo, jobs):
+        yield one, look.Looked(broken=str(answer)) if isinstance(answer, DiedError) else answer
+
+
+def _answer(todo: _Todo) -> str | look.Looked:
+    """The hash of a shard, or what a part of it shows."""
+    if todo.part:
+        return look.looked(todo.part)
+    try:
+        return disk.sha256(todo.path)
+    except OSError as error:
+        return look.Looked(broken=f"{type(error).__name__}: {error}")
+
+
+def _keep(shard: _Shard, answer: str | look.Looked) -> None:
+    if isinstance(answer, str):
+        if shard.listed and answer != shard.listed.sha256:
+            detail = "the file is not the one the index lists"
+            shard.problems.insert(0, Problem(shard.path.name, "sha256", detail))
+    elif answer.broken:
+        shard.broke(answer.broken)
+    elif shard.fit:
+        shard.told(answer.wrong)
+        shard.pairs.join(answer.pairs)
+        shard.seen += answer.seen
 
 
 def _pictures(verdicts: list[pairing.Told], measured: list[Seen]) -> Iterator[Problem]:
@@ -140,7 +225,7 @@ def _pictures(verdicts: list[pairing.Told], measured: list[Seen]) -> Iterator[Pr
 
     A truth that was turned or moved is no other scene's, and of a wrong pair nothing else is told.
     """
-    told = {(each.where, each.key, each.name): each for each in verdicts}
+    told = {(one.where, one.key, one.name): one for one in verdicts}
     for pair in measured:
         verdict = told.get((pair.where, pair.key, pair.name))
         wrong = pair.wrong
@@ -152,8 +237,8 @@ def _pictures(verdicts: list[pairing.Told], measured: list[Seen]) -> Iterator[Pr
         for number in wrong:
             detail = f"{pair.key}, {pair.name}: {number.told} ({number.amount})"
             yield Problem(pair.where, number.kind, detail)
-    for each in told.values():
-        yield Problem(each.where, "pairing", each.detail, each.sure)
+    for one in told.values():
+        yield Problem(one.where, "pairing", one.detail, one.sure)
 
 
 def _index(place: Path) -> tuple[Index | None, list[Problem]]:
@@ -208,41 +293,6 @@ def _files(listed: dict[str, Listed], found: dict[str, Path]) -> list[Problem]:
     return [Problem(name, "missing", "the index lists it") for name in missing] + [
         Problem(name, "extra", "the index does not list it") for name in extra
     ]
-
-
-def _shard(
-    path: Path,
-    listed: Listed | None,
-    index: Index | None,
-    pairs: pairing.Pairs,
-    tables: list[Table],
-) -> Iterator[Problem]:
-    """What is wrong with one shard by itself."""
-
-    def told(wrong: Iterable[tuple[str, str]]) -> list[Problem]:
-        return [Problem(path.name, what, detail) for what, detail in wrong]
-
-    if listed and disk.sha256(path) != listed.sha256:
-        yield from told([("sha256", "the file is not the one the index lists")])
-    for member in structure.unknown(path):
-        detail = f"member {member!r} is none that this version knows; it was not looked into"
-        yield Problem(path.name, "unknown", detail, sure=False)
-    wrong = told(structure.shard(path))
-    yield from wrong
-    if wrong:
-        return
-    table = load(path, sound=False)
-    wrong = told([("index", text) for text in _against(table, listed, index)])
-    wrong += told(structure.tables(table))
-    yield from wrong
-    tables.append(table)
-    if any(problem.what in {"pointer", "facts"} for problem in wrong):
-        return
-    yield from told(structure.pixels(table))
-    if table.pairs:
-        yield from told(quality.recomputed(table))
-    else:
-        pairs.add(table)
 
 
 def _against(table: Table, listed: Listed | None, index: Index | None) -> Iterator[str]:

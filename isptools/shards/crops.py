@@ -16,11 +16,18 @@ class Frames(Protocol[Cut_co]):
     """Whole frames that can be cut: `isptools.shards.Shards`."""
 
     @property
-    def tables(self) -> Sequence[Any]: ...  # with shape and path
+    def tables(self) -> Sequence[Any]:
+        """One for each shard, with `shape` and `path`."""
+
     def __len__(self) -> int: ...
-    def facts(self, i: int) -> InputRow: ...
-    def shape(self, i: int) -> tuple[int, int]: ...
-    def cut(self, i: int, window: patches.Window) -> Cut_co: ...
+    def facts(self, i: int) -> InputRow:
+        """The facts of input i."""
+
+    def shape(self, i: int) -> tuple[int, int]:
+        """Height and width of input i, pixels."""
+
+    def cut(self, i: int, window: patches.Window) -> Cut_co:
+        """A window (top, left, height, width) of input i."""
 
 
 class Crops(Generic[S]):

@@ -53,6 +53,7 @@ def save(target: Path, data: bytes) -> None:
 
 
 def sha256(path: Path) -> str:
+    """Of a whole file, in hexadecimal. OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -70,10 +71,12 @@ class Sink:
         self.error: OSError | None = None
 
     def verify(self) -> None:
+        """OSError that an earlier call had, with the name of the file."""
         if self.error:
             raise OSError(self.error.errno, self.error.strerror, self.file.name) from self.error
 
     def write(self, data: Any) -> int:
+        """All of `data`, as far as the disk takes it; `verify` says whether it did."""
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view) and not self.error:
@@ -84,6 +87,7 @@ class Sink:
         return len(view)
 
     def truncate(self, size: int) -> int:
+        """Set the size in bytes; `verify` says whether that was done."""
         try:
             return self.file.truncate(size)
         except OSError as error:
@@ -91,21 +95,26 @@ class Sink:
         return size
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As `io.RawIOBase.seek`."""
         return self.file.seek(offset, whence)
 
     def tell(self) -> int:
+        """As `io.RawIOBase.tell`."""
         return self.file.tell()
 
     def read(self, size: int = -1) -> bytes:
+        """As `io.RawIOBase.read`."""
         return self.file.read(size) or b""
 
     def readinto(self, buffer: Any) -> int:
+        """As `io.RawIOBase.readinto`."""
         return self.file.readinto(buffer) or 0
 
     def flush(self) -> None:
         """Nothing is held back here; `publish` waits for the disk."""
 
     def close(self) -> None:
+        """Close the file. OSError."""
         self.file.close()
 
 

@@ -31,6 +31,7 @@ class Group:
 
     @property
     def scenes(self) -> int:
+        """How many scenes its lines are of."""
         return len({(line.split, line.scene) for line in self.lines if line.scene})
 
 

@@ -17,6 +17,7 @@ from isptools.frame import Space
 # whence a kept picture comes, as format 2's recipes call it and as a picture's attribute does
 SOURCES = {"kept": "develop", "published": "published", "as-it-comes": "published", "own": "files"}
 
+SHADING = {"shading", "vignetting", "opcodes"}  # steps that may multiply by a field of gains
 RATIO_WITHIN = 0.25  # where a recipe says nothing; see `isptools.recipe.Develop`
 
 
@@ -113,6 +114,12 @@ def made_by(attrs: Mapping[str, Any]) -> MadeBy:
         raise ValueError(f"the recipe inside is none: {error}") from None
     except msgspec.DecodeError:
         raise ValueError("the recipe inside is no JSON") from None
+
+
+def may_shade(attrs: Mapping[str, Any]) -> bool:
+    """Whether a step of a shard's recipe undoes lens shading, where a file states any."""
+    steps = msgspec.json.decode(str(attrs["steps"]), type=dict[str, list[dict[str, Any]]])
+    return any(step.get("step") in SHADING for part in steps.values() for step in part)
 
 
 def _first(recipe: _Recipe1) -> MadeBy:

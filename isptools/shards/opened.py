@@ -35,6 +35,7 @@ class Opened:
 
     @property
     def attrs(self) -> Any:
+        """The attributes of the root."""
         return self.file.attrs
 
     def __contains__(self, name: str) -> bool:
@@ -49,6 +50,7 @@ class Opened:
         return self.tiles[name]
 
     def close(self) -> None:
+        """Close the file."""
         self.file.close()
 
     def __enter__(self) -> "Opened":

@@ -1,17 +1,13 @@
 """Look at every input beside its truths, and name the wrong pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from isptools import fields
 from isptools.shards import agree
 from isptools.shards.made import made_by
 from isptools.shards.opened import Opened, opened
-from isptools.shards.read import normalized
-from isptools.shards.schema import InputRow, decode
+from isptools.shards.schema import InputRow
+from isptools.shards.sides import Truth
 from isptools.shards.table import Table
 
 CLEAR = 0.95  # below this an input is compared with all other truths as well
@@ -48,22 +44,22 @@ class Pairs:
         self.doubts: list[Doubt] = []
         self.unsure: list[Told] = []
 
-    def add(self, table: Table) -> None:
-        """Compare every input of a shard with the truths its row points at."""
-        last: dict[str, tuple[int, agree.F64]] = {}
-        with opened(table.path) as file:
-            for i, row in enumerate(table.rows):
-                cells = agree.input_cells(_light(file, i, row), row)
-                for name in table.pictures:
-                    number = getattr(row, name)
-                    if name not in last or last[name][0] != number:
-                        last[name] = number, _truth(file, table, name, number)
-                    self._compare(cells, last[name][1], table, row, name)
+    def add(
+        self, table: Table, row: InputRow, own: agree.Sight, truths: Mapping[str, Truth]
+    ) -> None:
+        """Compare an input with the truths that its row points at."""
+        for name, truth in truths.items():
+            self._compare(own, truth.shown, table, row, name)
+
+    def join(self, others: "Pairs") -> None:
+        """What was found elsewhere."""
+        self.doubts += others.doubts
+        self.unsure += others.unsure
 
     def _compare(
-        self, cells: agree.F64, truth: agree.F64, table: Table, row: InputRow, name: str
+        self, own: agree.Sight, truth: agree.Shown, table: Table, row: InputRow, name: str
     ) -> None:
-        blocks = agree.of_input(cells, row, truth)
+        blocks = own.blocks(truth.middle)
         if not blocks:
             told = _too_dark(row, name)
             self.unsure.append(Told(table.path.name, told, False, row.key, name))
@@ -88,31 +84,17 @@ class Pairs:
         self, file: Opened, table: Table, name: str, number: int
     ) -> Iterator[tuple[int, float]]:
         """How the doubts that could belong to truth `number` of a table agree with it."""
-        cells: agree.F64 | None = None
+        shown: agree.Shown | None = None
         for i, doubt in enumerate(self.doubts):
             own = doubt.table.path == table.path and getattr(doubt.row, name) == number
             same_kind = doubt.table.attrs["kind"] == table.attrs["kind"]
             if doubt.name == name and same_kind and doubt.table.shape == table.shape and not own:
-                cells = _truth(file, table, name, number) if cells is None else cells
-                yield i, agree.agreement(doubt.blocks, cells)
+                shown = shown or _truth(file, table, name, number).shown
+                yield i, agree.agreement(doubt.blocks, shown)
 
 
-def _light(file: Opened, i: int, row: InputRow) -> NDArray[np.float32]:
-    """An input as it stands beside its truth."""
-    light = normalized(file["input"][i], row)
-    found = fields.decoded(file["shading"][i]) if "shading" in file else ()
-    height, width = light.shape[-2:]
-    return light * fields.gains(found, (0, 0, height, width), row.cfa) if found else light
-
-
-def _truth(file: Opened, table: Table, name: str, number: int) -> agree.F64:
-    """Luminance of a truth per CFA cell."""
-    meaning = table.pictures[name]
-
-    def plane(channel: int) -> NDArray[np.float32]:
-        return decode(file[name][number, channel], meaning)
-
-    return agree.truth_cells(agree.luminance(plane, meaning.space), table.rows[0].cfa)
+def _truth(file: Opened, table: Table, name: str, number: int) -> Truth:
+    return Truth(file[name][number], table.pictures[name], table.rows[0].cfa)
 
 
 def _verdict(doubt: Doubt, other: float, key: str) -> Told | None:

@@ -5,11 +5,13 @@ import json
 import select
 import signal
 import sys
+from collections import deque
 from pathlib import Path
 
 from isptools.shards import sums
+from isptools.shards.columns import Rows
 from isptools.shards.opened import Opened, let_in
-from isptools.shards.schema import TABLES, facts
+from isptools.shards.schema import TABLES
 
 SECONDS = 20  # of the processor's time for one shard
 IDLE = 20  # seconds without a file, after which it ends
@@ -33,8 +35,7 @@ def _read(file: Opened) -> None:
     sums.seals(file.file, file.found)
     with contextlib.suppress(ValueError, KeyError, TypeError):
         for name, kind in TABLES.items():
-            for record in file[name][:] if name in file else ():
-                facts(kind, record)
+            deque(Rows(kind, file[name][:]) if name in file else (), maxlen=0)
 
 
 def _bound_memory() -> None:

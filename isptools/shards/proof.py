@@ -13,7 +13,8 @@ LAST = re.compile(rb'"proof": ?"([0-9a-f]{16})"\n?\}\n\Z')  # 64 bits of sha256
 
 
 def proved(encoded: bytes, indent: int = -1) -> bytes:
-    """A JSON object with its proof behind its other words, on one line or indented."""
+    """A JSON object with its proof behind its other words, on one line or indented. ValueError for
+    bytes that are none."""
     joint = b"," if len(encoded) > len(b"{}") else b""
     data = encoded[:-1] + joint + b'"proof":"' + BLANK + b'"}'
     data = (msgspec.json.format(data, indent=indent) if indent >= 0 else data) + b"\n"
@@ -40,6 +41,12 @@ def proven(data: bytes, known: Collection[str]) -> dict[str, Any]:
     if not found and set(words) - set(known):
         raise ValueError("it is damaged: it has words that nobody wrote")
     return words
+
+
+def is_proven(data: bytes) -> bool:
+    """Whether it has a proof, and it is that of its bytes."""
+    found = LAST.search(data)
+    return found is not None and _proof(data, found) == found[1]
 
 
 def _proof(data: bytes, found: "re.Match[bytes]") -> bytes:

@@ -1,14 +1,14 @@
 """How well pairs of two cameras lie on each other: measured again, and told over a whole set."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.shards.opened import opened
 from isptools.shards.read import normalized
-from isptools.shards.schema import PairRow, decode
+from isptools.shards.schema import PairRow
 from isptools.shards.table import Table
 
 WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)  # of encoded RGB (Rec. 601)
@@ -47,23 +47,24 @@ def _percentiles(values: list[float]) -> tuple[float, ...]:
     return tuple(map(float, np.percentile(values, PERCENT))) if values else ()
 
 
-def recomputed(table: Table) -> Iterator[tuple[str, str]]:
-    """Pairs whose stored correlation is not that of the stored pixels, or whose keys differ."""
-    with opened(table.path) as file:
-        for i, (row, pair) in enumerate(zip(table.rows, table.pairs, strict=True)):
-            if row.key != pair.key:
-                yield "pair", f"row {i} of pair is {pair.key}, the input is {row.key}"
-                continue
-            name = "enhancement" if row.enhancement >= 0 else "restoration"
-            stored = file[name][getattr(row, name)]
-            truth = luminance(decode(stored, table.pictures[name]), "RGB")
-            found = correlation(luminance(normalized(file["input"][i], row), row.cfa), truth)
-            if abs(found - pair.correlation) > DIFFERENCE:
-                yield (
-                    "pair",
-                    f"{row.key} correlates with its {name} by {found:.3f}, the table says "
-                    f"{pair.correlation:.3f}",
-                )
+def recomputed(
+    table: Table, i: int, own: NDArray[Any], truths: Mapping[str, NDArray[np.float32]]
+) -> Iterator[tuple[str, str]]:
+    """Whether the stored correlation of pair i is that of its pixels: of `own` as stored, and of
+    `truths` (3, H, W) in physical values."""
+    row, pair = table.rows[i], table.pairs[i]
+    if row.key != pair.key:
+        yield "pair", f"row {i} of pair is {pair.key}, the input is {row.key}"
+        return
+    name = "enhancement" if row.enhancement >= 0 else "restoration"
+    truth = luminance(truths[name], "RGB")
+    found = correlation(luminance(normalized(own, row), row.cfa), truth)
+    if abs(found - pair.correlation) > DIFFERENCE:
+        yield (
+            "pair",
+            f"{row.key} correlates with its {name} by {found:.3f}, the table says "
+            f"{pair.correlation:.3f}",
+        )
 
 
 def luminance(picture: NDArray[np.float32], cfa: str) -> NDArray[np.float32]:
@@ -76,7 +77,8 @@ def luminance(picture: NDArray[np.float32], cfa: str) -> NDArray[np.float32]:
 
 
 def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Normalized correlation of two luminances; the finer is averaged down. 0 for a flat one."""
+    """Normalized correlation of two luminances (H, W); the finer is averaged down. 0 for a flat
+    one."""
     if one.shape != other.shape:
         height, width = one.shape
         other = other[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))

@@ -1,10 +1,12 @@
 """Read shards: samples in physical units with their facts, for people and for training."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,11 +15,13 @@ from numpy.typing import NDArray
 from isptools import fields, patches
 from isptools.frame import Capture
 from isptools.shards import crops as cuts
-from isptools.shards import structure
-from isptools.shards.opened import Opened, looked_at, opened
-from isptools.shards.schema import TRUST, FusionRow, InputRow, PairRow, TruthRow, decode
+from isptools.shards import listed, structure
+from isptools.shards.listed import Told
+from isptools.shards.opened import Opened, Stamp, looked_at, opened, stamp_of
+from isptools.shards.schema import TRUST, FusionRow, InputRow, PairRow, Picture, TruthRow, decode
+from isptools.shards.source import Maps, Source
 from isptools.shards.sums import expect_sealed
-from isptools.shards.table import Table, table_of
+from isptools.shards.table import Content, Table, content_of
 from isptools.shards.tiles import Tiles
 from isptools.storage import cache, url_of
 
@@ -41,28 +45,31 @@ class Sample:
 
     @property
     def key(self) -> str:
+        """The input's key, unique in its data set."""
         return self.facts.key
 
 
 class Shards:
     """All samples of a folder of shards, in the order of their files.
 
-    Handles are opened when they are needed, one set a process, so that an object may be pickled
-    and may cross a fork. At most 400 files are open, a megabyte each: those used last.
+    A shard is opened when a sample of it is asked for. Handles are of one process, so that an
+    object may be pickled and may cross a fork. At most 400 files are open, those used last; to open
+    one again costs a call of the system, as where its tiles lie is kept (24 bytes each).
     """
 
-    def __init__(
-        self, tables: tuple[Table, ...], places: Sequence[tuple[int, int]] | None = None
-    ) -> None:
+    def __init__(self, tables: tuple[Table, ...], chosen: NDArray[np.int64] | None = None) -> None:
         self.tables = tables
-        every = [(t, r) for t, table in enumerate(tables) for r in range(len(table.rows))]
-        self._places = every if places is None else list(places)  # table and row of each sample
-        self._open: dict[Path, Opened] = {}  # the longest unused first
+        counts = [len(table) for table in tables]
+        self._starts = [0, *accumulate(counts)]  # number of each table's first sample among all
+        self._chosen = chosen  # numbers among all, None for all
+        self._pixels: dict[Path, Source] = {}  # open, the longest unused first
+        self._maps: dict[Path, Maps] = {}
+        self._texts: dict[Path, Opened] = {}  # open with HDF5, the longest unused first
         self._shading: dict[tuple[Path, int], tuple[fields.Field, ...]] = {}  # of inputs read
         self._pid = os.getpid()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._starts[-1] if self._chosen is None else len(self._chosen)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[i] for i in range(len(self)))
@@ -170,6 +177,10 @@ class Shards:
         except msgspec.DecodeError as error:
             raise ValueError(f"{table.path}: facts of {table.rows[row].key}: {error}") from None
 
+    def picture(self, i: int, name: str) -> Picture:
+        """What the numbers of a truth of input i mean, "restoration" or "enhancement"."""
+        return self._place(i)[0].pictures[name]
+
     def path(self, i: int) -> Path:
         """The shard that holds sample i."""
         return self._place(i)[0].path
@@ -184,15 +195,23 @@ class Shards:
 
     def chosen(self, keep: Callable[[InputRow], bool]) -> "Shards":
         """Only the samples whose facts `keep` says, in their order."""
-        return Shards(
-            self.tables, [(t, r) for t, r in self._places if keep(self.tables[t].rows[r])]
-        )
+        kept = [i for i in range(len(self)) if keep(self.facts(i))]
+        numbers = np.asarray(kept, np.int64)
+        return Shards(self.tables, numbers if self._chosen is None else self._chosen[numbers])
+
+    @property
+    def examples(self) -> tuple[Table, ...]:
+        """Shards whose attributes and pictures are like those of all others: of those that an index
+        tells of the first of each kind of frames, as one recipe made them; and all others."""
+        told = {(table.recipe, table.kind): table for table in reversed(self.tables) if table.told}
+        others = [table for table in self.tables if not table.told]
+        return (*reversed(told.values()), *others)
 
     def close(self) -> None:
         """Close the files; the next read opens them again."""
-        held, self._open = self._open, {}
-        for each in held.values():
-            each.close()
+        for held in (self._pixels, self._texts):
+            while held:
+                held.popitem()[1].close()
 
     def __enter__(self) -> "Shards":
         return self
@@ -201,28 +220,29 @@ class Shards:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Shards, (self.tables, self._places)
+        return Shards, (self.tables, self._chosen)
 
     def _place(self, i: int) -> tuple[Table, int]:
-        table, row = self._places[i]
-        return self.tables[table], row
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"sample {i} of {len(self)}")
+        number = i % len(self) if self._chosen is None else int(self._chosen[i])
+        table = bisect_right(self._starts, number) - 1
+        return self.tables[table], number - self._starts[table]
 
     def _opened(self, table: Table) -> Opened:
+        """Open with HDF5, for its texts."""
         if self._pid != os.getpid():  # a forked child must not use its parent's handles
-            self._open, self._pid = {}, os.getpid()
-        found = self._open.pop(table.path, None) or self._brought(table)
-        if len(self._open) >= HANDLES:
-            self._open.pop(next(iter(self._open))).close()
-        self._open[table.path] = found
-        return found
+            self._texts, self._pid = {}, os.getpid()
+        return _held(self._texts, table.path, lambda: self._brought(table), max(HANDLES // 8, 1))
 
     def _brought(self, table: Table) -> Opened:
         """Open a shard; one of an object store is fetched again if it was dropped meanwhile, and
         handles of others that were dropped are closed, which gives their room back."""
         if not table.path.exists():
             cache.bring(table.path)
-            for path in [path for path in self._open if not path.exists()]:
-                self._open.pop(path).close()
+            for held in (self._pixels, self._texts):
+                for path in [path for path in held if not path.exists()]:
+                    held.pop(path).close()
         return opened(table.path, table.stamp)
 
     def _picture(self, table: Table, name: str, row: int, window: patches.Window) -> Floats | None:
@@ -235,8 +255,32 @@ class Shards:
         out: NDArray[Any] | None = None,
     ) -> NDArray[Any]:  # fmt: skip
         area = _slices(window or (0, 0, *table.shape), table.shape)
-        tiles: Tiles = self._opened(table)[name]
+        source = _held(self._pixels, table.path, lambda: self._source(table), HANDLES)
+        tiles: Tiles = source[name] if name in source else self._opened(table)[name]
         return tiles.read(place, area, out)
+
+    def _source(self, table: Table) -> Source:
+        """A shard's file itself; HDF5 is asked where its tiles lie when it is met first."""
+        maps = self._maps.get(table.path)
+        if maps and maps.hold(table.path):
+            cache.bring(table.path)  # it is used
+            return Source(table.path, maps)
+        _ = table.content  # which is as its index says, or said to be wrong
+        with self._brought(table) as file:
+            maps = self._maps[table.path] = Maps.of(file, stamp_of(table.path))
+        return Source(table.path, maps)
+
+
+T = TypeVar("T", Opened, Source)
+
+
+def _held(held: dict[Path, T], path: Path, make: Callable[[], T], most: int) -> T:
+    """What is open of a path, now the last used; the longest unused is closed beyond `most`."""
+    found = held.pop(path, None) or make()
+    while len(held) >= most:
+        held.pop(next(iter(held))).close()
+    held[path] = found
+    return found
 
 
 def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 - shards.open
@@ -247,17 +291,31 @@ def open(folder: str | Path, split: str | None = None) -> Shards:  # noqa: A001 
     of this format.
     """
     if url := url_of(folder):
-        files = cache.listed(url, split)
+        files, told = cache.listed(url, split), dict[str, Told]()
     else:
         path = Path(folder)
+        told = listed.told(path) if path.is_dir() else {}
         files = sorted(path.glob("*.h5")) if path.is_dir() else [path] if path.exists() else []
-        looked_at(files)
     if not files:
         raise ValueError(f"{url or folder}: there are no shards (*.h5)")
-    tables = tuple(table for table in map(load, files) if split in {None, table.split})
+    told = {file.name: told[file.name] for file in files if _is_told(file, told.get(file.name))}
+    looked_at([file for file in files if not url and file.name not in told])
+    every = (
+        Table(file.absolute(), _content, told[file.name]) if file.name in told else load(file)
+        for file in files
+    )
+    tables = tuple(table for table in every if split in {None, table.split})
     if not tables:
         raise ValueError(f"{url or folder}: there is no shard of split {split!r}")
     return Shards(tables)
+
+
+def _is_told(path: Path, told: Told | None) -> bool:
+    """Whether a file may be the one that an index tells of."""
+    try:
+        return told is not None and stamp_of(path)[2] == told.bytes
+    except (OSError, ValueError):  # said when it is loaded
+        return False
 
 
 def load(path: Path, sound: bool = True) -> Table:
@@ -265,17 +323,22 @@ def load(path: Path, sound: bool = True) -> Table:
 
     With `sound` false, facts that make no sense are let through, for one who tells of each.
     """
+    # files are opened later, maybe from another folder
+    return Table(path.absolute(), _content, content=_content(path, None, sound))
+
+
+def _content(path: Path, known: Stamp | None = None, sound: bool = True) -> Content:
     try:
-        with opened(path) as file:
+        with opened(path, known) as file:
             for wrong in structure.layout(file):
                 raise ValueError(wrong)
             sealed = expect_sealed(file.file, file.found)
-            table = table_of(path, file, sealed)
-        for _, wrong in structure.tables(table) if sound else ():
+            content = content_of(path, file, sealed)
+        for _, wrong in structure.tables(content) if sound else ():
             raise ValueError(wrong)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a readable shard: {' '.join(str(error).split())}") from None
-    return table
+    return content
 
 
 def normalized(

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,7 +157,6 @@ TABLES: dict[str, Any] = {
     "meta": InputRow, "truth_meta": TruthRow, "pair": PairRow, "fusion": FusionRow,
 }  # fmt: skip
 Row = InputRow | TruthRow | PairRow | FusionRow
-R = TypeVar("R", InputRow, TruthRow, PairRow, FusionRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +180,7 @@ class Picture:
         return self.full_scale / self.largest if self.largest else 1.0
 
     def meaning(self) -> str:
+        """How a stored number is turned into its value and back, in words."""
         if not self.largest:
             return "physical values, stored as they are"
         return (
@@ -253,24 +253,15 @@ def _stored(value: Any, dtype: np.dtype[Any]) -> Any:
     return value
 
 
-def facts(kind: type[R], record: Any) -> R:
-    """One record of a table as a row; what nobody stated is None again.
-
-    Columns that this version does not know, from a later one, are passed over; those that an
-    earlier one did not have are at their default.
-    """
-    here = record.dtype.names
-    known = (one.name for one in fields(kind) if one.name in here or "later" not in one.metadata)
-    return kind(**{name: _plain(record[name]) for name in known})
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A stored value as it stands in a row: text, number, nested tuples; None where nobody stated
+    one."""
     if isinstance(value, bytes):
         return sys.intern(value.decode())
     if np.ndim(value):
         return _shared(value.tobytes(), value.dtype.str, value.shape)
-    plain = value.item()
-    return None if isinstance(plain, float) and math.isnan(plain) else plain
+    number = value.item()
+    return None if isinstance(number, float) and math.isnan(number) else number
 
 
 @lru_cache(4096)

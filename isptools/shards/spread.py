@@ -27,6 +27,7 @@ class Spread:
     high: int = 0  # floats at `full` or above
 
     def add(self, pixels: NDArray[np.generic]) -> None:
+        """Count the pixels of one more plane, stored as the truth's integers or float32."""
         if self.scale:
             self.bins += np.bincount(pixels.ravel().astype(np.intp), minlength=len(self.bins))
             return
@@ -38,10 +39,12 @@ class Spread:
 
     @property
     def count(self) -> int:
+        """How many pixels were counted."""
         return int(self.bins.sum())
 
     @property
     def mean(self) -> float:
+        """Mean of all pixels, physical value."""
         if not self.scale:
             return self.total / self.count
         return (

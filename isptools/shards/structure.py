@@ -1,6 +1,6 @@
 """Is a shard what the format says: datasets, types, shapes, attributes, tables?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields as columns_of
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +28,7 @@ from isptools.shards.schema import (
     wrong_pair,
     wrong_truth,
 )
-from isptools.shards.table import Table
+from isptools.shards.table import Content, Table
 
 Wrong = tuple[str, str]  # what, detail
 PICTURES = ("restoration", "enhancement")
@@ -217,7 +217,7 @@ def _truth(dataset: Any, kept: Kept, name: str) -> Iterator[str]:
             yield f"{name}: {fact} is {value}, its recipe says {getattr(kept, fact)}"
 
 
-def tables(table: Table) -> Iterator[Wrong]:
+def tables(table: Table | Content) -> Iterator[Wrong]:
     """Whether rows point at rows of their own scene, and facts are numbers that make sense."""
     yield from _pointers(table)
     for row in table.rows:
@@ -234,7 +234,7 @@ def _facts(key: str, wrong: Iterator[str]) -> Iterator[Wrong]:
     return (("facts", f"{key}: {text}") for text in wrong)
 
 
-def _pointers(table: Table) -> Iterator[Wrong]:
+def _pointers(table: Table | Content) -> Iterator[Wrong]:
     used = set()
     for row in table.rows:
         for name in PICTURES:
@@ -254,18 +254,11 @@ def _pointers(table: Table) -> Iterator[Wrong]:
             yield "pointer", f"fusion of {fusion.key} in the place of {truth.key}"
 
 
-def pixels(table: Table) -> Iterator[Wrong]:
-    """Whether every tile can be read, every stored float is a finite number, and weights are what
-    their table says."""
-    with opened(table.path) as file:
-        for number, fusion in enumerate(table.fusions):
-            trusted = float((file["weight"][number] > 0).mean())
-            if trusted != fusion.trusted:
-                detail = f"{trusted:.4%} of its weights are above 0, its row says "
-                yield "weight", f"{fusion.key}: {detail}{fusion.trusted:.4%}"
-        for number in range(len(table.rows)):
-            file["input"][number]
-        for name in table.pictures:
-            for number, truth in enumerate(table.truths):
-                if not all(np.isfinite(file[name][number, channel]).all() for channel in range(3)):
-                    yield "not-finite", f"{name} of {truth.key} holds values that are no numbers"
+def weights(file: Opened, table: Table, numbers: Iterable[int]) -> Iterator[Wrong]:
+    """Whether the weights of some truths are what their table says; all of their tiles are read."""
+    for number in numbers if table.fusions else ():
+        fusion = table.fusions[number]
+        trusted = float((file["weight"][number] > 0).mean())
+        if trusted != fusion.trusted:
+            detail = f"{trusted:.4%} of its weights are above 0, its row says "
+            yield "weight", f"{fusion.key}: {detail}{fusion.trusted:.4%}"

@@ -1,14 +1,18 @@
 """Windows of a chunked dataset, a tile at a time, past HDF5's chunk cache and its copies.
 
-Slicing with h5py stays in use for whatever is stored another way; how the two compare stands in
-docs/benchmarks.md. What comes from the disk is not believed: its checksum is taken, and the heads
-of a packed tile's blocks are followed to its end before anything is unpacked, since the decoder
-follows them blindly.
+Where the tiles lie is asked of HDF5 once (`Map`); they are then read from the file itself, so that
+no handle of HDF5 need stay open. What is stored in another way is sliced with h5py; how the two
+compare stands in docs/benchmarks.md. What comes from the disk is not believed: its checksum is
+taken, and the heads of a packed tile's blocks are followed to its end before anything is unpacked,
+since the decoder follows them blindly.
 """
 
 import ctypes
+import os
 import struct
-from functools import lru_cache
+import threading
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,32 +27,128 @@ LZ4 = 2  # the third of its parameters' numbers, for bitshuffle-LZ4
 HEADER = 12  # bytes before a chunk: its size (8) and that of its blocks (4), big-endian
 MULTIPLE = 8  # elements that are shuffled at once; what is left at the end is stored as it is
 _length = struct.Struct(">I").unpack_from
+_header = struct.Struct(">QI").unpack_from
 Area = tuple[slice, slice]
 Array = NDArray[Any]
 
 
-def tile_sum(stored: bytes) -> int:
-    """The checksum of a tile as it is stored: XXH3, 64 bits."""
+def tile_sum(stored: Any) -> int:
+    """The checksum of a tile's bytes as they are stored: XXH3, 64 bits."""
     return xxhash.xxh3_64_intdigest(stored)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """How a dataset is stored, and where in its file each tile lies. It holds nothing open."""
+
+    file: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    tile: tuple[int, int]  # (0, 0) where it is stored in one piece
+    packed: bool  # every tile is packed as this project's shards are
+    fast: bool  # tiles can be unpacked here
+    begins: NDArray[np.int64]  # of each tile in the file, -1 where it is not there; or empty
+    sizes: NDArray[np.int64]  # bytes; negative of a tile that HDF5 left unpacked
+    sums: NDArray[np.uint64] | None  # checksums
+
+    @property
+    def size(self) -> int:
+        """Bytes of a tile's pixels."""
+        return prod(self.tile) * self.dtype.itemsize
+
+    @property
+    def direct(self) -> bool:
+        """Whether HDF5 is needed no more."""
+        return self.fast and self.begins.size > 0
+
+
+def map_of(dataset: Any, sums: Any = None) -> Map:
+    """Of a dataset of an open file; `sums` is the dataset of its tiles' checksums, if any."""
+    packed, tile = _packed(dataset), (dataset.chunks or (0, 0))[-2:]
+    plain = _in_planes(dataset) and not dataset.id.get_create_plist().get_nfilters()
+    fast = plain or (packed and decoder() is not None)
+    known = (fast or packed) and _has_descriptor(dataset.file)
+    places = _places(dataset) if known else (np.empty(0, np.int64),) * 2
+    return Map(
+        dataset.file.filename, dataset.name.lstrip("/"), dataset.shape, dataset.dtype, tile, packed,
+        fast, *places, None if sums is None else sums[:],
+    )  # fmt: skip
+
+
+def _places(dataset: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    grid = tuple(-(-s // t) for s, t in zip(dataset.shape, dataset.chunks, strict=True))
+    begins, sizes = np.full(grid, -1, np.int64), np.zeros(grid, np.int64)
+    tile = dataset.chunks
+
+    def look(one: Any) -> None:
+        at = tuple([offset // side for offset, side in zip(one.chunk_offset, tile, strict=True)])
+        begins[at] = one.byte_offset
+        sizes[at] = -one.size if one.filter_mask else one.size
+
+    if dataset.file.mode != "r":
+        dataset.file.flush()
+    dataset.id.chunk_iter(look)
+    return begins, sizes
+
+
+def _has_descriptor(file: Any) -> bool:
+    """Whether bytes can be read where HDF5 says that they lie."""
+    own = file.id.get_create_plist().get_userblock() == 0
+    return own and file.driver == "sec2" and hasattr(os, "preadv")
+
+
+class Scratch(threading.local):
+    """Memory of a thread for one tile as stored and one as unpacked, used again and again."""
+
+    def __init__(self) -> None:
+        self.stored = self.pixels = np.empty(0, np.uint8)
+        self.view: memoryview = self.stored.data
+        self.begin = self.end = 0  # addresses of `stored` and `pixels`
+
+    def room(self, stored: int, pixels: int) -> None:
+        """Room for so many bytes of each."""
+        if stored > len(self.stored) or pixels > len(self.pixels):
+            self.stored = np.empty(max(stored, len(self.stored)), np.uint8)
+            self.pixels = np.empty(max(pixels, len(self.pixels)), np.uint8)
+            self.view = self.stored.data
+            self.begin, self.end = self.stored.ctypes.data, self.pixels.ctypes.data
+
+
+scratch = Scratch()
+
+
 class Tiles:
-    """One dataset of an open file: (leading axes ..., height, width) in chunks of one plane.
+    """One dataset of a file: (leading axes ..., height, width) in chunks of one plane.
 
     `sums` is the dataset of its tiles' checksums, None where there are none.
     """
 
     def __init__(self, dataset: Any, sums: Any = None) -> None:
-        self.dataset = dataset
-        self.sums: Array | None = None if sums is None else sums[:]
+        self.dataset, self.sums, self.descriptor = dataset, sums, -1
         self.shape: tuple[int, ...] = dataset.shape
         self.dtype: np.dtype[Any] = dataset.dtype
-        self.tile: tuple[int, int] = (dataset.chunks or (0, 0))[-2:]
-        self.size = prod(self.tile) * self.dtype.itemsize  # of a tile's pixels
-        self.packed = _packed(dataset)
-        plain = _in_planes(dataset) and not dataset.id.get_create_plist().get_nfilters()
-        self.fast = plain or (self.packed and decoder() is not None)
-        self.spare = np.empty(self.tile if self.fast else (0, 0), self.dtype)
+
+    @classmethod
+    def at(cls, where: Map, descriptor: int) -> "Tiles":
+        """Of a file that is open for reading under this descriptor; `where` must be direct."""
+        made = cls.__new__(cls)
+        made.dataset, made.sums, made.descriptor = None, None, descriptor
+        made.shape, made.dtype, made.map = where.shape, where.dtype, where
+        return made
+
+    @cached_property
+    def map(self) -> Map:
+        """Where its tiles lie: asked of HDF5 when the first is read."""
+        found = map_of(self.dataset, self.sums)
+        if found.begins.size:
+            self.descriptor = self.dataset.file.id.get_vfd_handle()
+        return found
+
+    @property
+    def fast(self) -> bool:
+        """Whether tiles are unpacked here, not by h5py."""
+        return self.map.fast
 
     def read(self, place: tuple[int, ...], area: Area, out: Array | None = None) -> Array:
         """Planes (..., h, w) behind the leading indices `place`, into `out` where it is given.
@@ -58,9 +158,11 @@ class Tiles:
         shape = (*self.shape[len(place) : -2], *(s.stop - s.start for s in area))
         if out is None:
             out = np.empty(shape, self.dtype)
-        for plane in np.ndindex(shape[:-2]):
-            self._plane((*place, *plane), area, out[plane])
-        if not self.fast:
+        where = self.map
+        if where.fast or where.packed:
+            for plane in np.ndindex(shape[:-2]):
+                self._plane((*place, *plane), area, out[plane])
+        if not where.fast:
             out[...] = self.dataset[(*place, ..., *area)]
         return out
 
@@ -75,94 +177,119 @@ class Tiles:
 
     @property
     def ndim(self) -> int:
+        """How many axes the dataset has."""
         return len(self.shape)
 
     @property
     def attrs(self) -> Any:
+        """The attributes of the dataset."""
         return self.dataset.attrs
 
     def _plane(self, place: tuple[int, ...], area: Area, out: Array) -> None:
-        if not (self.fast or self.packed):
-            return  # stored in another way: h5py's
-        (high, wide), (rows, columns) = self.tile, area
-        for y in range(rows.start // high * high, rows.stop, high):
-            top, bottom = max(y, rows.start), min(y + high, rows.stop)
-            for x in range(columns.start // wide * wide, columns.stop, wide):
-                left, right = max(x, columns.start), min(x + wide, columns.stop)
-                self._decode((*place, y, x), top - y, bottom - y)
-                if not self.fast:
-                    continue
-                part = self.spare[top - y : bottom - y, left - x : right - x]
-                out[top - rows.start : bottom - rows.start,
-                    left - columns.start : right - columns.start] = part  # fmt: skip
+        (high, wide), (rows, columns) = self.map.tile, area
+        for y in range(rows.start // high, -(-rows.stop // high)):
+            top, bottom = max(y * high, rows.start), min(y * high + high, rows.stop)
+            for x in range(columns.start // wide, -(-columns.stop // wide)):
+                left, right = max(x * wide, columns.start), min(x * wide + wide, columns.stop)
+                pixels = self._decoded((*place, y, x), top - y * high, bottom - y * high)
+                if pixels is not None:
+                    out[top - rows.start : bottom - rows.start,
+                        left - columns.start : right - columns.start] = pixels[
+                            top - y * high : bottom - y * high, left - x * wide : right - x * wide
+                        ]  # fmt: skip
 
-    def _decode(self, place: tuple[int, ...], top: int, bottom: int) -> None:
-        """Rows `top` to `bottom` of one chunk into `spare`: the blocks that hold them."""
+    def _decoded(self, at: tuple[int, ...], top: int, bottom: int) -> Array | None:
+        """The tile (H, W) of a place of the grid, of which rows `top` to `bottom` are unpacked; it
+        is gone with the next one. None where h5py is to unpack it."""
+        where, (stored, skipped) = self.map, self._stored(at)
+        if not where.packed or skipped:  # HDF5 may leave what it could not pack
+            if len(stored) != where.size:
+                raise self._damaged(at)
+            return np.frombuffer(stored, self.dtype).reshape(where.tile) if where.fast else None
+        block, begins = self._blocks(at, stored)
+        if not where.fast:
+            return None
+        row = where.tile[1] * self.dtype.itemsize
+        first, last = top * row // block, -(-bottom * row // block)
+        self._unpack(at, len(stored), begins[first], block, first, min(last * block, where.size))
+        return scratch.pixels[: where.size].view(self.dtype).reshape(where.tile)
+
+    def _stored(self, at: tuple[int, ...]) -> tuple[memoryview, bool]:
+        """The bytes of a tile, which are gone with the next one; whether they are not packed."""
+        if self.descriptor < 0:
+            return self._by_hdf5(at)
+        begin, size = self.map.begins.item(at), self.map.sizes.item(at)
+        skipped, size = size < 0, abs(size)
+        scratch.room(size, self.map.size)
+        stored = scratch.view[:size]
         try:
-            skipped, stored = self.dataset.id.read_direct_chunk(place)
-        except RuntimeError:  # h5py's for a tile that is not there
-            raise self._damaged(place) from None
-        if self.sums is not None:
-            self._expect_sum(place, stored)
-        if not self.packed or skipped:  # HDF5 may leave what it could not pack
-            if len(stored) != self.size:
-                raise self._damaged(place)
-            if self.fast:
-                self.spare[...] = np.frombuffer(stored, self.spare.dtype).reshape(self.tile)
-            return
-        block, begins = self._blocks(place, stored)
-        if self.fast:
-            row = self.tile[1] * self.spare.itemsize
-            first, last = top * row // block, -(-bottom * row // block)
-            self._unpack(place, stored, begins[first], block, first, min(last * block, self.size))
+            if begin < 0 or os.preadv(self.descriptor, [stored], begin) != size:
+                raise self._damaged(at)
+        except OSError:  # a disk that can't read it
+            raise self._damaged(at) from None
+        self._expect_sum(at, stored)
+        return stored, skipped
 
-    def _blocks(self, place: tuple[int, ...], stored: bytes) -> tuple[int, list[int]]:
+    def _by_hdf5(self, at: tuple[int, ...]) -> tuple[memoryview, bool]:
+        """The same where bytes can't be had from the file itself."""
+        high, wide = self.map.tile
+        try:
+            skipped, found = self.dataset.id.read_direct_chunk(
+                (*at[:-2], at[-2] * high, at[-1] * wide)
+            )
+        except RuntimeError:  # h5py's for a tile that is not there
+            raise self._damaged(at) from None
+        scratch.room(len(found), self.map.size)
+        stored = scratch.view[: len(found)]
+        stored[:] = found
+        self._expect_sum(at, stored)
+        return stored, bool(skipped)
+
+    def _expect_sum(self, at: tuple[int, ...], stored: memoryview) -> None:
+        if self.map.sums is not None and tile_sum(stored) != self.map.sums.item(at):
+            raise self._damaged(at)
+
+    def _blocks(self, at: tuple[int, ...], stored: memoryview) -> tuple[int, list[int]]:
         """Bytes of a block, and where each begins; they must fill the stored bytes exactly.
 
         The format is bitshuffle's: whole blocks, one of the elements left in steps of eight, and
         fewer than eight elements as they are.
         """
-        size, step = self.size, MULTIPLE * self.dtype.itemsize
-        block = int.from_bytes(stored[8:HEADER], "big")
-        if int.from_bytes(stored[:8], "big") != size or not block or block % step:
-            raise self._damaged(place)
+        size, step = self.map.size, MULTIPLE * self.dtype.itemsize
         left = size % step
-        begin, begins = HEADER, []
         try:
+            stated, block = _header(stored)
+            if stated != size or not block or block % step:
+                raise self._damaged(at)
+            begin, begins = HEADER, []
             for _ in range(-(-(size - left) // block)):
                 begins.append(begin)
                 begin += 4 + _length(stored, begin)[0]
         except struct.error:  # beyond the end
-            raise self._damaged(place) from None
+            raise self._damaged(at) from None
         if begin + left != len(stored):
-            raise self._damaged(place)
+            raise self._damaged(at)
         return block, begins or [HEADER]
 
     def _unpack(
-        self, place: tuple[int, ...], stored: bytes, begin: int, block: int, first: int, end: int
+        self, at: tuple[int, ...], stored: int, begin: int, block: int, first: int, end: int
     ) -> None:  # fmt: skip
-        """Blocks from number `first` on, which begins at `begin`, up to byte `end` of a tile."""
-        spare, itemsize = self.spare, self.spare.itemsize
-        wanted = end - first * block
-        start = ctypes.cast(ctypes.c_char_p(stored), ctypes.c_void_p).value or 0
+        """Blocks from number `first` on, which begins at `begin` of so many stored bytes, up to
+        byte `end` of a tile."""
+        itemsize = self.dtype.itemsize
         taken = decoder()(
-            start + begin, spare.ctypes.data + first * block, wanted // itemsize, itemsize,
-            block // itemsize,
+            scratch.begin + begin, scratch.end + first * block,
+            (end - first * block) // itemsize, itemsize, block // itemsize,
         )  # fmt: skip
-        room = len(stored) - begin
-        if taken <= 0 or taken > room or (end == spare.nbytes and taken != room):
-            raise self._damaged(place)
+        room = stored - begin
+        if taken <= 0 or taken > room or (end == self.map.size and taken != room):
+            raise self._damaged(at)
 
-    def _expect_sum(self, place: tuple[int, ...], stored: bytes) -> None:
-        (high, wide), (y, x) = self.tile, place[-2:]
-        at = (*place[:-2], y // high, x // wide)
-        if self.sums is not None and tile_sum(stored) != self.sums.item(at):
-            raise self._damaged(place)
-
-    def _damaged(self, place: tuple[int, ...]) -> OSError:
-        name = self.dataset.name.lstrip("/")
+    def _damaged(self, at: tuple[int, ...]) -> OSError:
+        (high, wide), (y, x) = self.map.tile, at[-2:]
+        place = (*at[:-2], y * high, x * wide)
         return OSError(
-            f"{self.dataset.file.filename}: tile {place} of {name} is damaged; build it again with "
+            f"{self.map.file}: tile {place} of {self.map.name} is damaged; build it again with "
             "--verify, or take another copy"
         )
 

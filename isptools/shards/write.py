@@ -204,6 +204,7 @@ class Writer:
             seal(self.file)
 
     def close(self) -> None:
+        """Close the HDF5 file; the shard has no name yet."""
         with disk.held_signals():
             self.file.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 PIECE = 1 << 22  # bytes that are read or written at once
 PAUSES = (0.5, 2.0, 8.0)  # seconds before the second, third and fourth try
@@ -29,6 +30,16 @@ def url_of(place: str | Path) -> str | None:
     if not found or found[1] == "file" or Path(text).exists():
         return None
     return f"{found[1]}://{found[2].rstrip('/')}"
+
+
+def is_web(url: str) -> bool:
+    """Whether a web server answers there, whose names are quoted in addresses."""
+    return url.startswith(("http://", "https://"))
+
+
+def below(url: str, name: str) -> str:
+    """The address of a file below another, by its name as a disk has it."""
+    return f"{url}/{quote(name) if is_web(url) else name}"
 
 
 def system(url: str) -> tuple[Any, str]:

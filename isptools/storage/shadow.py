@@ -17,7 +17,7 @@ from typing import IO, Any
 from urllib.parse import quote, unquote
 
 from isptools.sources import FaultError
-from isptools.storage.places import StorageError, download, system, tried
+from isptools.storage.places import StorageError, below, download, is_web, system, tried
 
 if sys.platform != "win32":
     import fcntl
@@ -37,6 +37,7 @@ class Shadow:
 
     @property
     def root(self) -> Path:
+        """The folder that stands for the address."""
         return self.folder / "files"
 
     @contextmanager
@@ -74,7 +75,7 @@ class Shadow:
         temp = self.folder / uuid.uuid4().hex
         try:
             name = path.absolute().relative_to(self.root).as_posix()
-            download(f"{self.url}/{name}", temp, found.st_size)
+            download(below(self.url, name), temp, found.st_size)
             os.utime(temp, ns=(found.st_mtime_ns, found.st_mtime_ns))
             temp.replace(path)
         finally:
@@ -113,7 +114,7 @@ def shadow(url: str, folder: Path, bytes_: int) -> Shadow:
         path.parent.mkdir(parents=True, exist_ok=True)
         names += 1
         if size <= SMALL or path.suffix.lower() in LISTS:
-            download(f"{url}/{name}", path, size)
+            download(below(url, name), path, size)
             os.utime(path, ns=(_time(facts), _time(facts)))
         else:
             _hole(path, size, _time(facts))
@@ -130,13 +131,24 @@ def _listed(url: str) -> list[tuple[str, dict[str, Any]]]:
         found = tried(lambda: files.find(root, detail=True), url)
     except FileNotFoundError:
         raise StorageError(f"{url}: there is nothing") from None
-    start, names = root.rstrip("/") + "/", []
+    start, names, web = root.rstrip("/") + "/", [], is_web(url)
     for full, facts in sorted(found.items()):
-        name = PurePosixPath(full.removeprefix(start))
+        if web and "?" in full:  # the same list in another order
+            continue
+        text = full.removeprefix(start)
+        name = PurePosixPath(unquote(text) if web else text)
         if name.is_absolute() or ".." in name.parts or not name.parts or "\0" in full:
             raise StorageError(f"{url}: {full!r} can't be a file's name here")
-        names.append((str(name), facts))
+        names.append((str(name), _stated(files, full, facts)))
     return names
+
+
+def _stated(files: Any, name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a list says of a file; what the file's own head says, where names stand there alone."""
+    if facts.get("size") is not None:
+        return facts
+    found: dict[str, Any] = tried(lambda: files.info(name), name)
+    return found
 
 
 def _time(facts: dict[str, Any]) -> int:

@@ -39,6 +39,7 @@ class Camera:
         return self.white - self.black
 
     def dn_per_electron(self, iso: float) -> float:
+        """How many digital numbers an electron makes at an ISO."""
         return self.span * iso / (100.0 * self.full_well)
 
     def noise_profile(self, iso: float) -> tuple[float, float]:
@@ -142,7 +143,7 @@ def cfa_indices(camera: Camera, shape: tuple[int, ...]) -> NDArray[np.intp]:
 
 
 def camera_from_srgb(xyz_to_camera: Matrix) -> NDArray[np.float64]:
-    """Linear sRGB to balanced camera RGB; the rows add up to 1, so white stays white."""
+    """Linear sRGB to balanced camera RGB, 3x3; the rows add up to 1, so white stays white."""
     matrix = product(np.array(xyz_to_camera), XYZ_FROM_SRGB.T)
     sums = matrix[:, 0] + matrix[:, 1] + matrix[:, 2]
     return np.asarray(matrix / sums[:, None])

@@ -133,7 +133,7 @@ def fill(canvas: Canvas, box: Box, color: Color | Canvas) -> None:
 
 
 def write(canvas: Canvas, mask: NDArray[np.bool_], top: int, left: int, color: Color) -> None:
-    """Set the canvas to a color where the mask is lit; parts outside are cut off."""
+    """Set the canvas (H, W, 3) to a color where the mask (h, w) is lit, as far as that is on it."""
     part = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
     part[mask[: part.shape[0], : part.shape[1]]] = color
 

@@ -162,7 +162,7 @@ def _thing(k: int, shot: Shot) -> tuple[int, int]:
 
 
 def gains_map() -> F32:
-    """The shading map: 1 in the middle, 1.5 in the corners."""
+    """The shading map, POINTS of it: 1 in the middle, 1.5 in the corners."""
     y, x = (np.linspace(-1, 1, count) for count in POINTS)
     return np.asarray(1 + 0.25 * (y[:, None] ** 2 + x**2), np.float32)
 

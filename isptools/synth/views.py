@@ -153,6 +153,7 @@ def toned(light: Light) -> Light:
 
 
 def shifted(picture: Light, by: NDArray[np.float64]) -> Light:
+    """A picture (H, W, 3) moved by (down, right) pixels, cubic, mirrored at its edges."""
     return np.asarray(
         cv2.warpAffine(picture, _shift(*by)[:2], picture.shape[1::-1], flags=cv2.INTER_CUBIC,
                        borderMode=cv2.BORDER_REFLECT),
@@ -165,10 +166,12 @@ def _shift(x: float, y: float) -> NDArray[np.float64]:
 
 
 def jpeg(shown: Light, quality: int) -> bytes:
+    """sRGB in [0, 1], (H, W, 3), as a JPEG of 8 bits."""
     pixels = np.rint(np.clip(shown, 0, 1) * 255).astype(np.uint8)[..., ::-1]
     options = (cv2.IMWRITE_JPEG_QUALITY, quality)
     return np.asarray(cv2.imencode(".jpg", pixels, options)[1]).tobytes()
 
 
 def generator(seed: int, code: int, *numbers: int) -> Generator:
+    """NumPy's PCG64 for a seed and numbers that say what it is for."""
     return Generator(PCG64(SeedSequence((seed, code, *numbers))))

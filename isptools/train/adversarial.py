@@ -51,6 +51,7 @@ class Enhancement(nn.Module):
         return own, Turn(list(self.learned.parameters()), self.judge, still=True)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
+        """The weighted sum of the losses of pictures (N, 3, H, W) in [0, 1], a number."""
         pair, weights = pairs["enhancement"], self.chosen
         terms = (
             (weights.color, self.color), (weights.texture, self.texture),
@@ -66,7 +67,7 @@ class Enhancement(nn.Module):
         return self.squares(*blurred)
 
     def squares(self, picture: Tensor, truth: Tensor) -> Tensor:
-        """Sum over a picture, the mean over pictures; the code has half of it."""
+        """Sum over a picture (3, H, W), the mean over pictures; the code has half of it."""
         total = ((picture - truth) ** 2).sum((1, 2, 3)).mean()
         return total if self.chosen.form == "paper" else total / 2
 
@@ -84,7 +85,7 @@ class Enhancement(nn.Module):
         return -CODE_BATCH * F.cross_entropy(logits, _labels(picture, False))
 
     def content(self, picture: Tensor, truth: Tensor) -> Tensor:
-        """Of VGG-19: paper (eq. 6) the distance over the number; code mean squares."""
+        """VGG-19 on (N, 3, H, W): paper (eq. 6) the distance over the number; code mean squares."""
         assert self.vgg is not None  # a weight asks for it
         ours, theirs = (self.vgg.seen(x)[0] for x in (picture, truth))
         if self.chosen.form == "code":
@@ -115,7 +116,7 @@ class Enhancement(nn.Module):
 
 
 def blur(picture: Tensor, form: str) -> Tensor:
-    """Behind the Gaussian: the paper's has a sum of 3, the code's of 1."""
+    """(N, 3, H, W) behind the Gaussian: the paper's has a sum of 3, the code's of 1."""
     if form == "code":
         kernel = gaussian(picture, CODE_SIGMA)
     else:
@@ -134,7 +135,7 @@ def variation(picture: Tensor, form: str) -> Tensor:
 
 
 def distance(x: Tensor) -> Tensor:
-    """The length of each item; its slope is finite at 0."""
+    """The length of each item of (N, C, H, W), (N,); its slope is finite at 0."""
     return ((x**2).sum((1, 2, 3)) + 1e-12).sqrt()
 
 

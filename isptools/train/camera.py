@@ -73,14 +73,14 @@ class Camera(nn.Module):
         return self.parts[at].factor // (1 if at else self.intake.side)
 
     def enter(self, at: int, picture: Tensor) -> Tensor:
-        """What part `at` takes, from the prepared raw (0) or the picture before it."""
+        """What part `at` takes, (N, C, h, w): of the prepared raw (0) or the picture before it."""
         if at and at - 1 == self.restored:
             picture = shown(picture, self.display)
         packing = self.packing(at)
         return F.pixel_unshuffle(picture, packing) if packing > 1 else picture
 
     def run(self, picture: Tensor, first: int, last: int) -> Tensor:
-        """Through parts `first` to `last`."""
+        """(N, C, h, w) through parts `first` to `last`."""
         for at in range(first, last + 1):
             picture = self.nets[at](self.enter(at, picture))
         return picture
@@ -131,7 +131,7 @@ def mixed(matrix: Sequence[Sequence[float]], x: Tensor) -> Tensor:
 
 
 def by_numbers(matrix: Sequence[Sequence[float]], x: Tensor) -> Tensor:
-    """The same channel by channel."""
+    """The same channel by channel, (N, 3, H, W)."""
     one, two, three = x.unbind(1)
     return torch.stack([a * one + b * two + c * three for a, b, c in matrix], 1)
 

@@ -30,7 +30,8 @@ class TrainError(ValueError):
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """Write beside the target, then rename: a full disk leaves the last good file as it was."""
+    """Write beside the target, then rename: a full disk leaves the last good file as it was.
+    TrainError where the disk takes no more."""
     data = seal({"format": FORMAT, "torch": str(torch.__version__), **state})
     try:
         whole.save(path, data)
@@ -96,7 +97,8 @@ def _expect_kinds(state: dict[str, Any]) -> None:
 def model(path: Path, code: Path | None = None) -> tuple[Camera, Settings]:
     """The trained network of a run's folder (or of its file of weights), in evaluation mode.
 
-    A foreign one's module is installed, or lies in the folder `code`.
+    A foreign one's module is installed, or lies in the folder `code`. TrainError in one line for a
+    file of another network or version.
     """
     file = standing(path / f"model{SUFFIX}" if path.is_dir() else path)
     state = load(file)

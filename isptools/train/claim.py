@@ -74,7 +74,8 @@ def _set_threads(job: Job, fabric: Any) -> None:
 
 
 def recorded(out: Path) -> Record | None:
-    """What stands in a run's folder; None where none began there, or with an earlier version."""
+    """What stands in a run's folder; None where none began there, or with an earlier version.
+    TrainError where it can't be read."""
     try:
         return Record(**json.loads((out / "run.json").read_text(encoding="utf-8")))
     except FileNotFoundError:

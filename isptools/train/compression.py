@@ -34,6 +34,7 @@ class Compression(nn.Module):
         return (Turn([*trained, *own], self.forward),)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
+        """The stage's loss of pictures (N, 3, H, W) in [0, 1], a number."""
         if self.stage == SIMULATOR:
             return _l1(pairs[COMPRESSED])
         pair, weights = pairs["enhancement"], self.chosen

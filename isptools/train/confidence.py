@@ -32,7 +32,7 @@ class Confidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def weights(source: shards.Shards, chosen: Confidence) -> NDArray[np.float32]:
-    """A weight an input, with a mean of 1 over all of them.
+    """A weight an input, (N,), with a mean of 1 over all of them.
 
     What a shard does not know counts as the mean of what is known.
     """

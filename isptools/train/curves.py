@@ -28,6 +28,7 @@ class Axis:
     logarithmic: bool = False
 
     def at(self, value: float) -> float:
+        """Where a value stands, pixels."""
         low, high, x = (math.log10(v) if self.logarithmic else v
                         for v in (self.low, self.high, value))  # fmt: skip
         share = (x - low) / (high - low) if high > low else 0.5

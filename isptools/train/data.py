@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isptools import shards
 from isptools.frame import Capture, Matrix
+from isptools.shards.made import may_shade
 from isptools.train.intake import Batch, Intake, named
 
 Array = NDArray[Any]
@@ -72,11 +73,10 @@ def open_shards(
     ValueError in one line: none there, another kind of CFA, no truth, or one of another station.
     """
     opened = shards.open(folder, split)
-    for table in opened.tables:
-        kind = str(table.attrs["kind"])
-        if kind != intake.kind:
+    for table in opened.examples:
+        if table.kind != intake.kind:
             raise ValueError(
-                f"{table.path}: holds {named(kind)}, this network takes {named(intake.kind)}"
+                f"{table.path}: holds {named(table.kind)}, this network takes {named(intake.kind)}"
             )
         for name in needs:
             space = table.pictures[name].space if name in table.pictures else None
@@ -110,21 +110,25 @@ class Cuts:
         self.size, self.seed, self.truths = size, seed, tuple(truths)
         self.means: dict[int, Matrix | None] = {}
         self.source, self.crops = source, source.crops(size + margin, seed)
-        self.masked = any(table.fusions for table in source.tables)
-        self.shaded = undone and any(table.shaded for table in source.tables)
-        self.tables = {table.path: table for table in source.tables}
+        examples = source.examples
+        self.masked = any(table.fusions for table in examples)
+        looked_at = source.tables if any(may_shade(one.attrs) for one in examples) else examples
+        self.shaded = undone and any(table.shaded for table in looked_at)
         self.confidence: NDArray[np.float32] | None = None  # a weight an input, where they differ
 
     def rooms(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
         """Shape and type of the pictures of one item."""
         side = (self.crops.size,) * 2
-        kind = np.result_type(*(table.dtype for table in self.source.tables))
+        # finished pictures may have 8 or 16 bits, each as its file had it
+        alike = self.source.examples[0].kind != "rgb"
+        tables = self.source.examples if alike else self.source.tables
+        kind = np.result_type(*(table.dtype for table in tables))
         channels = (3,) if len(self.source.facts(0).cfa) == 3 else ()
         rooms: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {
             "raw": ((*channels, *side), kind)
         }
         for name in self.truths:
-            kinds = {table.pictures[name].dtype for table in self.source.tables}
+            kinds = {table.pictures[name].dtype for table in tables}
             rooms[name] = (3, *side), np.result_type(*kinds)
         rooms |= {"shading": (side, np.dtype(np.float32))} if self.shaded else {}
         return rooms | ({"mask": (side, np.dtype(np.uint8))} if self.masked else {})
@@ -150,7 +154,7 @@ class Cuts:
         except OSError as error:
             raise self._unreadable(i, error) from None
         for name in self.truths:
-            scale = self.tables[self.source.path(i)].pictures[name].scale
+            scale = self.source.picture(i, name).scale
             known[f"{name}_scale"] = np.array(scale, np.float32)
         if self.confidence is not None:
             known["confidence"] = self.confidence[i]
@@ -164,7 +168,7 @@ class Cuts:
         return item
 
     def whole(self, name: str, i: int) -> Array:
-        """A picture of input i over the whole frame, as `rooms` has its type."""
+        """A picture of input i over the whole frame, ([3,] H, W), as `rooms` has its type."""
         shape, kind = self.rooms()[name]
         out = np.empty((*shape[:-2], *self.source.shape(i)), kind)
         self._read(name, i, (0, 0, *self.source.shape(i)), out)

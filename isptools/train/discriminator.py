@@ -37,6 +37,7 @@ class Discriminator(nn.Module):
         start.glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, channels, side, side) in [0, 1] to logits (N, 2)."""
         for at, convolution in enumerate(self.convs):
             _, kernel, stride = LAYERS[at]
             x = leaky(convolution(same(x, kernel, stride)))

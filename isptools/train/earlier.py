@@ -26,7 +26,7 @@ def expect_none(words: dict[str, Any]) -> None:
     """ValueError that says what to write instead of words that moved."""
     moved = [f"{MOVED[word]} for {word}" for word in words if word in MOVED]
     if moved:
-        raise ValueError(f"words have moved, write {', '.join(moved)} (docs/train.md)")
+        raise ValueError(f"words have moved, write {', '.join(moved)}")
 
 
 def converted(words: dict[str, Any]) -> dict[str, Any]:

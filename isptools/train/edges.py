@@ -31,7 +31,8 @@ class Reflected(nn.Conv2d):
 
 
 def eightfold(x: Tensor) -> Tensor:
-    """With channels of 0 up to a multiple of 8, below which a GPU takes slow ways for halves."""
+    """(N, C, H, W) with channels of 0 up to a multiple of 8, below which a GPU takes slow ways for
+    halves."""
     missing = -x.shape[1] % 8
     return F.pad(x, (0, 0, 0, 0, 0, missing)) if missing else x
 
@@ -50,7 +51,8 @@ def folded(x: Tensor, by: int) -> Tensor:
 
 
 def maxima(x: Tensor, side: int, ceil: bool = False) -> Tensor:
-    """Maxima of windows of `side`, stride 2, without padding; with `ceil` the last may overhang."""
+    """Maxima of windows of `side`, stride 2, of (N, C, H, W), without padding; with `ceil` the last
+    may overhang."""
     if x.is_cuda and not torch.compiler.is_compiling() and torch.is_grad_enabled():
         return gathered_maxima(x, side, ceil)
     return F.max_pool2d(x, side, 2, ceil_mode=ceil)

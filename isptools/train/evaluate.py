@@ -62,16 +62,23 @@ def scores(
     """
     measured, how = of(source).values, how or How()
     for i in range(len(source)):
-        facts = source.facts(i)
-        shading = source.shading(i) if undone else None
-        mean = data.mean_matrix(source.capture(i))
-        mosaic = Mosaic.of_row(source.raw(i), facts, shading, mean)
-        name = "enhancement" if camera.enhanced >= 0 else "restoration"
-        picture = develop(camera, mosaic, how.tile, how.device, how.precision)[name]
+        name, picture = developed(camera, source, i, how, undone)
         truth = _truth(source, i, name)
-        yield Score("network", facts.key, measured(picture.transpose(1, 2, 0), truth))
+        yield Score("network", source.facts(i).key, measured(picture, truth))
         if name == "enhancement" or station(source) == "camera":
             yield from _beside(source, i, truth, baselines)
+
+
+def developed(
+    camera: Camera, source: shards.Shards, i: int, how: How, undone: bool
+) -> tuple[str, F32]:
+    """Which truth the network's picture of input `i` is compared with, and that (H, W, 3)."""
+    shading = source.shading(i) if undone else None
+    mean = data.mean_matrix(source.capture(i))
+    mosaic = Mosaic.of_row(source.raw(i), source.facts(i), shading, mean)
+    name = "enhancement" if camera.enhanced >= 0 else "restoration"
+    picture = develop(camera, mosaic, how.tile, how.device, how.precision)[name]
+    return name, picture.transpose(1, 2, 0)
 
 
 def given(
@@ -96,7 +103,7 @@ def given(
 def compared(source: shards.Shards) -> str:
     """The truth that pictures from elsewhere are compared with. ValueError where there is none."""
     for name in ("enhancement", "restoration"):
-        if all(name in table.pictures for table in source.tables):
+        if all(name in table.pictures for table in source.examples):
             return name
     raise ValueError(f"{source.tables[0].path}: its shards have no truth in common")
 

@@ -23,6 +23,7 @@ class Pictures(nn.Module):
         self.camera = camera
 
     def forward(self, prepared: Tensor) -> tuple[Tensor, ...]:
+        """What the network makes of a prepared input, as a tuple of (N, 3, H, W)."""
         return tuple(self.camera(prepared).values())
 
 

@@ -114,7 +114,7 @@ def batches(cuts: Cuts, steps: range, feed: Feed) -> Iterator[tuple[Batch, list[
 
 
 def loader(cuts: Cuts, steps: range, feed: Feed) -> Iterator[dict[str, Tensor]]:
-    """The same batches, turned here and in memory of their own."""
+    """The same batches, turned here and in memory of their own: (N, ..., side, side) each."""
     return (arranged(batch, turns) for batch, turns in batches(cuts, steps, feed))
 
 

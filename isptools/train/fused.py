@@ -24,7 +24,8 @@ def _here(x: Tensor) -> bool:
 
 
 def halved(x: Tensor) -> Tensor | None:
-    """Maxima of 3x3 windows at every second pixel; None where there is no such kernel."""
+    """Maxima of 3x3 windows at every second pixel of (N, C, H, W); None where there is no such
+    kernel."""
     if not _here(x):
         return None
     from isptools.train.convolve import pooled  # noqa: PLC0415 - Triton only where a GPU is

@@ -4,6 +4,7 @@ import torch
 
 
 def threads() -> int:
+    """How many threads PyTorch computes with."""
     return torch.get_num_threads()
 
 

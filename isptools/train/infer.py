@@ -192,7 +192,8 @@ def frame_unit(camera: Camera) -> int:
 
 
 def mirrored(side: int, before: int, unit: int, every: int) -> NDArray[np.int64]:
-    """Which pixel of a side stands where, from `before` on ahead of it to a multiple of `unit`."""
+    """Which pixel of a side stands where, from `before` on ahead of it to a multiple of `unit`.
+    ValueError where the side is too small for that."""
     total = -(-(side + before) // unit) * unit
     at = np.arange(-before, total - before)
     mirrored = np.where(at < 0, -at, np.where(at >= side, 2 * (side - 1) - at, at))

@@ -54,10 +54,12 @@ class Intake:
 
     @property
     def period(self) -> int:
+        """Rows after which the mosaics it takes repeat."""
         return PERIODS[self.kind]
 
     def prepared(self, batch: Batch) -> Tensor:
-        """The network's input, on the batch's device: normalized, gained, packed or demosaicked."""
+        """The network's input (N, C, h, w), on the batch's device: normalized, gained, packed or
+        demosaicked."""
         with single(batch["raw"]):
             x = self.planes(_normalized(batch, self.clip), batch)
             if not self.noise:
@@ -117,7 +119,8 @@ def by_convolution(x: Tensor) -> Tensor:
 
 
 def by_shifts(x: Tensor) -> Tensor:
-    """The same without a tensor of weights, which would be sent to a GPU at every call."""
+    """The same, (N, 3, H, W), without a tensor of weights, which would be sent to a GPU at every
+    call."""
     height, width = x.shape[2:]
     padded = F.pad(x, (1, 1, 1, 1))
 

@@ -47,6 +47,7 @@ class Keeper:
 
     @property
     def best_file(self) -> Path:
+        """Where the best weights so far are kept."""
         return self.file.with_name(f"{self.file.stem}-best{SUFFIX}")
 
     def go_on(self) -> None:

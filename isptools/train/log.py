@@ -42,17 +42,17 @@ class Work:
 def appended(path: Path, row: dict[str, Any]) -> None:
     """A line more of a CSV. Columns that it does not have yet are added to all its lines."""
     rows: list[dict[str, Any]] = []
-    columns = list(row)
+    columns, fresh = list(row), True
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             there = list(reader.fieldnames or ())
-            rows = list(reader) if set(columns) - set(there) else []
+            fresh = bool(set(columns) - set(there))  # its first line too, were it the only one
+            rows = list(reader) if fresh else []
         columns = there + [name for name in columns if name not in there]
-    fresh = not path.exists() or bool(rows)
-    part = path.with_name(f".{path.name}.part") if rows else path
-    with part.open("a" if part == path else "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
+    part = path.with_name(f".{path.name}.part") if fresh else path
+    with part.open("w" if fresh else "a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
         if fresh:
             writer.writeheader()
         writer.writerows([*rows, row])
@@ -126,6 +126,7 @@ class Log:
         return self.waited + idle
 
     def add(self, loss: Tensor) -> None:
+        """Take the loss of one more step, a tensor of one number. TrainError where it is none."""
         self.losses.append(loss)
         if loss.is_cuda:
             if len(self.losses) % (EARLY // 2) == 0:
@@ -168,7 +169,8 @@ class Log:
         self._new()
 
     def picture(self, strip: NDArray[np.float32]) -> None:
-        """Save (3, H, W) pictures side by side, clipped to [0, 1], for a look."""
+        """Save (3, H, W) pictures side by side, clipped to [0, 1], for a look. TrainError where the
+        disk takes no more."""
         if self.writes:
             folder = self.path.parent / "samples"
             folder.mkdir(exist_ok=True)

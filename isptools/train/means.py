@@ -35,7 +35,8 @@ class Means:
 
 
 def wanted(run: Callable[[Tensor, Means], Tensor], x: Tensor, given: Sequence[Tensor]) -> Tensor:
-    """The features whose mean comes next behind those `given`: one of a Net's `bottoms`."""
+    """The features whose mean comes next behind those `given`: one of a Net's `bottoms`. ValueError
+    where the network takes no more means."""
     try:
         run(x, Means(given, stop=True))
     except Wanted as found:

@@ -173,6 +173,7 @@ class Difference(nn.Module):
         return (Turn(trained, self.forward),)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
+        """The loss of pictures (N, 3, H, W) beside their truths, a number."""
         parts = {name: self.part(pair) for name, pair in pairs.items()}
         if parts.keys() == {"restoration", "enhancement"}:
             return joint(parts, self.chosen.share)

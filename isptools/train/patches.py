@@ -85,8 +85,8 @@ class Form:
         }  # fmt: skip
         for what, is_wrong in wrong.items():
             if is_wrong:
-                raise ValueError(f"{what}: not to be had of {kind} shards (docs/guides/"
-                                 "own-training-loop.md)")  # fmt: skip
+                raise ValueError(f"{what}: not to be had of {kind} shards; the guide "
+                                 "'your own training loop' has what is")  # fmt: skip
         intake = replace(found[kind], noise=self.noise, clip=self.clip)
         if self.size < intake.period or self.size % intake.period:
             raise ValueError(f"size {self.size}: take a multiple of {intake.period}")
@@ -228,7 +228,7 @@ class Stream(IterableDataset[Sample]):
 
 def _kind(folder: Path, split: str) -> str:
     """Of mosaic that a split's shards hold."""
-    return str(shards.open(folder, split).tables[0].attrs["kind"])
+    return shards.open(folder, split).tables[0].kind
 
 
 def _share(rank: int | None, world: int | None) -> tuple[int, int]:

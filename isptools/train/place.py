@@ -38,7 +38,8 @@ class Place:
 def launched(place: Place, precision: str, turns: bool = False) -> Any:
     """Fabric, launched; under torchrun its environment says how many processes there are.
 
-    With `turns`, parts of the weights take no part in some of the forward passes.
+    With `turns`, parts of the weights take no part in some of the forward passes. TrainError where
+    the device or its precision can't be had here.
     """
     world = int(os.environ.get("WORLD_SIZE", "0"))
     local = int(os.environ.get("LOCAL_WORLD_SIZE", "0")) or place.devices

@@ -80,6 +80,7 @@ class Held:
             yield self.batch([self.cuts.item(n) for n in items]), []
 
     def batch(self, items: list[Item]) -> Batch:
+        """The batch of these items, cut and turned on the device."""
         places = self._sent(np.array([self._places(item) for item in items]))
         step, out = places[:, :2], {}
         begins = _parts(places[:, 2:], [_planes(shape) for shape, _ in self.kinds.values()])

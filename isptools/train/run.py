@@ -51,9 +51,11 @@ class Run:
     stated: str  # its settings as they were given, for any number of processes
 
     def file(self, stage: Stage) -> Path:
+        """Where the weights of a stage are kept."""
         return standing(self.job.out / f"{stage.train}{SUFFIX}")
 
     def facts(self) -> dict[str, Any]:
+        """What a file of weights states about itself."""
         return {"network": self.settings.network["name"], "settings": self.stated}
 
 

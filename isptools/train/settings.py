@@ -114,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls._made(earlier.converted(msgspec.json.decode(text, type=dict[str, Any])))
 
     def to_json(self) -> str:
+        """All words with sorted keys."""
         return msgspec.json.encode(self, order="deterministic").decode()
 
 

@@ -55,6 +55,7 @@ class CAS(nn.Module):
             start.nothing(self.net.head)
 
     def forward(self, x: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         out: Tensor = self.net(x)
         return x + out if self.residual else out
 
@@ -80,6 +81,7 @@ class ACN(nn.Module):
         start.nothing(self.leave)
 
     def forward(self, x: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         height, width = x.shape[-2:]
         features = leaky(self.enter(F.pixel_unshuffle(whole_blocks(x, SIDE, SIDE), SIDE)))
         for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
@@ -107,6 +109,7 @@ class DJS(nn.Module):
         self.register_buffer("basis", torch.tensor(cosines()), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         height, width = x.shape[-2:]
         down, across = self.factors
         full = whole_blocks(x.float() * 255, SIDE * down, SIDE * across)

@@ -3,7 +3,7 @@
 import json
 
 from isptools import shards
-from isptools.shards.made import made_by
+from isptools.shards.made import made_by, may_shade
 from isptools.shards.opened import opened
 from isptools.shards.table import Table
 from isptools.train.settings import Settings
@@ -11,8 +11,10 @@ from isptools.train.settings import Settings
 
 def expect_suitable(source: shards.Shards, settings: Settings) -> None:
     """ValueError in one line for shards of another recipe, or on another side of shading."""
-    for table in source.tables:
+    for table in source.examples:
         _expect_recipe(table, settings)
+    may = any(may_shade(table.attrs) for table in source.examples)
+    for table in source.tables if may else source.examples:
         if settings.shading != "as-stored":
             _expect_side(table, settings.shading)
 

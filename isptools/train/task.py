@@ -37,10 +37,11 @@ class Task(nn.Module):
         self.turns = self.difference.turns([p for p in camera.parameters() if p.requires_grad])
 
     def truths(self) -> tuple[str, ...]:
+        """The truths that the stage needs, by name."""
         return needs(self.camera, self.kind)
 
     def forward(self, batch: Batch, turn: int = 0) -> Tensor:
-        """The loss of one of the objective's turns."""
+        """The loss, a number, of one of the objective's turns."""
         now = self.turns[turn]
         with torch.set_grad_enabled(torch.is_grad_enabled() and not now.still):
             pictures = self.pictures(batch)
@@ -79,7 +80,8 @@ class Task(nn.Module):
         return out
 
     def strip(self, batch: Batch) -> NDArray[np.float32]:
-        """The stage's pictures and their truths side by side, as on a screen, of the first item."""
+        """The stage's pictures and truths side by side, as on a screen, of the first item: (3, H, n
+        W)."""
         strip: list[Tensor] = []
         for name, picture in self.pictures(batch).items():
             both = [picture, _truth(name, batch)]
@@ -88,7 +90,7 @@ class Task(nn.Module):
         return pictures
 
     def pictures(self, batch: Batch) -> dict[str, Tensor]:
-        """What the stage's networks make of a batch, by the names the losses know."""
+        """What the stage's networks make of a batch, (N, 3, H, W), by the names the losses know."""
         camera, code = self.camera, getattr(self.settings.objective, "joint", "") == "code"
         if self.kind == SIMULATOR:
             return {COMPRESSED: self.difference.learned(data.truth(batch, "enhancement"))}

@@ -48,7 +48,7 @@ class Validation:
         return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
     def strip(self, trained: Sequence[nn.Parameter], mean: Sequence[Tensor]) -> NDArray[np.float32]:
-        """The first cut's pictures beside their truths, as on a screen."""
+        """The first cut's pictures beside their truths, as on a screen, (3, H, n W)."""
         with torch.no_grad(), laid(trained, mean), self._evaluating(), self.fabric.autocast():
             return self.task.strip(self.batches[0])
 

@@ -24,6 +24,7 @@ from isptools.shards import disk
 from tests.build import tiny as tinies
 from tests.build.tiny import Tiny
 
+dask = pytest.importorskip("dask", reason="needs the extra `cluster`")
 distributed = pytest.importorskip("distributed", reason="needs the extra `cluster`")
 # Dask leaves sockets of connections that broke to the garbage collector
 pytestmark = [
@@ -227,29 +228,58 @@ def test_a_scheduler_that_is_restarted(held: Tiny, machines, meanwhile, monkeypa
 
 
 SBATCH = """#!/bin/sh
-# a Slurm of one machine: it runs the script, and says the job's number
-nohup sh "$1" > /dev/null 2>&1 &
+# a Slurm of one machine: it keeps the script, which goes when this ends, runs it, and says the
+# job's number
+cp "$1" "{jobs}-$$.sh"
+setsid sh "{jobs}-$$.sh" > /dev/null 2>&1 &
 echo "$!" >> {jobs}
 echo "Submitted batch job $!"
 """
 
 
-@pytest.mark.long  # once it waited for its worker for minutes
-@posix
-def test_jobs_of_slurm(tiny: Tiny, monkeypatch) -> None:
-    """As far as it goes without Slurm: the script that sbatch gets is run by a shell."""
+@pytest.fixture
+def slurm(held: Tiny, monkeypatch) -> Callable[[str], Path]:
+    """Puts an `sbatch` on the path; the file gets a line for each job, its number."""
     pytest.importorskip("dask_jobqueue", reason="needs the extra `cluster`")
-    programs = tiny.folder / "programs"
+    jobs, programs = held.folder / "jobs", held.folder / "programs"
     programs.mkdir()
-    for name, text in (("sbatch", SBATCH), ("scancel", "#!/bin/sh\nkill $1\n")):
-        (programs / name).write_text(text.format(jobs=tiny.folder / "jobs"))
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    tiny.build(tiny.folder / "whole")
-    words = f"slurm:jobs=1,memory=1GB,interface=lo,local_directory={tiny.folder}"
-    assert tiny.build(cluster=words).made == 4
-    assert whole(tiny)
-    assert (tiny.folder / "jobs").read_text().count("\n") == 1
+
+    def put(sbatch: str) -> Path:
+        for name, text in (("sbatch", sbatch), ("scancel", "#!/bin/sh\nkill -- -$1\n")):
+            (programs / name).write_text(text.format(jobs=jobs))
+            (programs / name).chmod(0o755)
+        monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+        return jobs
+
+    return put
+
+
+@pytest.mark.long  # two workers begin, some seconds each
+@posix
+def test_jobs_of_slurm(held: Tiny, slurm, meanwhile, monkeypatch) -> None:
+    """As far as it goes without Slurm: the script that sbatch gets is run by a shell. A job that
+    ends before the build does is asked for again."""
+    jobs = slurm(SBATCH)
+    monkeypatch.setattr(cluster, "AGAIN", "0.2s")
+    words = f"slurm:jobs=1,memory=1GB,interface=lo,local_directory={held.folder}"
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "0.2s"}):
+        building = meanwhile(held.build, cluster=words)
+        until(lambda: disk.stale(held.out))
+        os.killpg(int(jobs.read_text()), signal.SIGKILL)
+        until(lambda: jobs.read_text().count("\n") == 2)
+        go_on(held)
+        assert building.result(600).made == 4
+    assert whole(held)
+
+
+@posix
+def test_what_sbatch_refuses_is_said(held: Tiny, slurm) -> None:
+    slurm("#!/bin/sh\necho 'sbatch: error: invalid partition' >&2\nexit 1\n")
+    with pytest.raises(
+        BuildError, match=r"--cluster slurm:interface=lo: .*invalid partition"
+    ) as error:
+        held.build(cluster="slurm:interface=lo")
+    assert "\n" not in str(error.value)
 
 
 def test_local_processes(tmp_path: Path) -> None:
@@ -305,6 +335,24 @@ def test_shares_make_what_one_call_makes(tiny: Tiny, order: str) -> None:
     assert whole(tiny)
     shutil.rmtree(tiny.folder / "whole" / ".journal")
     shutil.rmtree(tiny.out / ".journal")
+
+
+@posix
+def test_two_shares_at_once(held: Tiny) -> None:
+    """Processes of their own, each in the middle of a shard while the other one is."""
+    line = [sys.executable, "-m", "isptools.cli", "build", str(held.folder / "recipe.toml")]
+    line += ["--source", str(held.source), "--out", str(held.out), "--share"]
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    running = []
+    try:
+        for number in (1, 2):  # the second one finds the headers that the first one looked at
+            running.append(subprocess.Popen([*line, f"{number}/2"], **how))
+            until(lambda: len(disk.stale(held.out)) == len(running))
+    finally:
+        go_on(held)
+        said = [one.communicate(timeout=600)[0] for one in running]
+    assert [one.returncode for one in running] == [0, 0], said
+    assert whole(held)
 
 
 def test_shares_hold_a_folder_together_and_each_once(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from isptools.build import BuildError, Options, build
 from isptools.develop.steps import Bin
 from isptools.raw import header
 from isptools.recipe import Recipe
-from isptools.shards.schema import TruthRow, facts, table
+from isptools.shards.columns import Rows
+from isptools.shards.schema import TruthRow, table
 from tests.build.tiny import SHAPE, Tiny, frame, ledger, write
 from tests.raw import tiff
 from tests.shards.made import truth_row
@@ -156,7 +157,7 @@ def test_older_shards_lack_the_column():
     row = truth_row("a", "b", balance_origin="as_shot")
     record = table([row], 4)
     names = [name for name in record.dtype.names if name != "balance_origin"]
-    assert facts(TruthRow, record[names][0]) == replace(row, balance_origin="")
+    assert Rows(TruthRow, record[names])[0] == replace(row, balance_origin="")
 
 
 def test_frames_of_a_burst_are_binned_before_they_are_fused(tiny, tmp_path):

@@ -12,6 +12,9 @@ from click.testing import CliRunner
 from isptools import raw
 from isptools.burst import Options, fuse
 from isptools.cli import main
+from isptools.cli.flow import WIDTH
+from isptools.report.pictures import fit, of_raw
+from isptools.report.sheet import GAP, LINE, Captioned, brightened, sheet
 from tests.burst import made
 
 SHIFTS = [(0.0, 0.0), (2.3, -1.6), (-4.1, 3.2)]
@@ -37,7 +40,7 @@ def files(tmp_path_factory):
 
 def test_all_outputs(files, tmp_path):
     done = run(
-        "fuse", *files, "--out", tmp_path / "m.dng", "--reference", 1, "--truth",
+        "fuse", *files, "--out", tmp_path / "m.dng", "--onto", 1, "--truth",
         "--weights", tmp_path / "w.tif", "--report", tmp_path / "r.json",
         "--image", tmp_path / "i.png",
     )  # fmt: skip
@@ -56,7 +59,18 @@ def test_all_outputs(files, tmp_path):
     same = fuse(frames, Options(reference=1, method="truth"))
     np.testing.assert_array_equal(raw.read(tmp_path / "m.dng").pixels, same.frame.pixels)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "w.tif"), same.weight)
-    assert imageio.imread(tmp_path / "i.png").ndim == 3
+    told = imageio.imread(tmp_path / "i.png")  # the fused picture, its weights, 3 frames' offsets
+    first, _ = brightened(of_raw(same.frame))
+    height = round(WIDTH * first.shape[0] / first.shape[1])
+    cells = sheet([Captioned(fit(first, WIDTH), ("",) * 3)] * 5, 3, WIDTH)
+    assert told.shape[1] == cells.shape[1]
+    np.testing.assert_array_equal(
+        told[GAP : GAP + height, GAP : GAP + WIDTH], cells[GAP : GAP + height, GAP : GAP + WIDTH]
+    )
+    weights = told[GAP : GAP + height, 2 * GAP + WIDTH : 2 * (GAP + WIDTH)]
+    assert abs(weights.mean() / 255 - same.weight.mean()) < 0.02
+    below = told[GAP + height : GAP + height + LINE, : GAP + WIDTH]
+    assert below.min() < 100  # a caption
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"m.dng", "w.tif", "r.json", "i.png"}
 
@@ -66,11 +80,11 @@ def test_all_outputs(files, tmp_path):
     [
         (["{0}", "--out", "m.dng"], "at least two frames"),
         (["{0}", "{1}", "--out", "m.tif"], "ends in .dng"),
-        (["{0}", "{1}", "--out", "m.dng", "--reference", "7"], "no frame 7"),
+        (["{0}", "{1}", "--out", "m.dng", "--onto", "7"], "no frame 7"),
         (["{0}", "{3}", "--out", "m.dng"], "no frame fits"),
         (["{0}", "{1}", "--out", "{0}/m.dng"], "folder can't be made"),
         (["{3}", "nothing.dng", "--out", "m.dng"], "none of the frames"),
-        (["{0}", "{black}", "--out", "m.dng", "--reference", "1"], "every pixel is 64"),
+        (["{0}", "{black}", "--out", "m.dng", "--onto", "1"], "every pixel is 64"),
         (["{black}", "{black2}", "--out", "m.dng"], "every pixel is 64"),
         (["{white}", "{white3}", "--out", "m.dng"], "every pixel is 1023"),
     ],

@@ -1,7 +1,10 @@
 """Names and texts of strangers: shown escaped, stored as they are or refused, not followed."""
 
+import errno
 import os
+import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -163,7 +166,9 @@ def test_the_sweep_takes_only_names_of_ours(tmp_path: Path) -> None:
 def test_folders_of_killed_commands_are_swept(tmp_path: Path) -> None:
     dead = tmp_path / "isptools-abcdefgh"
     (dead / "files").mkdir(parents=True)
-    (dead / "held").write_bytes(b"")  # nobody locks it any more
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (dead / "held").write_text(str(ended.pid))  # nobody locks it any more
     new = tmp_path / "isptools-ijklmnop"  # about to be marked
     new.mkdir()
     other = tmp_path / "isptools-of-somebody"
@@ -172,6 +177,21 @@ def test_folders_of_killed_commands_are_swept(tmp_path: Path) -> None:
     link.symlink_to(other, target_is_directory=True)
     scratch.sweep(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {new.name, other.name, link.name}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks of that kind")
+def test_a_folder_stays_where_its_disk_had_no_lock_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_lock(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    with ExitStack() as stack:
+        with monkeypatch.context() as patch:
+            patch.setattr("fcntl.flock", no_lock)
+            held = stack.enter_context(scratch.folder(tmp_path))
+        scratch.sweep(tmp_path)
+        assert held.exists()
 
 
 def test_a_folder_that_is_held_stays() -> None:

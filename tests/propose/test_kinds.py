@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from isptools.datasets.splits import in_tenths
 from isptools.propose.kinds import chosen, proposals
 from isptools.propose.look import Seen
 from isptools.propose.proposal import By, Proposal
-from isptools.propose.table import divided
 
 NOWHERE = Path("/nowhere")
 
@@ -196,17 +196,17 @@ def test_groups_stay_whole_and_splits_are_of_the_size_they_should(count: int) ->
     names = [f"s{i}" for i in range(count)]
     groups = [names[i : i + 1 + i % 3] for i in range(0, count, 3)]
     groups = [[*group] for group in groups if group]
-    splits = divided(groups)
+    splits = in_tenths(groups)
     for group in groups:
         assert len({splits[name] for name in group}) == 1
     total = sum(len(group) for group in groups)
     tests = sum(split == "test" for split in splits.values())
     assert tests <= max(min(map(len, groups)), round(total * 0.1))
     assert tests or len(groups) < 2
-    assert divided(groups) == splits
+    assert in_tenths(groups) == splits
 
 
 def test_six_couples_have_a_test_and_a_validation_couple() -> None:
-    splits = divided([[f"a{i}", f"b{i}"] for i in range(6)])
+    splits = in_tenths([[f"a{i}", f"b{i}"] for i in range(6)])
     counts = [sum(split == each for split in splits.values()) for each in ("train", "val", "test")]
     assert counts == [8, 2, 2]

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from isptools.cli import main
+from isptools.report import pair
+from isptools.report.facts import Fact, Top
 from tests.report import ten
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
@@ -36,13 +39,11 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def page(planted, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+def page(planted: tuple[Path, str], planted_page: tuple[Result, Path]) -> tuple[str, str]:
     """Its address, and the key of the planted fault."""
-    folder, key = planted
-    out = tmp_path_factory.mktemp("page") / "page.html"
-    done = CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
+    done, out = planted_page
     assert done.exit_code == 3, done.output
-    return out.as_uri(), key
+    return out.as_uri(), planted[1]
 
 
 @pytest.fixture
@@ -166,6 +167,60 @@ def test_a_walk_through_the_page_finds_ten_of_ten(
     assert len(found) == 10
     honest_keys = set(told) - {key for _, key in ten.WRONG.values()}
     assert all(key.startswith(ten.VAL) for key in honest_keys)  # of the truth that is blurred
+    assert browser.get_log("browser") == []
+
+
+def _of_pair(folder: Path) -> Path:
+    noise = np.random.default_rng(1).integers(0, 256, (2, 60, 90, 3)).astype(np.uint8)
+    grid = np.array([(20.0, 20.0), (60.0, 40.0)])
+    fact = Fact("shift", "0.4", "px", "at most 1", "how far")
+    top = Top("a and b", "ship", "Use it.", (fact,))
+    row = pair.Row("matches", "200", "at least 40", "points found in both", False)
+    named = (("phone", noise[0]), ("dslr", noise[1]))
+    made = pair.PairPage(top, (), (row,), named, named, grid, grid / 100, (("kept", 3),))
+    (folder / "pair.html").write_bytes(pair.html(made))
+    return folder / "pair.html"
+
+
+def _of_command(*words: object) -> None:
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exit_code in {0, 3}, done.output
+
+
+def test_pages_of_other_things_open_without_an_error(
+    browser: Any, honest: Path, run: Path, compared: Path, tmp_path: Path
+) -> None:
+    """In both colors, and axe finds nothing."""
+    _of_command("report", run, "--out", tmp_path / "run.html")
+    _of_command("report", compared, "--out", tmp_path / "compared.html")
+    _of_command("stats", honest, "--plots", tmp_path / "stats.html", "--quiet")
+    pages = [_of_pair(tmp_path), *(tmp_path / f"{name}.html" for name in
+                                   ("run", "compared", "stats"))]  # fmt: skip
+    for place in pages:
+        browser.get(place.as_uri())
+        assert browser.get_log("browser") == [], place.name
+        if not AXE.is_file():
+            continue
+        browser.execute_script(AXE.read_text(encoding="utf-8"))
+        for scheme in ("light", "dark"):
+            features = [{"name": "prefers-color-scheme", "value": scheme}]
+            browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            found = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+            wrong = [(each["id"], each["help"]) for each in found["violations"]]
+            assert wrong == [], f"{place.name}, {scheme}"
+
+
+def test_both_sides_of_a_pair_flicker(browser: Any, tmp_path: Path) -> None:
+    browser.get(_of_pair(tmp_path).as_uri())
+    one(browser, "#gallery button").click()
+    assert pressed(browser) == "1 phone"
+    stage = one(browser, "#stage")
+    stage.send_keys("2")
+    assert pressed(browser) == "2 dslr"
+    stage.send_keys("s")
+    assert shown(browser) == [0, 1]
+    stage.send_keys("f")
+    WebDriverWait(browser, 60).until(lambda _: shown(browser) == [0])
     assert browser.get_log("browser") == []
 
 

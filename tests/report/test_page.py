@@ -43,15 +43,21 @@ def test_one_file_says_all_and_needs_no_other(honest: Path, tmp_path: Path) -> N
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"|url\(', page)
     assert numbers["problems"] == []
     assert numbers["facts"][0]["value"] == "5"
-    assert "misaligned" in page  # the ledger's reason
+    assert "misaligned" in page  # the ledger's reason, and what was left out beside it
+    with (honest / "ledger.jsonl").open() as file:
+        lines = [json.loads(line) for line in file]
+    refused = [line["file"] for line in lines if line["reason"] == "misaligned"]
+    assert refused
+    assert all(re.search(rf'<img src="data:[^"]+" alt="{file}"', page) for file in refused)
 
 
-def test_a_planted_fault_stands_first_and_the_page_says_stop(planted, tmp_path: Path) -> None:
-    folder, key = planted
-    done = report(folder, tmp_path / "page.html")
+def test_a_planted_fault_stands_first_and_the_page_says_stop(
+    planted: tuple[Path, str], planted_page: tuple[Result, Path]
+) -> None:
+    (_, key), (done, page) = planted, planted_page
     assert done.exit_code == 3
     assert "Do not train on this yet" in done.stdout
-    numbers = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
+    numbers = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     assert numbers["verdict"] == "stop"
     first = numbers["samples"][0]
     assert first["key"] == key
@@ -61,9 +67,8 @@ def test_a_planted_fault_stands_first_and_the_page_says_stop(planted, tmp_path: 
     assert not any(one["problems"] for one in numbers["samples"][1:])
 
 
-def test_what_comes_from_files_is_escaped(planted, tmp_path: Path) -> None:
-    report(planted[0], tmp_path / "page.html")
-    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+def test_what_comes_from_files_is_escaped(planted_page: tuple[Result, Path]) -> None:
+    page = planted_page[1].read_text(encoding="utf-8")
     assert "<script>document.title" not in page
     assert "&lt;script&gt;document.title" in page
 
@@ -76,7 +81,8 @@ def test_the_histogram_counts_the_inputs_own_values(honest: Path, samples: list[
     red = row.cfa.index("R")
     plane = raw[red // 2 :: 8, red % 2 :: 8].astype(np.float64)
     light = (plane - row.black[red]) / (row.white - row.black[red])
-    edges = np.linspace(*SPAN, BINS + 1)
+    edges = np.linspace(-np.sqrt(-SPAN[0]), np.sqrt(SPAN[1]), BINS + 1)
+    edges = np.where(edges < 0, -(edges**2), edges**2)
     wanted, _ = np.histogram(np.clip(light, *SPAN), edges)
     assert one.histogram["R"].sum() == plane.size
     assert np.abs(np.cumsum(one.histogram["R"]) - np.cumsum(wanted)).max() <= 2  # float32 edges

@@ -1,6 +1,5 @@
 """The pages of a training and of a comparison."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -14,29 +13,6 @@ from isptools.report import plots
 
 def report(folder: Path, out: Path) -> Result:
     return CliRunner().invoke(main, ["report", str(folder), "--out", str(out)])
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """What `isptools train` leaves: two stages of four lines."""
-    folder = tmp_path / "run"
-    (folder / "samples").mkdir(parents=True)
-    words = {"title": "<b>mine</b>", "network": {"name": "srcnn", "layers": 3}, "seed": 1}
-    (folder / "settings.json").write_text(json.dumps(words))
-    with (folder / "log.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["stage", "step", "rate", "training", "validation", "mp_s", "mfu"])
-        for stage, losses in (("restore", (4, 3, 2, 2)), ("joint", (3, 2, 1, 1))):
-            for i, loss in enumerate(losses):
-                rows.writerow([stage, 10 * (i + 1), 1e-3, loss, loss + 1, 2.5 + i, "nan"])
-    (folder / "model.safetensors").write_bytes(b"")
-    (folder / "samples/joint.png").write_bytes(b"\x89PNG")
-    (folder / "eval-test.csv").write_text(
-        '# split: "test"\n# pairs: 2\nmethod,picture,psnr,ssim\n'
-        "network,a,30,0.9\nnetwork,b,32,0.8\n"
-        "network,mean,31,0.85\nbilinear,mean,20,nan\n"
-    )
-    return folder
 
 
 def test_a_run_shows_curves_scores_crops_and_settings(run: Path, tmp_path: Path) -> None:
@@ -79,21 +55,8 @@ def _last(run: Path, training: str, validation: str) -> None:
         file.write(f"joint,50,1e-3,{training},{validation},2,nan\n")
 
 
-def test_a_comparison_shows_its_tables_and_plots(tmp_path: Path) -> None:
-    folder = tmp_path / "compared"
-    folder.mkdir()
-    rows = [
-        {"name": "a <i>", "parameters": 12345, "by_seed": [{"psnr": 30.0}, {"psnr": 32.0}],
-         "printed": {}, "remark": ""},
-        {"name": "b", "parameters": None, "by_seed": [], "printed": {}, "remark": "not built"},
-    ]  # fmt: skip
-    section = {"name": "", "recipe": "sid", "split": "test", "inputs": 4, "not_comparable": [],
-               "rows": rows}  # fmt: skip
-    words = {"title": "Table I", "paper": "P", "kind": "networks", "metrics": ["psnr"],
-             "budget": "small", "budget_words": {"steps": 3}, "data": [section]}  # fmt: skip
-    (folder / "table.json").write_text(json.dumps(words))
-    (folder / "psnr.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    done = report(folder, tmp_path / "page.html")
+def test_a_comparison_shows_its_tables_and_plots(compared: Path, tmp_path: Path) -> None:
+    done = report(compared, tmp_path / "page.html")
     assert done.exit_code == 3, done.output  # a row has no numbers
     assert "1 rows have no numbers" in done.output
     page = (tmp_path / "page.html").read_text()
@@ -101,8 +64,8 @@ def test_a_comparison_shows_its_tables_and_plots(tmp_path: Path) -> None:
     assert "31.000 ± 1.414" in page  # by hand: the deviation of 30 and 32
     assert "12,345" in page
     assert "data:image/svg+xml;base64," in page
-    (folder / "table.json").write_text('{"metrics": 3}')
-    assert report(folder, tmp_path / "page.html").exit_code == 1
+    (compared / "table.json").write_text('{"metrics": 3}')
+    assert report(compared, tmp_path / "page.html").exit_code == 1
 
 
 def test_lines_stand_where_their_numbers_are() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import pickle
 import subprocess
 import sys
 import time
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 
 from isptools.shards import disk, write
+from isptools.shards.columns import Rows
 from isptools.shards.encoded import encode
-from isptools.shards.schema import InputRow, Picture, TruthRow, decode, facts, table
+from isptools.shards.schema import InputRow, Picture, TruthRow, decode, table
 from tests.shards import made
 
 
@@ -62,7 +64,7 @@ def test_a_table_says_what_the_rows_said(tmp_path: Path) -> None:
     assert np.isnan(meta["camera_to_srgb"]).all()
     assert meta["active_area"].tolist() == [[-1, -1, -1, -1]] * 4
     assert meta["restoration"].tolist() == [0, 0, 1, 1]
-    assert facts(InputRow, meta[2]) == made.input_row("s2/0", "s2", restoration=1, enhancement=1)
+    assert Rows(InputRow, meta)[2] == made.input_row("s2/0", "s2", restoration=1, enhancement=1)
 
 
 def test_xtrans_has_a_level_for_each_of_36_positions(tmp_path: Path) -> None:
@@ -79,7 +81,34 @@ def test_a_row_that_does_not_fit_is_an_error() -> None:
 
 def test_absent_truth_facts_come_back_as_none() -> None:
     row = made.truth_row("k", "s", exposure_s=None)
-    assert facts(TruthRow, table([row], 4)[0]) == row
+    assert list(Rows(TruthRow, table([row], 4))) == [row]
+
+
+def test_rows_by_columns_are_the_rows_that_were_written() -> None:
+    """Constant, numbered and single values; facts that nobody stated; cuts and ends of them."""
+    rows = [
+        made.input_row(
+            f"s{i // 3}/{i}", f"s{i // 3}", white=4095.0 + i % 2, exposure_s=None if i % 4 else 0.1,
+            as_shot=(2.0, 1.0, 1.0 + i, 1.0), make="" if i % 5 else "Other", orientation=1 + i % 8,
+            active_area=None if i % 7 else (0, 0, i, i), ratio_measured=i * 0.5,
+        )
+        for i in range(50)
+    ]  # fmt: skip
+    stored = Rows(InputRow, table(rows, 4))
+    assert list(stored) == [*stored] == rows
+    assert (stored[7], stored[-1], stored[3:40:9]) == (rows[7], rows[-1], tuple(rows[3:40:9]))
+    assert list(pickle.loads(pickle.dumps(stored))) == rows
+    assert not Rows(InputRow, table(rows, 4)[:0])
+    with pytest.raises(IndexError):
+        stored[50]
+
+
+def test_rows_of_one_camera_take_what_differs_between_them() -> None:
+    """A process that reads 160,000 patches holds all their rows."""
+    rows = [made.input_row(f"patches/{i:06d}", f"s{i}") for i in range(1000)]
+    stored = Rows(InputRow, table(rows, 4))
+    texts = sum(len(r.key) + len(r.scene) + len(r.source) + len(r.source_sha256) for r in rows)
+    assert len(pickle.dumps(stored)) < texts + 1000 * 32  # and some numbers
 
 
 def test_a_float_truth_keeps_its_bits(tmp_path: Path) -> None:

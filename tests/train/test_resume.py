@@ -394,6 +394,18 @@ def test_columns_that_come_later_are_added(tmp_path):
     assert path.read_text().splitlines() == ["stage,step,x,y", "a,1,0.5,", "b,2,,0.25", "b,3,2.0,"]
 
 
+def test_columns_are_added_where_a_kill_left_the_first_line_alone(tmp_path):
+    """An earlier version's columns, cut back to no step: every later line fits its head."""
+    path = tmp_path / "log.csv"
+    path.write_text("stage,step,training\na,5,0.5\n")
+    log.cut_back(path, "a", 0)
+    for step in (1, 2):
+        log.appended(path, {"stage": "a", "step": step, "training": 0.25, "mp_s": 2.0})
+    lines = ["stage,step,training,mp_s", "a,1,0.25,2.0", "a,2,0.25,2.0"]
+    assert path.read_text().splitlines() == lines
+    curves.drawn(path, tmp_path / "history.png")
+
+
 def test_curves_are_where_the_numbers_are(tmp_path):
     """One panel: a loss that falls from 1 to 0.01 in two stages, drawn by its logarithm."""
     path, picture = tmp_path / "log.csv", tmp_path / "history.png"

@@ -13,6 +13,8 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from isptools import measure, shards  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.datasets import miniature  # noqa: E402 - behind the skip
+from isptools.report.pictures import WIDTH, fit  # noqa: E402 - behind the skip
+from isptools.report.sheet import GAP, LINE  # noqa: E402 - behind the skip
 from isptools.train import checkpoint, data, infer, networks  # noqa: E402 - behind the skip
 
 SMALL = {"widths": [4, 6, 8], "layers": 3}
@@ -129,7 +131,8 @@ def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkey
 
 
 def test_eval_writes_what_measure_says(run_folder, shards_folder, tmp_path):
-    done = invoke("eval", run_folder, shards_folder, "--out", tmp_path / "x.csv")
+    sheet = tmp_path / "x.png"
+    done = invoke("eval", run_folder, shards_folder, "--out", tmp_path / "x.csv", "--image", sheet)
     assert done.exit_code == 0, done.output
     assert "exclusions: misaligned" in done.output
     text = (tmp_path / "x.csv").read_text().splitlines()
@@ -146,12 +149,30 @@ def test_eval_writes_what_measure_says(run_folder, shards_folder, tmp_path):
 
         frame = Frame(source.raw(0), Space.SENSOR, source.capture(0))
         walk = (s.Levels(), s.Balance(), s.Demosaic(), s.ToXYZ(), s.AutoTone())
-        expected = measure.psnr(develop(frame, walk).pixels / 65535, truth)
+        toned = develop(frame, walk).pixels / 65535
+        expected = measure.psnr(toned, truth)
         key = source.facts(0).key
     (found,) = [r for r in rows if (r["method"], r["picture"]) == ("chain + auto-tone", key)]
     assert float(found["psnr"]) == pytest.approx(expected, abs=1e-4)
     mean = [float(r["psnr"]) for r in rows if r["method"] == "network"]
     assert mean[-1] == pytest.approx(sum(mean[:-1]) / 2)
+    row = mean[1] > mean[0]  # of the first input: the best is shown first
+    cells = _cells(sheet, truth.shape[:2])
+    assert cells.shape[:2] == (2, 5)  # input, network, both that need no training, truth
+    for column, picture in ((2, toned), (4, truth)):
+        wanted = fit(np.rint(picture * 255).astype(np.uint8), WIDTH).astype(int)
+        assert np.abs(cells[int(row), column].astype(int) - wanted).max() <= 1
+
+
+def _cells(path, shape):
+    """(rows, columns, height, width, 3) of a sheet of pictures of that shape."""
+    import imageio.v3 as imageio  # noqa: PLC0415 - for this picture
+
+    picture, height = imageio.imread(path), round(WIDTH * shape[0] / shape[1])
+    down, across = height + 2 * LINE + 2 * GAP, WIDTH + GAP
+    rows, columns = picture.shape[0] // down, picture.shape[1] // across
+    corners = [[(GAP + y * down, GAP + x * across) for x in range(columns)] for y in range(rows)]
+    return np.array([[picture[y : y + height, x : x + WIDTH] for y, x in row] for row in corners])
 
 
 def test_camera_jpegs_are_scored_where_they_lie_on_the_sensor(run_folder, shards_folder, tmp_path):

@@ -56,7 +56,9 @@
     names = Object.keys(one.layers);
     canvases = await Promise.all(names.map((name) => drawn(one.layers[name])));
     stage.replaceChildren(...canvases);
-    stage.style.aspectRatio = `${canvases[0].width} / ${canvases[0].height}`;
+    const shape = canvases[0].width / canvases[0].height;
+    stage.style.aspectRatio = shape;
+    stage.style.width = `min(100%, ${62 * shape}vh)`;
     canvases.forEach((canvas) => {
       canvas.dataset.fit = Math.min(stage.clientWidth / canvas.width, stage.clientHeight / canvas.height);
     });
@@ -93,7 +95,7 @@
     const link = event.target.closest('[data-sample]');
     if (link && data[link.dataset.sample]) { event.preventDefault(); open(link.dataset.sample); }
   });
-  document.getElementById('find').addEventListener('input', (event) => {
+  document.getElementById('find')?.addEventListener('input', (event) => {
     const words = event.target.value.toLowerCase();
     document.querySelectorAll('#gallery > li').forEach((item) => { item.hidden = !item.dataset.text.toLowerCase().includes(words); });
   });

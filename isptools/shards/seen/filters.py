@@ -105,6 +105,7 @@ def like(one: F64, other: F64) -> float:
 
 
 def detail(plane: F64) -> F64:
+    """Fine detail of a plane (H, W), shown with white near 1: less its mean over 7 x 7 pixels."""
     top = max(float(np.quantile(plane, 0.99)), 1e-9)
     shown = np.sqrt(np.clip(plane / top, 0, 1))
     fine: F64 = shown - uniform_filter(shown, 7, mode="reflect")

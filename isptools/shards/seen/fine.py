@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft2, rfft2
 from scipy.ndimage import maximum_filter, uniform_filter
 
 from isptools import patches
@@ -77,11 +78,12 @@ def _drift(spots: F64) -> float | None:
 
 
 def way(pixels: float, onward: str, back: str) -> str:
+    """A shift in words: so many pixels `onward`, or `back` where it is negative."""
     return f"{abs(pixels):.1f} px {onward if pixels >= 0 else back}"
 
 
 def details(window: Window) -> tuple[F32, F32]:
-    """Fine detail of the green pixels, 0 elsewhere and where either is clipped; and the truth's."""
+    """Fine detail of the green pixels, (H, W), 0 elsewhere and where clipped; and its truth's."""
     mask = window.greens & ~window.clipped
     weight = uniform_filter(mask.astype(np.float32), 7)
     mean = uniform_filter(np.where(mask, window.own, 0), 7) / np.maximum(weight, 1e-3)
@@ -94,8 +96,9 @@ def correlation(one: F32, other: F32) -> F64:
     norm = float(
         np.sqrt((one.astype(np.float64) ** 2).sum() * (other.astype(np.float64) ** 2).sum())
     )
-    spectrum = np.conj(np.fft.rfft2(one)) * np.fft.rfft2(other)
-    found = np.fft.irfft2(spectrum, one.shape)
+    # SciPy's transforms run wide over rows; in 64 bits, as NumPy's
+    spectrum = np.conj(rfft2(one.astype(np.float64))) * rfft2(other.astype(np.float64))
+    found = irfft2(spectrum, one.shape)
     cut = np.roll(found, (REACH, REACH), (0, 1))[: 2 * REACH + 1, : 2 * REACH + 1]
     return np.asarray(cut / norm if norm > 0 else cut, np.float64)
 

@@ -44,8 +44,11 @@ class Backwards:
 
     def clipped(self, picture: F32) -> NDArray[np.bool_]:
         """(H, W): where a channel lies at either end of what is stored, and has lost its value."""
-        low, high = picture.min(0) <= 0, picture.max(0) >= self.full * 0.998
-        return np.asarray(low | high)
+        return np.asarray(self.lost(picture).any(0))
+
+    def lost(self, values: F32) -> NDArray[np.bool_]:
+        """Of each physical value by itself."""
+        return np.asarray((values <= 0) | (values >= self.full * 0.998))
 
 
 def backwards(

@@ -22,6 +22,7 @@ class Number:
 
     @property
     def wrong(self) -> bool:
+        """Whether it is beyond its limit."""
         return self.value > self.limit
 
     @property

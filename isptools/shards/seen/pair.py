@@ -1,6 +1,6 @@
 """Every number of a pair, and of them those that say what is wrong: causes before consequences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from isptools import fields, patches
 from isptools.shards.made import made_by
-from isptools.shards.opened import opened
-from isptools.shards.schema import InputRow, decode
+from isptools.shards.opened import Opened, opened
+from isptools.shards.schema import InputRow
 from isptools.shards.seen import filters, fine, level, scene
 from isptools.shards.seen.blocks import Blocks, Shade, blocks_of
 from isptools.shards.seen.fits import Plane, planes_of, slope_of
@@ -18,6 +18,7 @@ from isptools.shards.seen.light import backwards
 from isptools.shards.seen.number import Number
 from isptools.shards.seen.plain import plain
 from isptools.shards.seen.windows import windows_of
+from isptools.shards.sides import Input, Truth, Truths
 from isptools.shards.table import Table
 
 F32 = NDArray[np.float32]
@@ -58,18 +59,21 @@ class Seen:
 
 def seen(table: Table) -> Iterator[Seen]:
     """Each input of a shard beside each of its truths."""
-    stated = made_by(table.attrs)
-    with opened(table.path) as file:
-        last: dict[str, tuple[int, F32]] = {}
+    with opened(table.path, table.stamp) as file:
+        truths = Truths(file, table)
         for i, row in enumerate(table.rows):
-            own = file["input"][i]
-            for name, picture in table.pictures.items():
-                number = getattr(row, name)
-                if name not in last or last[name][0] != number:
-                    last[name] = number, decode(file[name][number], picture)
-                pair = _Pair(file, table, row, name, number, i)
-                numbers, ratio = pair.numbers(own, last[name][1], stated)
-                yield Seen(table.path.name, row.key, name, tuple(numbers), ratio)
+            yield from beside(file, table, i, Input(file, table, i), truths.of(row))
+
+
+def beside(
+    file: Opened, table: Table, i: int, own: Input, truths: Mapping[str, Truth]
+) -> Iterator[Seen]:
+    """Input i of an open shard beside each of its truths."""
+    stated, row = made_by(table.attrs), table.rows[i]
+    for name, truth in truths.items():
+        pair = _Pair(file, table, row, name, getattr(row, name), i)
+        numbers, ratio = pair.numbers(own, truth, stated)
+        yield Seen(table.path.name, row.key, name, tuple(numbers), ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +85,22 @@ class _Pair:
     number: int  # row of the truth
     index: int  # row of the input
 
-    def numbers(self, own: Any, truth: F32, stated: Any) -> tuple[list[Number], float | None]:
+    def numbers(self, own: Input, truth: Truth, stated: Any) -> tuple[list[Number], float | None]:
         row, table = self.row, self.table
         history = _text(self.file["truth_history"][self.number])
         how = backwards(table, self.name, row, table.truths[self.number], history)
         if how is None:
-            return plain(own, row, truth, table, self.name), None
-        shade = self._shade(own.shape)
-        blocks = blocks_of(own, row, lambda rows: truth[:, rows], how, shade)
+            return plain(own.pixels, row, truth.physical(), table, self.name), None
+        shade = self._shade(own.pixels.shape)
+        blocks = blocks_of(own, truth, how, shade)
         numbers = filters.turned(_luminance(blocks, row), blocks.expected[1])
-        numbers += self._ends(own)
+        numbers += self._ends(own, truth)
         planes = planes_of(blocks, row)
         ratio = None
         if not any(number.wrong for number in numbers if number.kind == "turned"):
             found, ratio = self._whole(blocks, planes, stated)
             numbers += found
-        windows = windows_of(own, row, lambda rows: truth[:, rows], how, shade)
+        windows = windows_of(own, truth, how, shade)
         slope = slope_of(planes, 1)
         texture = fine.texture(windows, slope[0] if slope else 0.0)
         noise = fine.noise(texture) if slope else []
@@ -149,15 +153,11 @@ class _Pair:
 
         return shade
 
-    def _ends(self, own: Any) -> list[Number]:
+    def _ends(self, own: Input, truth: Truth) -> list[Number]:
         """Where the numbers of both sides end."""
-        row, picture = self.row, self.table.pictures[self.name]
-        counts = np.bincount(own.ravel(), minlength=int(row.white) + 2)
-        found = scene.white_level(counts, row)
-        if picture.largest and picture.source == "develop":
-            stored = self.file[self.name][self.number, 1]
-            piled = np.bincount(stored.ravel(), minlength=picture.largest + 1)
-            found += scene.truth_top(piled, picture)
+        found = scene.white_level(own.found.counts, self.row)
+        if truth.meaning.largest and truth.meaning.source == "develop":
+            found += scene.truth_top(truth.counts, truth.meaning)
         return found
 
     def _own_truth(self) -> bool:

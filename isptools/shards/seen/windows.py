@@ -1,6 +1,8 @@
 """Windows of a pair at full resolution, for what block means can't show."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,9 @@ from isptools import patches
 from isptools.measure.slope import WHITE
 from isptools.shards.read import normalized
 from isptools.shards.schema import InputRow
-from isptools.shards.seen.blocks import Picture, Shade
+from isptools.shards.seen.blocks import Shade
 from isptools.shards.seen.light import Backwards
+from isptools.shards.sides import Input, Truth
 
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
@@ -35,30 +38,23 @@ class Window:
 
 
 def windows_of(
-    own: NDArray[np.uint16], row: InputRow, truth: Picture, how: Backwards,
-    shade: Shade | None = None,
-) -> list[Window]:  # fmt: skip
+    own: Input, truth: Truth, how: Backwards, shade: Shade | None = None
+) -> list[Window]:
     """Up to 3 x 3 windows, spread over the frame; `shade` as `blocks_of` has it."""
-    made = []
-    for top in _starts(own.shape[0], row.cfa):
-        rows = slice(top, min(top + SIDE, own.shape[0]))
-        picture = how.balanced(truth(rows))
-        signal = picture if shade is None else picture / shade(rows)
-        signal = signal * how.signal.astype(np.float32)[:, None, None]
-        ends = how.clipped(truth(rows))
-        light = normalized(own[rows], row)
-        for left in _starts(own.shape[1], row.cfa):
-            columns = slice(left, min(left + SIDE, own.shape[1]))
-            lost = ends[:, columns] | (light[:, columns] >= WHITE)
-            made.append(
-                _window(
-                    light[:, columns],
-                    signal[:, :, columns],
-                    (lost, picture[:, :, columns].max(0) >= WHITE),
-                    row,
-                    (top, left),
-                )
-            )
+    made, row = [], own.row
+    for top in _starts(own.pixels.shape[0], row.cfa):
+        rows = slice(top, min(top + SIDE, own.pixels.shape[0]))
+        shading = None if shade is None else shade(rows)
+        for left in _starts(own.pixels.shape[1], row.cfa):
+            columns = slice(left, min(left + SIDE, own.pixels.shape[1]))
+            if (top, left) not in own.kept:
+                own.kept[top, left] = _side(own.pixels[rows, columns], row)
+            physical = truth.physical(rows, columns)
+            picture = how.balanced(physical)
+            signal = picture if shading is None else picture / shading[:, :, columns]
+            signal = signal * how.signal.astype(np.float32)[:, None, None]
+            ends = how.clipped(physical), picture.max(0) >= WHITE
+            made.append(_window(own.kept[top, left], signal, ends, row.cfa, (top, left)))
     return made
 
 
@@ -71,40 +67,63 @@ def _starts(length: int, cfa: str) -> list[int]:
     return [room * i // max(number - 1, 1) // every * every for i in range(number)]
 
 
+def _side(pixels: NDArray[np.uint16], row: InputRow) -> tuple[F32, F32]:
+    """The signal of a window (H, W) of an input, and its stated variance."""
+    light = normalized(pixels, row)
+    smooth = np.maximum(_masked(light, row.cfa), 0)
+    shape = light.shape[0], light.shape[1]
+    shot, read = (mosaic(tuple(values), shape) for values in (row.shot, row.read))
+    return light, shot * smooth + read
+
+
 def _window(
-    light: F32, signal: F32, ends: tuple[NDArray[np.bool_], NDArray[np.bool_]], row: InputRow,
+    own: tuple[F32, F32], signal: F32, ends: tuple[NDArray[np.bool_], NDArray[np.bool_]], cfa: str,
     corner: tuple[int, int],
 ) -> Window:  # fmt: skip
+    light, variance = own
     lost, white = ends
-    every = patches.period(row.cfa)
-    repeat = tuple(-(-side // every) for side in light.shape)
-
-    def mosaic(values: list[float]) -> F32:
-        whole = np.tile(np.array(values, np.float32).reshape(every, every), repeat)
-        return whole[: light.shape[0], : light.shape[1]]
-
-    letters = mosaic([float("RGB".index(letter)) for letter in row.cfa]).astype(np.intp)
-    expected = np.take_along_axis(signal, letters[None], 0)[0]
-    smooth = np.maximum(_masked(light, letters), 0)
+    letters = _letters(cfa, (light.shape[0], light.shape[1]))
+    high = light >= WHITE
     return Window(
         own=light,
-        expected=expected,
+        expected=np.take_along_axis(signal, letters[None], 0)[0],
         green=signal[1],
         greens=letters == 1,
-        clipped=lost | white,
-        bright=(light >= WHITE) | white,
-        variance=mosaic(list(row.shot)) * smooth + mosaic(list(row.read)),
-        cfa=row.cfa,
+        clipped=lost | high | white,
+        bright=high | white,
+        variance=variance,
+        cfa=cfa,
         corner=corner,
     )
 
 
-def _masked(light: F32, letters: NDArray[np.intp]) -> F32:
+def mosaic(values: tuple[float, ...], shape: tuple[int, int]) -> F32:
+    """A number for each position of a CFA, laid over (H, W)."""
+    every = isqrt(len(values))
+    repeat = tuple(-(-side // every) for side in shape)
+    whole = np.tile(np.array(values, np.float32).reshape(every, every), repeat)
+    return whole[: shape[0], : shape[1]]
+
+
+@lru_cache(8)
+def _letters(cfa: str, shape: tuple[int, int]) -> NDArray[np.intp]:
+    """0, 1, 2 for R, G, B at each pixel."""
+    return mosaic(tuple(float("RGB".index(letter)) for letter in cfa), shape).astype(np.intp)
+
+
+@lru_cache(8)
+def _shares(cfa: str, shape: tuple[int, int]) -> tuple[F32, ...]:
+    """Of each color, which part of the 7 x 7 pixels around has it."""
+    letters = _letters(cfa, shape)
+    masks = ((letters == color).astype(np.float32) for color in range(3))
+    return tuple(np.maximum(uniform_filter(mask, 7), 1e-6) for mask in masks)
+
+
+def _masked(light: F32, cfa: str) -> F32:
     """Each pixel's mean over its own color in 7 x 7 pixels."""
-    out = np.zeros_like(light)
-    for color in range(3):
+    out, shape = np.zeros_like(light), (light.shape[0], light.shape[1])
+    letters = _letters(cfa, shape)
+    for color, share in enumerate(_shares(cfa, shape)):
         mask = letters == color
-        total = uniform_filter(np.where(mask, light, 0), 7)
-        count = uniform_filter(mask.astype(np.float32), 7)
-        out[mask] = (total / np.maximum(count, 1e-6))[mask]
+        out[mask] = (uniform_filter(np.where(mask, light, 0), 7) / share)[mask]
     return out

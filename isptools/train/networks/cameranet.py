@@ -106,6 +106,7 @@ class AdaptiveNorm(nn.Module):
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
         normed: Tensor = self.norm(x)
         return self.keep * x + self.mix * normed
 
@@ -119,6 +120,7 @@ class Convolution(nn.Module):
         self.norm: nn.Module = AdaptiveNorm(outputs) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, width, H, W), not activated."""
         out: Tensor = self.norm(self.conv(x))
         return out
 
@@ -144,6 +146,7 @@ class Level(nn.Module):
         self.residual = form.residual
 
     def enter(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """The first convolution of x (N, C, H, W), and of what lies beside it, activated."""
         return self.entry.activated(x, beside=beside)
 
     def rest(self, x: Tensor, active: bool = True) -> Tensor:
@@ -157,6 +160,7 @@ class Level(nn.Module):
         return x
 
     def forward(self, x: Tensor, active: bool = True, beside: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) to (N, width, H, W)."""
         return self.rest(self.enter(x, beside), active)
 
 
@@ -206,6 +210,7 @@ class UNet(nn.Module):
         return self.descend(x)[1]
 
     def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:
+        """(N, C, h, w) to a picture (N, 3, factor h, factor w), not clipped."""
         skips, entered = self.descend(x)
         x = self._globally(entered, pooled)
         for i in reversed(range(len(skips))):
@@ -228,6 +233,7 @@ class UNet(nn.Module):
 
 
 def leaky(x: Tensor) -> Tensor:
+    """LeakyReLU with the slope of the paper's code."""
     return F.leaky_relu(x, SLOPE)
 
 

@@ -93,6 +93,7 @@ class UNet(nn.Module):
         return x
 
     def forward(self, x: Tensor, means: Sequence[Tensor] = ()) -> Tensor:
+        """(N, 3, H, W) to pictures (N, 3, H, W), not clipped."""
         blocks = len(self.up)
         features = self._attended(blocks - 1, self.risen(blocks, x, means), means)
         with single(x):
@@ -119,9 +120,11 @@ class Leaky(nn.Module):
     """LeakyReLU of slope 0.2."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Of any shape to the same."""
         return leaky(x)
 
 
 def attention(width: int, reduction: int) -> nn.Sequential:
+    """Means of `width` channels to a gain in (0, 1) of each, over `width` / `reduction` units."""
     inner = max(width // reduction, 1)
     return nn.Sequential(nn.Linear(width, inner), nn.ReLU(), nn.Linear(inner, width), nn.Sigmoid())

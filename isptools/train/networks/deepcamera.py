@@ -56,6 +56,7 @@ class DeepCamera(nn.Module):
         start.glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Mosaics (N, 1, H, W) to pictures (N, 3, H, W), not clipped."""
         height, width = x.shape[2:]
         x = F.pad(x, (0, -width % SIDES[-1], 0, -height % SIDES[-1]))
         joined = [

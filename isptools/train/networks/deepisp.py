@@ -66,6 +66,7 @@ class LowLevel(nn.Module):
         return picture, features
 
     def forward(self, x: Tensor) -> Tensor:
+        """Camera RGB (N, 3, H, W) to its corrected picture (N, 3, H, W)."""
         return self.both(x)[0]
 
 
@@ -113,6 +114,7 @@ class DeepISP(nn.Module):
         return self._high(*self.low.both(x))
 
     def forward(self, x: Tensor, pooled: Tensor | None = None) -> Tensor:
+        """Camera RGB (N, 3, H, W) to a picture (N, 3, H, W), not clipped."""
         picture, features = self.low.both(x)
         if pooled is None:
             pooled = over_picture(self._high(picture, features))

@@ -52,6 +52,7 @@ class InstanceNorm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor, moments: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) to the same, by its own moments or by those given, (N, 2 C)."""
         with single(x):
             kind, x = x.dtype, x.float()
             if moments is None:
@@ -87,6 +88,7 @@ class Generator(nn.Module):
         return torch.cat([features, features**2], 1)
 
     def forward(self, x: Tensor, means: Sequence[Tensor] = ()) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] to a picture (N, 3, H, W) in (-0.08, 1.08)."""
         features = self.leave(self._blocks(x, means))
         with single(x):
             out: Tensor = self.head(features.to(self.head.weight.dtype))

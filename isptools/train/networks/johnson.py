@@ -55,6 +55,7 @@ class Normalized(nn.Module):
         self.scale, self.shift = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor, means: Means) -> Tensor:
+        """(N, C, H, W) to (N, width, h, w), normalized by the frame's means."""
         x = self.convolution(x)
         with single(x):
             kind, x = x.dtype, x.float()
@@ -89,6 +90,7 @@ class Transformer(nn.Module):
         return wanted(self._run, x, means)
 
     def forward(self, x: Tensor, means: Sequence[Tensor] = ()) -> Tensor:
+        """(N, 3, H, W) to pictures (N, 3, H, W) from 0 to 1."""
         return self._run(x, Means(means))
 
     def _run(self, x: Tensor, means: Means) -> Tensor:

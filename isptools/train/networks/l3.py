@@ -52,6 +52,7 @@ class Filters(nn.Module):
         self.weight = nn.Parameter(torch.randn(shape) / shape[1])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Mosaics (N, 1, H, W) to pictures (N, 3, H, W), each pixel by the filter of its class."""
         windows = self.windows(x)
         classes = self.classes(x)
         out = torch.zeros(x.shape[0], *x.shape[2:], 3, dtype=x.dtype, device=x.device)

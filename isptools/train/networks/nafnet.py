@@ -55,6 +55,7 @@ class LayerNorm(nn.Module):
         self.scale, self.shift = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same, each pixel normalized over its channels."""
         mean = x.mean(1, keepdim=True)
         centered = x - mean
         spread = (centered**2).mean(1, keepdim=True)
@@ -78,6 +79,7 @@ class Block(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(width, 1, 1))
 
     def forward(self, x: Tensor, means: Means) -> Tensor:
+        """(N, C, H, W) to the same."""
         gated = gate(self.depthwise(self.enter(self.norm(x))))
         gated = gated * self.attention(means(gated))[..., None, None]
         x = x + self.beta * self.leave(gated)
@@ -115,6 +117,7 @@ class NAFNet(nn.Module):
         return wanted(self._run, x, means)
 
     def forward(self, x: Tensor, means: Sequence[Tensor] = ()) -> Tensor:
+        """(N, 3, H, W) to pictures (N, 3, H, W), not clipped."""
         return self._run(x, Means(means))
 
     def _run(self, picture: Tensor, means: Means) -> Tensor:

@@ -54,6 +54,7 @@ class UNet(nn.Module):
             nn.init.trunc_normal_(parameter, std=0.02, a=-0.04, b=0.04)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Packed raw (N, 4, H, W) to pictures (N, 3, 2 H, 2 W), not clipped."""
         skips = []
         for level in self.down[:-1]:
             x = level(x)
@@ -75,4 +76,5 @@ class Level(nn.Module):
         self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, width, H, W)."""
         return leaky(self.second(leaky(self.first(x))))

@@ -67,6 +67,7 @@ class SRResNet(nn.Module):
         start.glorot(self)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to pictures (N, 3, factor H, factor W), not clipped."""
         entered = self.enter(x)
         x = entered
         for block in self.blocks:
@@ -94,6 +95,7 @@ class CAN(nn.Module):
         start.glorot(self.head)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to a picture (N, 3, H, W), not clipped."""
         for convolution, norm in zip(self.convs, self.norms, strict=True):
             x = leaky(norm(convolution(x)))
         out: Tensor = self.head(x)

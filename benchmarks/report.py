@@ -1,0 +1,114 @@
+"""How large and how quick the page of many samples is.
+
+    python benchmarks/report.py SHARDS --samples 5000 --out OUT
+
+SHARDS is a folder with restoration and enhancement, as `isptools build sid --sample --out SHARDS`
+makes one. Cuts of it become OUT/shards, each a scene of its own; the page OUT/report.html is made
+of them, and opened in headless Chromium (chromium and chromedriver on the path, and selenium),
+where a script looks at every frame whether a picture is there.
+"""
+
+import argparse
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isptools import shards
+from isptools.cli import main
+from isptools.shards import write
+from isptools.shards.schema import Picture, Spec
+
+SIDE = (96, 128)
+EACH = 500  # scenes of a shard
+SEEN = """
+const seen = () => {
+  const one = document.querySelector('#gallery img');
+  if (one && one.complete && one.naturalWidth) { window.__seen = performance.now(); return; }
+  requestAnimationFrame(seen);
+};
+requestAnimationFrame(seen);
+"""
+
+
+def cuts(source: shards.Shards, number: int, out: Path) -> None:
+    """`number` inputs in shards of EACH scenes."""
+    table = source.tables[0]
+    pictures = {name: Picture(one.space, one.dtype, one.full_scale, one.note, one.source)
+                for name, one in table.pictures.items()}  # fmt: skip
+    for first in range(0, number, EACH):
+        spec = Spec(f"cuts-{first:05d}.h5", SIDE, 4, max(SIDE), "bitshuffle-lz4", pictures,
+                    {name: value for name, value in table.attrs.items()
+                     if name not in {"format", "kind"}})  # fmt: skip
+        with write.shard(out, spec) as shard:
+            for scene in range(first, min(first + EACH, number)):
+                _scene(shard, source, scene)
+        print(f"{spec.name} written", flush=True)
+
+
+def _scene(shard: Any, source: shards.Shards, scene: int) -> None:
+    random = np.random.default_rng(scene)
+    i = int(random.integers(len(source)))
+    facts, sample = source.facts(i), source[i]
+    top, left = (int(random.integers(0, (high - side) // 2)) * 2
+                 for high, side in zip(source.shape(i), SIDE, strict=True))  # fmt: skip
+    window = slice(top, top + SIDE[0]), slice(left, left + SIDE[1])
+    xyz = np.ascontiguousarray(sample.restoration[:, *window].transpose(1, 2, 0))
+    shown = np.rint(sample.enhancement[:, *window].transpose(1, 2, 0) * 65535).astype(np.uint16)
+    name, capture = f"cut/{scene:05d}", source.capture(i)
+    truth = replace(source.truth_facts(i), key=f"{name}-truth", scene=name)
+    at = shard.truth(truth, {"restoration": xyz, "enhancement": shown}, capture, ())
+    row = replace(facts, key=f"{name}/0", scene=name, restoration=at, enhancement=at)
+    shard.input(row, source.raw(i)[window], capture, ())
+
+
+def opened(page: Path) -> dict[str, Any]:
+    """Milliseconds until the first picture, and until everything is there."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(shutil.which("chromium"))
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"):
+        options.add_argument(word)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.chrome.service.Service(str(shutil.which("chromedriver")))
+    driver = webdriver.Chrome(options=options, service=service)
+    try:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SEEN})
+        driver.get(page.absolute().as_uri())
+        first = driver.execute_script("return window.__seen")
+        whole = driver.execute_script(
+            "return performance.getEntriesByType('navigation')[0].loadEventEnd"
+        )
+        return {"first_picture_ms": first, "loaded_ms": whole,
+                "console": driver.get_log("browser")}  # fmt: skip
+    finally:
+        driver.quit()
+
+
+def run() -> None:
+    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    words.add_argument("shards", type=Path)
+    words.add_argument("--samples", type=int, default=5000)
+    words.add_argument("--out", type=Path, required=True)
+    given = words.parse_args()
+    folder, page = given.out / "shards", given.out / "report.html"
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        with shards.open(given.shards) as source:
+            cuts(source, given.samples, folder)
+    began = time.perf_counter()
+    main(["report", str(folder), "--out", str(page)], standalone_mode=False)
+    seconds = time.perf_counter() - began
+    size = page.stat().st_size
+    told = {"samples": given.samples, "made_s": round(seconds, 1), "page_mb": round(size / 1e6, 2),
+            "json_mb": round(page.with_suffix(".json").stat().st_size / 1e6, 2)}  # fmt: skip
+    print(json.dumps(told | opened(page), indent=1))
+
+
+if __name__ == "__main__":
+    run()
