@@ -118,7 +118,8 @@ def decoders(dice: random.Random, place: Path) -> Iterator[str]:
         summary = tiny.build(jobs=dice.choice([1, 2]), seconds=2.0)
         rows = [line["file"] for line in tinies.ledger(tiny.out)]
         good = rows == [f"short/{path.name}"] and len(summary.shards) == 4
-        yield "" if good and not check(tiny.out) else f"{word!r}: {rows}"
+        wrong = [one for one in check(tiny.out) if one.sure]
+        yield "" if good and not wrong else f"{word!r}: {rows}, {wrong}"
         path.write_bytes(held)
 
 

@@ -207,6 +207,7 @@ def _expect_tiles(name: str, dataset: Any, size: int) -> None:
             tile.size > most
             or tile.byte_offset + tile.size > size
             or tile.filter_mask not in {0, 1}
+            or any(at >= side for at, side in zip(tile.chunk_offset, dataset.shape, strict=True))
         ):
             raise ValueError(f"{name}: tile {tile.chunk_offset} does not lie in the file")
         stored += tile.size

@@ -220,13 +220,16 @@ class Tiles:
             return self._by_hdf5(at)
         begin, size = self.map.begins.item(at), self.map.sizes.item(at)
         skipped, size = size < 0, abs(size)
+        if begin < 0:
+            raise self._damaged(at)
         scratch.room(size, self.map.size)
         stored = scratch.view[:size]
         try:
-            if begin < 0 or os.preadv(self.descriptor, [stored], begin) != size:
-                raise self._damaged(at)
-        except OSError:  # a disk that can't read it
-            raise self._damaged(at) from None
+            found = os.preadv(self.descriptor, [stored], begin)
+        except OSError as error:  # the disk, which says nothing of the tile
+            raise OSError(f"{self.map.file} can't be read ({error.strerror})") from None
+        if found != size:
+            raise self._damaged(at)
         self._expect_sum(at, stored)
         return stored, skipped
 

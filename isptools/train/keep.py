@@ -71,6 +71,8 @@ class Keeper:
     def checkpoint(self, moving: Moving, done: bool) -> None:
         """All that a run needs to go on. TrainError where weights are no numbers."""
         self.log.expect_finite(moving.trained)
+        if self.log.writes and self.log.path.exists():  # before a run is done: killed, it is drawn
+            curves.drawn(self.log.path, self.log.path.with_name("history.png"))
         task = getattr(moving.model, "module", moving.model)
         self._put(self.file.with_suffix(SUFFIX), {
             "beside": task.difference.learned.state_dict(),
@@ -79,8 +81,6 @@ class Keeper:
             "random": torch.get_rng_state(), "random_cuda": _random(self.fabric),
             "scaler": self.fabric.strategy.precision.state_dict(),
         })  # fmt: skip
-        if self.log.writes and self.log.path.exists():
-            curves.drawn(self.log.path, self.log.path.with_name("history.png"))
         self.fabric.barrier()
 
     def _model(self) -> dict[str, Tensor]:

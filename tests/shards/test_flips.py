@@ -1,6 +1,7 @@
 """A few flipped bits of each kind; benchmarks/faults_shards.py tries them by the hundred."""
 
 import random
+import struct
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -90,3 +91,16 @@ def test_a_shard_without_checksums_is_read_and_said_to_have_none(tmp_path: Path)
     with h5py.File(path, "r+") as file:
         sums.seal(file)
     assert read.load(path).sealed
+
+
+def test_a_list_of_tiles_that_names_a_place_beyond_the_frame(tmp_path: Path) -> None:
+    """The bit is in HDF5's own list, which has no checksum: bytes, mask and place of each tile."""
+    path = made.shard(tmp_path)
+    with h5py.File(path) as file:
+        last = file["input"].id.get_chunk_info(file["input"].id.get_num_chunks() - 1)
+    data = bytearray(path.read_bytes())
+    at = data.find(struct.pack("<II3Q", last.size, last.filter_mask, *last.chunk_offset))
+    data[at + 8 + 8 + 4] ^= 24  # 2 ** 32 tiles below
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="does not lie in the file"):
+        shards.open(path)

@@ -1,5 +1,6 @@
 """Windows read past HDF5's pipeline are the numbers h5py gives."""
 
+import errno
 from pathlib import Path
 
 import h5py
@@ -107,3 +108,16 @@ def test_a_tile_that_is_not_there_is_an_error(packing: dict[str, object], tmp_pa
         assert (reader.read((), np.s_[0:24, 0:24]) == 7).all()
         with pytest.raises(OSError, match=r"tile \(24, 0\) of x is damaged"):
             reader.read((), np.s_[0:48, 0:24])
+
+
+def test_a_disk_that_can_not_read_is_not_called_a_damaged_tile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with h5py.File(dataset(tmp_path, "uint16", (1, 1, 24, 24), **PACKED)) as file:
+        reader = tiles.Tiles(file["x"])
+        monkeypatch.setattr("os.preadv", broken)
+        with pytest.raises(OSError, match=r"x\.h5 can't be read \(Input/output error\)"):
+            reader.read((1,), np.s_[0:9, 0:9])
