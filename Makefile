@@ -1,6 +1,6 @@
 # These set up everything on a fresh machine with Python and a network to PyPI.
 #   make demo   the main job on the embedded miniature: build, check, print what was made and where
-#   make train  a tiny network from those shards, scored, and used
+#   make train  a small network from those shards, scored beside what needs no training, and used
 #   make test   linters, types and tests
 #   make test-long   the tests that take long and repeat what shorter ones show (10 minutes)
 #   make gpu    all checks and measurements of a GPU, in at most 8 minutes, into docs/gpu.md and docs/gpu.json;
@@ -36,8 +36,8 @@ demo: $(VENV)/.installed
 	$(BIN)/isptools report $(OUT) --out $(OUT)/report.html || test $$? = 3
 
 train: demo $(VENV)/.installed-train
-	$(BIN)/isptools train cameranet $(OUT) --out $(OUT)/run --preset tiny
-	$(BIN)/isptools eval $(OUT)/run $(OUT)
+	$(BIN)/isptools train deepisp $(OUT) --out $(OUT)/run --preset demo
+	$(BIN)/isptools eval $(OUT)/run $(OUT) --image $(OUT)/trained.png
 	$(BIN)/isptools sample sid --out $(OUT)/raws
 	$(BIN)/isptools develop $(OUT)/run $(OUT)/raws/Sony/short/10003_00_0.1s.ARW --out $(OUT)/developed.png --gain 100
 

@@ -44,6 +44,8 @@ def cuts(source: shards.Shards, number: int, out: Path) -> None:
         spec = Spec(f"cuts-{first:05d}.h5", SIDE, 4, max(SIDE), "bitshuffle-lz4", pictures,
                     {name: value for name, value in table.attrs.items()
                      if name not in {"format", "kind"}})  # fmt: skip
+        if (out / spec.name).is_file():  # of a run before
+            continue
         with write.shard(out, spec) as shard:
             for scene in range(first, min(first + EACH, number)):
                 _scene(shard, source, scene)
@@ -97,10 +99,9 @@ def run() -> None:
     words.add_argument("--out", type=Path, required=True)
     given = words.parse_args()
     folder, page = given.out / "shards", given.out / "report.html"
-    if not folder.is_dir():
-        folder.mkdir(parents=True)
-        with shards.open(given.shards) as source:
-            cuts(source, given.samples, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with shards.open(given.shards) as source:
+        cuts(source, given.samples, folder)
     began = time.perf_counter()
     main(["report", str(folder), "--out", str(page)], standalone_mode=False)
     seconds = time.perf_counter() - began

@@ -56,7 +56,8 @@ def _maker(folder: Path) -> Callable[[Path, Path | None], Page]:
         return _comparison
     if run.is_run(folder):
         return _run
-    return _pair if (folder / "report.json").is_file() else _shards
+    pair = (folder / "report.json").is_file() and not any(folder.glob("*.h5"))
+    return _pair if pair else _shards  # a page may lie beside its shards
 
 
 def _shards(folder: Path, source: Path | None) -> Page:

@@ -26,15 +26,21 @@ class Found:
 
 @dataclass(slots=True)
 class Folder:
-    """The data set's root; each of its folders is listed once."""
+    """The data set's root; each of its folders is listed once, and each name looked up once."""
 
     root: Path
     _listed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    _found: dict[tuple[str, bool], Found] = field(default_factory=dict)
 
     def find(self, name: str, picture: bool = False) -> Found:
         """The file of a path: by its name, else the one raw file whose name differs only in case
         or extension (a picture's only in case). Two such files are refused, whichever is right.
         FaultError where the disk does not say what is there."""
+        if (name, picture) not in self._found:
+            self._found[name, picture] = self._look(name, picture)
+        return self._found[name, picture]
+
+    def _look(self, name: str, picture: bool) -> Found:
         path = PurePosixPath(name)
         own = {_extension(path.name)}
         same = [
@@ -84,11 +90,18 @@ def source_of(root: Path, path: Path) -> Source:
 
 
 def _stem(name: str) -> str:
-    return PurePosixPath(name).stem.casefold()
+    return _split(name)[0]
 
 
 def _extension(name: str) -> str:
-    return PurePosixPath(name).suffix[1:].casefold()
+    return _split(name)[1]
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem and extension of a name as pathlib has them, in lower case; thousands are asked for."""
+    at = name.rfind(".")
+    end = at if 0 < at < len(name) - 1 else len(name)
+    return name[:end].casefold(), name[end + 1 :].casefold()
 
 
 def _fitting(pattern: str, paths: Sequence[str]) -> list[str]:

@@ -1,9 +1,14 @@
 """How noisy a sensor frame is: variance = shot * signal + read, on the scale black 0, white 1."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from isptools.develop import rough
@@ -85,13 +90,38 @@ def _in_order(values: F64) -> NDArray[np.int64]:
     return place & 0xFFFFFFFF
 
 
+@cache
+def _solver() -> Callable[[F64, F64], F64]:
+    """SciPy's `nnls` (Lawson and Hanson): its solution.
+
+    The compiled function itself where it is found, since the package around it takes longer to load
+    than most raws to decode.
+    """
+    found = PathFinder.find_spec("_slsqplib", [f"{scipy.__path__[0]}/optimize"])
+    solve = None
+    if found and found.loader:
+        module = module_from_spec(found)
+        found.loader.exec_module(module)
+        solve = getattr(module, "nnls", None)
+    if solve is None:  # of other versions
+        from scipy.optimize import nnls  # noqa: PLC0415 - see above
+
+        return lambda a, b: nnls(a, b)[0]
+
+    def solved(a: F64, b: F64) -> F64:
+        terms, _, wrong = solve(np.ascontiguousarray(a), b, 3 * a.shape[1])
+        if wrong == 3:  # SciPy's word for too many rounds
+            raise RuntimeError("the fit of the noise came to no end")
+        return np.asarray(terms)
+
+    return solved
+
+
 def _line(at: F64, low: F64) -> tuple[float, float]:
     """Least absolute relative deviation with both terms >= 0, so that a few odd groups don't count.
 
     Odd groups: colors that saturate softly below the white level, or texture everywhere.
     """
-    from scipy.optimize import nnls  # noqa: PLC0415 - takes longer to load than to run
-
     design = np.stack([np.maximum(at, 0), np.ones_like(at)], 1)
     fit = design[:, 0] * np.median(low / np.maximum(design[:, 0], 1e-6))
     terms = np.zeros(2)
@@ -99,6 +129,6 @@ def _line(at: F64, low: F64) -> tuple[float, float]:
         floor = max(float(fit.max()), 1e-15) * 1e-6
         fit = np.maximum(fit, floor)
         weight = 1 / np.sqrt(fit * np.maximum(np.abs(low - fit), 0.02 * fit))
-        terms, _ = nnls(design * weight[:, None], low * weight)
+        terms = _solver()(design * weight[:, None], low * weight)
         fit = design @ terms
     return float(terms[0]), float(terms[1])

@@ -5,6 +5,7 @@ from typing import Any
 from isptools.report.facts import Top, uri
 from isptools.report.folder import Page
 from isptools.report.plots import BOTTOM, HEIGHT, LEFT, QUIET, RIGHT, TOP, WIDTH
+from isptools.report.samples import Measured
 from isptools.report.template import rendered
 
 SIZES = {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LEFT": LEFT, "RIGHT": RIGHT, "TOP": TOP,
@@ -19,6 +20,11 @@ def html(made: Page) -> bytes:
                     {"page": made, "thumbnails": thumbnails, **SIZES})  # fmt: skip
 
 
+def _share(one: Measured) -> float:
+    """Of what is allowed."""
+    return one.value / one.limit if one.limit > 0 else 0.0
+
+
 def _viewer(made: Page) -> dict[str, Any]:
     """What the script knows of each sample."""
     return {
@@ -27,7 +33,7 @@ def _viewer(made: Page) -> dict[str, Any]:
             "layers": pictures,
             "numbers": [
                 [each.kind, each.name, each.value, each.limit, each.unit, bool(each.told)]
-                for each in made.samples[place].measured
+                for each in sorted(made.samples[place].measured, key=_share, reverse=True)
             ],
             "problems": made.samples[place].problems,
         }

@@ -55,6 +55,7 @@ class Figure:
 
     @property
     def height(self) -> float:
+        """Of it in the SVG, pixels."""
         return TITLE + ROW * max(len(self.bars), len(self.spans)) + (20 if self.ticks else 6)
 
 
@@ -71,7 +72,7 @@ def html(found: Stats) -> bytes:
     differ = [f"{one.measure} ({one.split})" for one in found.balance if one.verdict == "differs"]
     sentence = (f"Splits differ in {', '.join(differ)}." if differ
                 else "No difference between the splits can be told.")  # fmt: skip
-    top = Top(f"What {found.title} holds", "look" if differ else "ship", sentence, facts,
+    top = Top(f"{found.title}: statistics", "look" if differ else "ship", sentence, facts,
               found.sample)  # fmt: skip
     words = {"figures": figures(found), "balance": found.balance, "made": found, **SIZES}
     return rendered("stats.html.j2", top, {}, words)
@@ -145,7 +146,8 @@ def _ranges(title: str, found: Sequence[Color]) -> Figure:
     rows: list[Row] = []
     for one in found:
         box = max(one.lowest, one.mean - one.deviation), min(one.highest, one.mean + one.deviation)
-        rows.append((one.what, one.lowest, one.highest, *box, one.mean))
+        label = one.what.removesuffix(" of the scenes' mean colors")
+        rows.append((label, one.lowest, one.highest, *box, one.mean))
     return _spans(title, rows)
 
 

@@ -18,7 +18,6 @@ from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from isptools import patches
 from isptools.shards import passes
@@ -74,6 +73,7 @@ class Shown:
         self._details: dict[int, F64] = {}
 
     def detail(self, side: int) -> F64:
+        """Fine detail of blocks of side x side cells, (rows, columns), computed once."""
         if side not in self._details:
             self._details[side] = detail(block_means(self.cells, side))
         return self._details[side]
@@ -169,7 +169,7 @@ def smallest(cfa: str) -> int:
 
 def detail(means: F64) -> F64:
     """What a block shows beside its neighbourhood."""
-    around: F64 = uniform_filter(means, 3, mode="reflect")
+    around: F64 = passes.box(means, 3)
     return means - around
 
 

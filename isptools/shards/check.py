@@ -77,6 +77,7 @@ class Checked:
 
     @property
     def truths(self) -> list[TruthRow]:
+        """The facts of all truths, shard after shard."""
         return [truth for table in self.tables for truth in table.truths]
 
 
@@ -109,7 +110,7 @@ def examined(
     looked_at(list(found.values()))
     read = [_read(path, listed.get(name), index) for name, path in found.items()]
     _look(read, progress, jobs)
-    tables = [one.table for one in read if one.table]
+    tables = [one.table for one in read if one.table is not None]
     pairs, measured = pairing.Pairs(), list[Seen]()
     for one in read:
         problems += one.problems
@@ -166,7 +167,7 @@ def _look(read: Sequence[_Shard], progress: Progress, jobs: int) -> None:
     """Hash every shard that is listed, and look at the pixels of those that are fit."""
     todo = [_Todo(n, one.path) for n, one in enumerate(read) if one.listed]
     for n, one in enumerate(read):
-        if one.fit and one.table:
+        if one.fit and one.table is not None:
             todo += [_Todo(n, one.path, part) for part in look.parts(one.table)]
     left = Counter(work.shard for work in todo)
     found: dict[_Todo, str | look.Looked] = {}

@@ -7,6 +7,7 @@ each of them and not for each pixel. What is measured from it stands in `agree` 
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -268,6 +269,11 @@ def _halves(cells: Any, scale: float, top: float, side: int, out: Any) -> None:
             out[0, y // side, c] = black / (side * side / 2)
             out[1, y // side, c] = white / (side * side / 2)
         sums[:] = 0
+
+
+def box(plane: NDArray[Any], side: int) -> NDArray[Any]:
+    """Means over `side` x `side` pixels around each, mirrored at the borders, summed in float64."""
+    return np.asarray(cv2.blur(plane, (side, side), borderType=cv2.BORDER_REFLECT))
 
 
 def median(values: F64) -> float:

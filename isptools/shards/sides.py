@@ -41,6 +41,7 @@ class Input:
 
     @cached_property
     def sight(self) -> agree.Sight:
+        """What is compared with truths, computed once."""
         return agree.Sight(self.found.cells, self.row)
 
 
@@ -64,6 +65,7 @@ class Truth:
 
     @property
     def finite(self) -> bool:
+        """Whether every stored number is one."""
         return self.values is not None or bool(np.isfinite(self.planes).all())
 
     @cached_property
@@ -96,6 +98,7 @@ class Truths:
         return {name: self.at(name, getattr(row, name)) for name in self.table.pictures}
 
     def at(self, name: str, number: int) -> Truth:
+        """Row `number` of "restoration" or "enhancement", read where it is not the last one."""
         if name not in self.last or self.last[name][0] != number:
             self.last.pop(name, None)  # its memory is free before the next is read
             planes, meaning = self.file[name][number], self.table.pictures[name]

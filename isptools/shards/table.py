@@ -52,6 +52,7 @@ class Table:
 
     @property
     def content(self) -> Content:
+        """All that was read of it; read now if it was not before."""
         if self._content is None:
             found = self._load(self.path, self.stamp)
             for wrong in _otherwise(found, self.told) if self.told else ():
@@ -71,6 +72,7 @@ class Table:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Height and width of its frames, pixels."""
         return self.told.shape if self.told else self.content.shape
 
     @property
@@ -84,38 +86,47 @@ class Table:
 
     @property
     def attrs(self) -> dict[str, Any]:
+        """The attributes of its root."""
         return self.content.attrs
 
     @property
     def rows(self) -> Sequence[InputRow]:
+        """The facts of its inputs."""
         return self.content.rows
 
     @property
     def truths(self) -> Sequence[TruthRow]:
+        """The facts of its truths."""
         return self.content.truths
 
     @property
     def pictures(self) -> dict[str, Picture]:
+        """What the numbers of its truths mean, by their names."""
         return self.content.pictures
 
     @property
     def pairs(self) -> Sequence[PairRow]:
+        """How each input lies on its truth, where two cameras took them; else nothing."""
         return self.content.pairs
 
     @property
     def fusions(self) -> Sequence[FusionRow]:
+        """What each truth was fused from, where it was; else nothing."""
         return self.content.fusions
 
     @property
     def shaded(self) -> bool:
+        """Whether inputs have fields of gains, see `Shards.shading`."""
         return self.content.shaded
 
     @property
     def sealed(self) -> bool:
+        """Whether it holds checksums of everything that is read."""
         return self.content.sealed
 
     @property
     def dtype(self) -> str:
+        """NumPy's name of the type of its inputs."""
         return self.content.dtype
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
 from isptools.develop import noise, rough
 
@@ -57,3 +58,12 @@ def test_groups_are_those_of_a_stable_order(count, steps, monkeypatch):
     np.testing.assert_array_equal(at, [mean[group].mean() for group in groups])
     shown = np.array([np.quantile(variance[group], 0.1) for group in groups])
     np.testing.assert_array_equal(low, shown / noise.LOW_ON_PURE_NOISE)
+
+
+def test_the_solver_is_scipys() -> None:
+    """To the last bit: the numbers stand in shards."""
+    random = np.random.default_rng(5)
+    for _ in range(200):
+        design = random.normal(size=(random.integers(2, 40), 2))
+        wanted = random.normal(size=len(design)) * 10.0 ** random.integers(-9, 3)
+        np.testing.assert_array_equal(noise._solver()(design, wanted), nnls(design, wanted)[0])

@@ -110,6 +110,9 @@ def test_photographs_of_one_s_own(own, tmp_path):
     reasons = {(line["kind"], line["reason"], line["scene"]) for line in lines}
     assert ("refused", "alignment", "pairs/2") in reasons
     assert ("missing", "other-side", "pairs/alone") in reasons
+    (odd,) = [line for line in lines if line["reason"] == "alignment"]
+    assert (odd["file"], odd["detail"][:20]) == ("phone/2.png", "against dslr/2.png: ")
+    assert any(out.glob("*-test-*.h5")) or odd["split"] == "test"
     kept = [line for line in lines if line["kind"] == "kept"]
     with shards.open(out) as opened:
         assert len(opened) == len(kept) > 20

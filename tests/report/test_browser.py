@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -98,6 +99,22 @@ def test_keys_choose_layers_slide_flicker_and_zoom(at: Any) -> None:
     assert at.execute_script(scale) != larger
 
 
+def test_a_turned_phone_shows_the_whole_picture(at: Any) -> None:
+    one(at, "#gallery button").click()
+    assert pressed(at) == "1 input"
+    wide = (
+        "const c = document.querySelector('#stage canvas');"
+        "return [c.width * c.dataset.fit, document.getElementById('stage').clientWidth]"
+    )
+    told = at.execute_script(wide)
+    assert abs(told[0] - told[1]) < 2
+    before = told[1]
+    at.set_window_size(500, 900)
+    WebDriverWait(at, 60).until(lambda _: at.execute_script(wide)[1] < before)
+    WebDriverWait(at, 60).until(lambda _: abs(np.diff(at.execute_script(wide))[0]) < 2)
+    at.set_window_size(1280, 900)
+
+
 def test_values_under_the_pointer(at: Any) -> None:
     """Of every layer, as the picture has them there."""
     one(at, "#gallery button").click()
@@ -132,6 +149,15 @@ def test_a_dot_opens_its_sample(at: Any, page: tuple[str, str]) -> None:
     at.execute_script("arguments[0].scrollIntoView()", dot)
     webdriver.ActionChains(at).click(dot).perform()
     assert one(at, "#viewer-key").text == page[1]
+
+
+def test_a_link_by_key_opens_its_sample(at: Any, page: tuple[str, str]) -> None:
+    at.get("about:blank")
+    at.get(f"{page[0]}#{quote(page[1], safe='')}")
+    assert pressed(at) == "1 input"
+    assert one(at, "#viewer-key").text == page[1]
+    assert one(at, "#viewer-link").get_attribute("href").endswith(quote(page[1], safe=""))
+    at.get(f"{page[0]}#%")  # no key at all
 
 
 def test_find_leaves_what_was_asked_for(at: Any, page: tuple[str, str]) -> None:

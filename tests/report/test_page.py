@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from isptools import shards
 from isptools.cli import main
+from isptools.cli.report import _maker, _pair, _shards
 from isptools.report import folder as of_folder
 from isptools.report import plots
 from isptools.report.page import html
@@ -93,6 +94,18 @@ def test_five_thousand_samples_fit_one_page(honest: Path, samples: list[Shown]) 
     many = tuple(replace(samples[i % len(samples)], index=i) for i in range(5000))
     strips = tuple(of_folder._strips(many))
     assert len(html(replace(made, samples=many, strips=strips))) < 20e6
+
+
+def test_a_page_beside_its_shards_is_made_again(honest: Path, tmp_path: Path) -> None:
+    """As `make demo` does, whose report.json is not that of a pair."""
+    (tmp_path / "sid").mkdir()
+    path = next(honest.glob("sid-test-*.h5"))
+    (tmp_path / "sid" / path.name).symlink_to(path)
+    (tmp_path / "sid/report.json").write_text("{}")
+    assert _maker(tmp_path / "sid") is _shards
+    (tmp_path / "pair").mkdir()
+    (tmp_path / "pair/report.json").write_text("{}")
+    assert _maker(tmp_path / "pair") is _pair
 
 
 def test_a_folder_without_shards_is_one_line(tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
-from isptools.shards.check import Problem, check
+from isptools.shards import tiles
+from isptools.shards.check import Problem, check, examined
+from isptools.shards.read import load
 from tests.shards.made import changed, earlier, relist
+from tests.shards.planted import alone
 
 TRAIN = "sid-train-384x512-0000.h5"
 
@@ -203,3 +206,41 @@ def test_an_input_too_dark_to_tell_is_not_called_wrong(copy: Path) -> None:
 def test_a_folder_that_is_not_there() -> None:
     with pytest.raises(ValueError, match="no such folder"):
         check("nowhere")
+
+
+def test_every_tile_is_read_once(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiles of all inputs and truths, by `check`; none of them twice."""
+    read: list[tuple[Any, ...]] = []
+    stored = tiles.Tiles._stored
+
+    def counted(self: tiles.Tiles, at: tuple[int, ...]) -> Any:
+        read.append((self.map.file, self.map.name, at))
+        return stored(self, at)
+
+    monkeypatch.setattr(tiles.Tiles, "_stored", counted)
+    assert check(copy) == []
+    here = 0
+    for path in copy.glob("*.h5"):
+        table = load(path)
+        each = [len(table.rows), *(3 * len(table.truths) for _ in table.pictures)]
+        down, across = (-(-side // 252) for side in table.shape)
+        here += sum(each) * down * across
+    assert len(read) == len(set(read)) == here
+
+
+def test_two_processes_find_what_one_finds(copy: Path) -> None:
+    """One shard of two scenes; and of one that can't be read nothing is measured."""
+    alone(copy)
+    (path,) = copy.glob("*.h5")
+    steps: list[tuple[int, int]] = []
+    one, two = examined(copy), examined(copy, lambda *count: steps.append(count), 2)
+    assert one.seen
+    assert one.problems == two.problems
+    assert [str(pair) for pair in one.seen] == [str(pair) for pair in two.seen]
+    assert steps[0] == (0, 1)
+    assert steps[-1] == (1, 1)
+    with h5py.File(path, "r+") as file:
+        file["input"].id.write_direct_chunk((0, 0, 0), b"x" * 99)
+    broken = examined(copy)
+    assert broken.seen == []
+    assert {"sha256", "unreadable"} <= {problem.what for problem in broken.problems}

@@ -1,22 +1,18 @@
-"""The compiled passes of `check` beside the same in NumPy, and that each tile is read once."""
+"""The compiled passes of `check` beside the same in NumPy."""
 
-from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import pytest
 from scipy.ndimage import uniform_filter
 
-from isptools.shards import agree, passes, tiles
-from isptools.shards.check import check, examined
-from isptools.shards.read import load, normalized
+from isptools.shards import agree, passes
+from isptools.shards.read import normalized
 from isptools.shards.schema import Picture, decode
 from isptools.shards.seen.blocks import _in_strips, _looked_up
 from isptools.shards.seen.light import Backwards, _gamma
 from isptools.shards.sides import Truth
 from tests.shards import made
-from tests.shards.planted import alone
 
 SHAPES = {"RGGB": ((70, 94), 16), made.XTRANS: ((75, 101), 18)}
 
@@ -94,41 +90,3 @@ def test_the_median_is_numpys(size: int) -> None:
         random.integers(-2, 2, size).astype(float), np.where(random.random(size) < 0.5, -5.0, 7.0),
     ):  # fmt: skip
         assert passes.median(values) == np.median(values)
-
-
-def test_every_tile_is_read_once(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tiles of all inputs and truths, by `check`; none of them twice."""
-    read: list[tuple[Any, ...]] = []
-    stored = tiles.Tiles._stored
-
-    def counted(self: tiles.Tiles, at: tuple[int, ...]) -> Any:
-        read.append((self.map.file, self.map.name, at))
-        return stored(self, at)
-
-    monkeypatch.setattr(tiles.Tiles, "_stored", counted)
-    assert check(copy) == []
-    here = 0
-    for path in copy.glob("*.h5"):
-        table = load(path)
-        each = [len(table.rows), *(3 * len(table.truths) for _ in table.pictures)]
-        down, across = (-(-side // 252) for side in table.shape)
-        here += sum(each) * down * across
-    assert len(read) == len(set(read)) == here
-
-
-def test_two_processes_find_what_one_finds(copy: Path) -> None:
-    """One shard of two scenes; and of one that can't be read nothing is measured."""
-    alone(copy)
-    (path,) = copy.glob("*.h5")
-    steps: list[tuple[int, int]] = []
-    one, two = examined(copy), examined(copy, lambda *count: steps.append(count), 2)
-    assert one.seen
-    assert one.problems == two.problems
-    assert [str(pair) for pair in one.seen] == [str(pair) for pair in two.seen]
-    assert steps[0] == (0, 1)
-    assert steps[-1] == (1, 1)
-    with h5py.File(path, "r+") as file:
-        file["input"].id.write_direct_chunk((0, 0, 0), b"x" * 99)
-    broken = examined(copy)
-    assert broken.seen == []
-    assert {"sha256", "unreadable"} <= {problem.what for problem in broken.problems}

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from isptools import shards
-from isptools.shards import structure, write
+from isptools.shards import look, structure, write
 from isptools.shards.read import load
 from isptools.shards.schema import FusionRow
+from isptools.shards.table import Table
 from tests.shards.made import capture, changed, input_row, mosaic, shard, spec, truth, truth_row
 
 RECIPE = json.dumps({
@@ -82,14 +83,18 @@ def test_other_shards_have_none(tmp_path: Path) -> None:
 def test_a_whole_shard_passes(weighted: Path) -> None:
     assert structure.shard(weighted) == []
     table = load(weighted)
-    assert [*structure.tables(table), *structure.pixels(table)] == []
+    assert [*structure.tables(table), *_pixels(table)] == []
+
+
+def _pixels(table: Table) -> list[tuple[str, str]]:
+    return [wrong for part in look.parts(table) for wrong in look.looked(part).wrong]
 
 
 def _said(path: Path) -> str:
     wrong = structure.shard(path)
     if not wrong:
         table = load(path, sound=False)
-        wrong = [*structure.tables(table), *structure.pixels(table)]
+        wrong = [*structure.tables(table), *_pixels(table)]
     return "; ".join(": ".join(each) for each in wrong)
 
 

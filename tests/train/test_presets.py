@@ -34,6 +34,7 @@ CASES = [
     ),
     ("compression-aware-tiny", "unprocess", {}),
     ("deepcamera-tiny", "unprocess", {}),
+    ("deepisp-demo", "sid", {}),
     ("deepisp-msr", "msr", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp", {"network.layers": 2}),
     ("deepisp-s7", "s7-isp-mimic", {"network.layers": 2}),

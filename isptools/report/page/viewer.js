@@ -47,11 +47,15 @@
     picture.onerror = failed;
     picture.src = uri;
   });
+  const fit = () => canvases.forEach((canvas) => {
+    canvas.dataset.fit = Math.min(stage.clientWidth / canvas.width, stage.clientHeight / canvas.height);
+  });
   const open = async (sample) => {
     const one = data[sample];
     if (!one) return false;
     stop(); current = Number(sample); scale = 1; x = y = 0; top = 0; below = 0; slider.value = 100;
-    document.getElementById('viewer-key').textContent = one.key;
+    const link = document.getElementById('viewer-link');
+    link.textContent = one.key; link.href = `#${encodeURIComponent(one.key)}`;
     if (!dialog.open) dialog.showModal();
     names = Object.keys(one.layers);
     canvases = await Promise.all(names.map((name) => drawn(one.layers[name])));
@@ -59,9 +63,7 @@
     const shape = canvases[0].width / canvases[0].height;
     stage.style.aspectRatio = shape;
     stage.style.width = `min(100%, ${62 * shape}vh)`;
-    canvases.forEach((canvas) => {
-      canvas.dataset.fit = Math.min(stage.clientWidth / canvas.width, stage.clientHeight / canvas.height);
-    });
+    fit();
     tools.replaceChildren(...names.map((name, i) => {
       const button = document.createElement('button');
       button.type = 'button'; button.textContent = `${i + 1} ${name}`; button.onclick = () => { stop(); choose(i); };
@@ -104,6 +106,7 @@
   document.getElementById('in').onclick = () => zoom(1.6);
   document.getElementById('out').onclick = () => zoom(1 / 1.6);
   dialog.addEventListener('close', stop);
+  window.addEventListener('resize', () => { scale = 1; x = y = 0; fit(); place(); });
   stage.addEventListener('wheel', (event) => {
     event.preventDefault();
     const box = stage.getBoundingClientRect();
@@ -131,5 +134,13 @@
     else if (typed === 'ArrowRight') step(1);
     else if (typed === 'ArrowLeft') step(-1);
   });
-  if (location.hash.startsWith('#sample-')) open(location.hash.slice(8));
+  const follow = () => { // a link by key: page.html#KEY
+    let wanted = '';
+    try { wanted = decodeURIComponent(location.hash.slice(1)); } catch { return; }
+    const sample = wanted && Object.keys(data).find((i) => data[i].key === wanted || `sample-${i}` === wanted);
+    if (sample) return open(sample);
+    [...document.querySelectorAll('#gallery > li')].find((item) => wanted && item.dataset.key === wanted)?.scrollIntoView();
+  };
+  window.addEventListener('hashchange', follow);
+  follow();
 })();

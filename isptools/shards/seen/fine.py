@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft2, rfft2
-from scipy.ndimage import maximum_filter, uniform_filter
+from scipy.ndimage import maximum_filter
 
 from isptools import patches
+from isptools.shards import passes
 from isptools.shards.seen.number import Number, limit
 from isptools.shards.seen.windows import Window
 
@@ -85,10 +86,10 @@ def way(pixels: float, onward: str, back: str) -> str:
 def details(window: Window) -> tuple[F32, F32]:
     """Fine detail of the green pixels, (H, W), 0 elsewhere and where clipped; and its truth's."""
     mask = window.greens & ~window.clipped
-    weight = uniform_filter(mask.astype(np.float32), 7)
-    mean = uniform_filter(np.where(mask, window.own, 0), 7) / np.maximum(weight, 1e-3)
+    weight = passes.box(mask.astype(np.float32), 7)
+    mean = passes.box(np.where(mask, window.own, 0), 7) / np.maximum(weight, 1e-3)
     fine = np.where(mask, window.own - mean, 0)
-    return fine, window.green - uniform_filter(window.green, 7)
+    return fine, window.green - passes.box(window.green, 7)
 
 
 def correlation(one: F32, other: F32) -> F64:
@@ -283,7 +284,7 @@ def hot(windows: Sequence[Window], slope: float) -> list[Number]:
 
 def _around(plane: F32) -> F32:
     """Mean of the 5 x 5 pixels around each, itself and its 8 neighbors left out."""
-    return np.asarray((25 * uniform_filter(plane, 5) - 9 * uniform_filter(plane, 3)) / 16)
+    return np.asarray((25 * passes.box(plane, 5) - 9 * passes.box(plane, 3)) / 16)
 
 
 def _ring(plane: F32) -> F32:

@@ -6,10 +6,10 @@ from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter
 
 from isptools import patches
 from isptools.measure.slope import WHITE
+from isptools.shards import passes
 from isptools.shards.read import normalized
 from isptools.shards.schema import InputRow
 from isptools.shards.seen.blocks import Shade
@@ -116,7 +116,7 @@ def _shares(cfa: str, shape: tuple[int, int]) -> tuple[F32, ...]:
     """Of each color, which part of the 7 x 7 pixels around has it."""
     letters = _letters(cfa, shape)
     masks = ((letters == color).astype(np.float32) for color in range(3))
-    return tuple(np.maximum(uniform_filter(mask, 7), 1e-6) for mask in masks)
+    return tuple(np.maximum(passes.box(mask, 7), 1e-6) for mask in masks)
 
 
 def _masked(light: F32, cfa: str) -> F32:
@@ -125,5 +125,5 @@ def _masked(light: F32, cfa: str) -> F32:
     letters = _letters(cfa, shape)
     for color, share in enumerate(_shares(cfa, shape)):
         mask = letters == color
-        out[mask] = (uniform_filter(np.where(mask, light, 0), 7) / share)[mask]
+        out[mask] = (passes.box(np.where(mask, light, 0), 7) / share)[mask]
     return out
