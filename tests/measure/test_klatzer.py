@@ -55,6 +55,15 @@ def test_srgb_psnr_by_hand():
     assert srgb_psnr(np.full((40, 50, 3), 7.0), ours) == pytest.approx(bright, rel=1e-6)
 
 
+def test_light_is_cut_before_colors_are_mixed():
+    """A red beyond white takes no more from green than white's does; nothing is below black."""
+    truth = np.full((16, 16, 3), 0.4)
+    for beyond, shown in (((2.0, 0.5, 0.3), (1.0, 0.5, 0.3)), ((0.5, -0.4, 0.3), (0.5, 0.0, 0.3))):
+        ours, cut = (np.tile(color, (16, 16, 1)) for color in (beyond, shown))
+        assert srgb_psnr(ours, truth) == srgb_psnr(cut, truth)
+        assert srgb_psnr(truth, ours) == srgb_psnr(truth, cut)
+
+
 @pytest.mark.parametrize("score", [linear_psnr, srgb_psnr])
 def test_the_border_does_not_count(score):
     rng = np.random.default_rng(0)

@@ -13,7 +13,16 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from dataclasses import replace  # noqa: E402 - behind the skip
 
 from isptools import shards  # noqa: E402 - behind the skip
-from isptools.train import checkpoint, data, evaluate, feed, infer, intake, networks  # noqa: E402 - behind the skip
+from isptools.train import (  # noqa: E402 - behind the skip
+    checkpoint,
+    data,
+    evaluate,
+    feed,
+    infer,
+    intake,
+    networks,
+    patches,
+)
 from isptools.train.camera import Camera, Net  # noqa: E402 - behind the skip
 from isptools.train.place import Place  # noqa: E402 - behind the skip
 from isptools.train.run import Job, train  # noqa: E402 - behind the skip
@@ -321,3 +330,35 @@ def test_tiles_are_laid_where_they_belong(tile):
     camera, x = Camera([part], intake.RGB, enhanced=0), torch.rand(1, 3, 20, 30)
     found = infer._through(camera, 0, x, tile) if tile else camera.nets[0](camera.enter(0, x))
     torch.testing.assert_close(found, camera.nets[0](camera.enter(0, x)))
+
+
+class Gray(torch.nn.Module):
+    """The mosaic itself, as a picture."""
+
+    def forward(self, x):
+        return x.expand(-1, 3, -1, -1)
+
+
+@pytest.mark.parametrize(("down", "right"), [(0, 0), (2, 3), (5, 0), (1, 5), (4, 4)])
+def test_an_xtrans_frame_that_begins_anywhere_is_itself(down, right):
+    """Every position has its own black level; the network sees the pattern it was trained on."""
+    taken = replace(patches.INTAKES["mosaic"]["xtrans"], clip=False)
+    seen = []
+    camera = Camera([Net(module=Gray(), reach=0)], taken, enhanced=0)
+    camera.nets[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    pattern = np.roll(np.array(list(data.TARGET[36])).reshape(6, 6), (-down, -right), (0, 1))
+    black = np.arange(36.0).reshape(6, 6)
+    y, x = np.indices((26, 31))
+    pixels = (1000 + 31 * y + x).astype(np.uint16)
+    frame = infer.Mosaic(pixels, "".join(pattern.ravel()), tuple(black.ravel()), 4000.0,
+                         (0.0,) * 36, (0.0,) * 36)  # fmt: skip
+    level = black[y % 6, x % 6]
+    found = infer.develop(camera, frame)["enhancement"]
+    np.testing.assert_allclose(found[1], (pixels - level) / (4000 - level), rtol=1e-5)
+    flat = (0.0,) * 36
+    colors = np.array(["RGB".index(letter) for letter in frame.cfa]).reshape(6, 6)[y % 6, x % 6]
+    infer.develop(camera, replace(frame, pixels=colors.astype(np.uint16), black=flat, white=2.0))
+    height, width = seen[1].shape[2:]
+    expected = np.array(["RGB".index(letter) for letter in data.TARGET[36]]).reshape(6, 6)
+    tiled = np.tile(expected, (height // 6, width // 6)) / 2
+    np.testing.assert_array_equal(seen[1][0, 0].numpy(), tiled, "mirrored pixels too")

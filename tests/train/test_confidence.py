@@ -112,6 +112,21 @@ def test_each_item_moves_by_itself_and_untrusted_pixels_move_along():
         nearest(picture, truth, 8)
 
 
+def test_of_equal_places_the_nearest_is_taken():
+    """Flat pictures fit at every shift: an untrusted pixel stays where it is."""
+    flat, trusted = torch.full((1, 3, 12, 12), 0.5), torch.ones(1, 1, 12, 12, dtype=torch.bool)
+    trusted[..., 5, 6] = False
+    moved, counts = nearest(flat, flat, 2, trusted)
+    assert torch.nonzero(~counts[0, 0, 2:-2, 2:-2]).tolist() == [[3, 4]]
+    assert torch.equal(moved[..., 2:-2, 2:-2], flat[..., 2:-2, 2:-2])
+    alone, all_count = nearest(flat, flat, 0)
+    assert torch.equal(alone, flat)
+    assert all_count.all()
+    with pytest.raises(ValueError, match="a cut of 8 x 12 can't be moved by 4"):
+        nearest(flat[..., :8, :], flat[..., :8, :], 4)
+    assert nearest(flat[..., :9, :], flat[..., :9, :], 4)[1].sum() == 1 * 4
+
+
 def test_a_task_compares_with_the_moved_truth():
     """A network that hands its picture on, a truth two pixels off: no loss, with `aligned`."""
     torch.manual_seed(0)

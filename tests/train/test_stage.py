@@ -25,7 +25,6 @@ from isptools.train import (  # noqa: E402 - behind the skip
     run,
 )
 from isptools.train.adversarial import Enhancement  # noqa: E402 - behind the skip
-from isptools.train.aligned import nearest  # noqa: E402 - behind the skip
 from isptools.train.camera import Camera, Net  # noqa: E402 - behind the skip
 from isptools.train.checkpoint import TrainError  # noqa: E402 - behind the skip
 from isptools.train.job import Job  # noqa: E402 - behind the skip
@@ -35,6 +34,7 @@ from isptools.train.run import train  # noqa: E402 - behind the skip
 from isptools.train.settings import Settings, Stage  # noqa: E402 - behind the skip
 from isptools.train.task import Task, expect_patch, needs, span  # noqa: E402 - behind the skip
 from isptools.train.validate import Validation  # noqa: E402 - behind the skip
+from tests.shards import made  # noqa: E402 - behind the skip
 
 CPU = Place("cpu")
 
@@ -161,21 +161,6 @@ def test_a_judges_turn_leaves_the_network_alone():
     assert not alone.still
 
 
-def test_of_equal_places_the_nearest_is_taken():
-    """Flat pictures fit at every shift: an untrusted pixel stays where it is."""
-    flat, trusted = torch.full((1, 3, 12, 12), 0.5), torch.ones(1, 1, 12, 12, dtype=torch.bool)
-    trusted[..., 5, 6] = False
-    moved, counts = nearest(flat, flat, 2, trusted)
-    assert torch.nonzero(~counts[0, 0, 2:-2, 2:-2]).tolist() == [[3, 4]]
-    assert torch.equal(moved[..., 2:-2, 2:-2], flat[..., 2:-2, 2:-2])
-    alone, all_count = nearest(flat, flat, 0)
-    assert torch.equal(alone, flat)
-    assert all_count.all()
-    with pytest.raises(ValueError, match="a cut of 8 x 12 can't be moved by 4"):
-        nearest(flat[..., :8, :], flat[..., :8, :], 4)
-    assert nearest(flat[..., :9, :], flat[..., :9, :], 4)[1].sum() == 1 * 4
-
-
 def test_stages_of_two_parts():
     two, one, three = handing(2), handing(1), handing(3)
     assert [span(two, Stage(name, steps=1)) for name in ("restore", "enhance", "joint")] == [
@@ -186,9 +171,12 @@ def test_stages_of_two_parts():
     ]  # fmt: skip
     for camera in (one, two):
         last = len(camera.nets) - 1
-        assert span(camera, Stage("whole", steps=1)) == (0, last)
-        assert span(camera, Stage("compressed", steps=1)) == (0, last)
-        assert span(camera, Stage("simulator", steps=1)) == (0, -1)
+        for name, parts in (
+            ("whole", (0, last)),
+            ("compressed", (0, last)),
+            ("simulator", (0, -1)),
+        ):
+            assert span(camera, Stage(name, steps=1)) == parts
         with pytest.raises(ValueError, match="no closed form"):
             span(camera, Stage("fit", steps=1))
     low = networks.built({"name": "deepisp-low", "layers": 1})[0]
@@ -392,12 +380,13 @@ def test_deepisp_begins_with_the_regression_of_its_cuts(shards_folder, tmp_path)
     assert np.abs(w[:, 3:9]).max() < 1e-9, "but for a step at 1e-12"
 
 
-def test_networks_are_scored_on_the_truth_they_make(pictures_folder, shards_folder):
-    """DPED's pictures have no restoration truth: a network of one picture needs none."""
-    with evaluate.opened(pictures_folder, "test", handing(1)) as source:
-        assert len(source) == 11
-        assert evaluate.compared(source) == "enhancement"
-        assert evaluate.station(source) == ""
-    low = networks.built({"name": "deepisp-low", "layers": 1})[0]
-    with evaluate.opened(shards_folder, "test", low) as source:
-        assert evaluate.station(source) == "xyz"
+@pytest.mark.parametrize(
+    ("name", "truth", "station"),
+    [("srcnn", "enhancement", ""), ("deepisp-low", "restoration", "xyz")],
+)
+def test_networks_are_scored_on_the_truth_they_make(name, truth, station, tmp_path):
+    """And on no other: shards that have that one alone will do."""
+    made.shard(tmp_path, made.spec(pictures={truth: made.spec().pictures[truth]}))
+    with evaluate.opened(tmp_path, "train", networks.built({"name": name})[0]) as source:
+        assert evaluate.compared(source) == truth
+        assert evaluate.station(source) == station
