@@ -194,6 +194,7 @@ def _on(said: Path, disk: Path, given: Try) -> None:
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     finally:
+        sys.stdout = sys.stderr  # what a disk did not take has been told, and is not tried again
         os.environ.pop("FAULT_UNDER", None)
         shutil.rmtree(kept, ignore_errors=True)
         shutil.copytree(disk, kept, symlinks=True, ignore_dangling_symlinks=True)
