@@ -1,7 +1,9 @@
 """One command line: the same word for the same thing, the same codes, and never silent."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ from click.testing import CliRunner
 
 from isptools.cli import COMMANDS, codes, main, output, progress
 from isptools.cli.former import FORMER, PLACE, renamed
-from tests.build.tiny import Tiny
+from tests.build.tiny import Tiny, make
 
 ROOT = Path(__file__).resolve().parents[1]
 # what each word of docs/commands.md is, wherever it stands: (click's name of its type, many)
@@ -359,3 +361,15 @@ def test_the_shell_completes_commands_and_options():
     shell = ShellComplete(main, {}, "isptools", "_ISPTOOLS_COMPLETE")
     assert "build" in {one.value for one in shell.get_completions([], "bu")}
     assert "--overwrite" in {one.value for one in shell.get_completions(["init"], "--o")}
+
+
+def test_a_reader_that_has_seen_enough_is_told_nothing(tmp_path: Path) -> None:
+    """As `isptools inspect photo.dng | head -3`: what can't be written is no fault of the file."""
+    tiny = make(tmp_path)
+    ours, theirs = os.pipe()
+    os.close(ours)
+    words = [sys.executable, "-m", "isptools.cli", "inspect", str(tiny.source / "long/a1_long.dng")]
+    done = subprocess.run(words, stdout=theirs, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(theirs)
+    said = [line for line in done.stderr.splitlines() if not re.search(r": \d+ s$", line)]
+    assert (done.returncode, said) == (1, [])

@@ -12,6 +12,7 @@ from typing import IO, Any, cast
 
 import click
 
+from isptools.cli.codes import CANT
 from isptools.cli.target import Target
 from isptools.shown import Escaping, shown
 
@@ -112,11 +113,27 @@ class Told:
         self.stream, self.output = stream, output
 
     def write(self, text: str) -> int:
-        self.output.write(self.stream, text)
+        with _read_on(self.stream):
+            self.output.write(self.stream, text)
         return len(text)
+
+    def flush(self) -> None:
+        with _read_on(self.stream):
+            self.stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+@contextmanager
+def _read_on(stream: IO[str]) -> Iterator[None]:
+    """End without a word where who reads has seen enough (`| head`): no fault of any file."""
+    try:
+        yield
+    except BrokenPipeError:
+        with suppress(OSError, ValueError, AttributeError):  # not one of the system
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise SystemExit(CANT) from None
 
 
 _running: list[Output] = []
