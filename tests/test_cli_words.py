@@ -1,5 +1,7 @@
 """One command line: the same word for the same thing, the same codes, and never silent."""
 
+import errno
+import io
 import json
 import os
 import re
@@ -373,3 +375,19 @@ def test_a_reader_that_has_seen_enough_is_told_nothing(tmp_path: Path) -> None:
     os.close(theirs)
     said = [line for line in done.stderr.splitlines() if not re.search(r": \d+ s$", line)]
     assert (done.returncode, said) == (1, [])
+
+
+def test_a_log_whose_disk_takes_no_more_is_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.StringIO):
+        name = "log.txt"
+
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", lambda *_, **__: Full())
+    done = CliRunner().invoke(main, ["recipes", "--log", str(tmp_path / "log.txt")])
+    assert done.exit_code == 1
+    assert done.stderr == "Error: log.txt: No space left on device\n"
+    assert isinstance(done.exception, SystemExit)

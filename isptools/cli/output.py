@@ -67,11 +67,11 @@ class Output:
                 self.log.write(line)
                 self._fresh = line.endswith("\n")
             self.log.flush()
-        except OSError:  # a disk that takes no more of it: said once
+        except OSError as error:  # a disk that takes no more of it: said once
             log, self.log = self.log, None
             with suppress(OSError):
                 log.close()
-            raise
+            raise OSError(error.errno, error.strerror, log.name) from None
 
     def clear(self) -> None:
         """Take away the line that says that it is alive."""
@@ -161,7 +161,8 @@ def opened() -> Iterator[Output]:
             yield output
     except click.ClickException as error:
         error.message = shown(error.message, "\n\t")  # type: ignore[misc]  # before it is told
-        output.keep(f"Error: {error.format_message()}\n")
+        with suppress(OSError):  # the log's disk, maybe: of two errors the first is told
+            output.keep(f"Error: {error.format_message()}\n")
         if output.rank:
             error.message = f"rank {output.rank}: {error.message}"  # type: ignore[misc]
         raise
