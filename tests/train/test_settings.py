@@ -141,7 +141,7 @@ def test_a_run_of_the_earlier_format_goes_on_and_is_opened(shards_folder, tmp_pa
         ),
         (["srgan-can"], "srgan-can: no preset of it ships; give --settings FILE"),
         (["mine:network"], "mine:network: no preset of it ships"),
-        (["deepisp", "--preset", "mars"], "deepisp: give --preset msr or s7 or tiny, or "),
+        (["deepisp", "--preset", "mars"], "deepisp: give --preset demo or msr or s7 or tiny, or "),
         (["cameranet-tiny", "--preset", "tiny"], "cameranet-tiny is a preset itself"),
         (["deepisp", "--settings", "x.toml"], "x.toml: its network is cameranet, not deepisp"),
         (
