@@ -187,8 +187,8 @@ def test_inspect_something_else(tmp_path: Path) -> None:
     for path in (tmp_path / "x.txt", tmp_path / "x.h5", tmp_path / "none", tmp_path):
         result = call("inspect", path)
         assert result.exit_code == 1, path
-        assert result.output.startswith("Error: ")
-        assert len(result.output.splitlines()) == 1
+        said = [line for line in result.output.splitlines() if "reading headers" not in line]
+        assert [line[:7] for line in said] == ["Error: "]
     with h5py.File(tmp_path / "y.h5", "w") as file:
         file["x"] = 1
     assert "not a readable shard" in call("inspect", tmp_path / "y.h5").output
