@@ -183,7 +183,7 @@ def of_folder(folder: Path) -> tuple[bytes, bytes, str, str]:
         taken = tuple(_read(Path(told[side].get("path", ""))) for side in SIDES)
         whole = (sides[0], sides[1]) if sides[0] is not None and sides[1] is not None else None
         made = _page(told, taken, whole)
-    except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         said = f"{type(error).__name__}: {error}"
         raise ValueError(f"{path}: no report of isptools align ({said})") from None
     return page_of_pair.html(made), data, made.top.verdict, made.top.sentence

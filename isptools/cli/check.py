@@ -58,7 +58,7 @@ def command(folder: Path, jobs: int, as_json: bool) -> None:
         click.echo(f"{folder}: {len(wrong)} problem{'s' * (len(wrong) > 1)}")
         raise click.exceptions.Exit(_code(problems))
     try:
-        told = _told(folder, found, len(unsure))
+        told = list(_told(folder, found, len(unsure)))
     except ValueError as error:  # the build made no shard
         raise click.ClickException(str(error)) from None
     for text in told:

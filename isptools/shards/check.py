@@ -325,7 +325,7 @@ def _vanished(index: Index, ledger: Path, tables: Sequence[Table]) -> Iterator[P
     try:
         lines = ledger.read_bytes().splitlines()
         told = [msgspec.json.decode(line, type=Told) for line in lines]
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):  # also msgspec's, and bytes that are no text
         return  # told already: it is not the ledger that the index names
     found.update((one.split, one.scene) for one in told if one.kind in TAKEN_OUT)
     read = {table.path.name for table in tables}

@@ -121,7 +121,7 @@ def listed(url: str, split: str | None) -> list[Path]:
         raise StorageError(f"{folder}: there is no index.json, so no whole folder of shards")
     try:
         index = msgspec.json.decode(data, type=Index)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StorageError(f"{folder}/index.json: {error}") from None
     for one in index.shards:
         if not (NAME.fullmatch(one.name) and DIGEST.fullmatch(one.sha256) and one.bytes > 0):

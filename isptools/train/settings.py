@@ -150,7 +150,7 @@ def settings_words(path: Path) -> dict[str, Any]:
         return _with_table(msgspec.toml.decode(path.read_bytes()))
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file of settings") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 

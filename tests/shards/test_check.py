@@ -76,8 +76,9 @@ def test_an_unfinished_build(copy: Path) -> None:
     assert found(check(copy)) == {("index.json", "missing")}
 
 
-def test_another_ledger(copy: Path) -> None:
-    (copy / "ledger.jsonl").write_text("")
+@pytest.mark.parametrize("data", [b"", b'\xe1"split": "train"}\n', b"[" * 99999])
+def test_another_ledger(data: bytes, copy: Path) -> None:
+    (copy / "ledger.jsonl").write_bytes(data)
     assert found(check(copy)) == {("ledger.jsonl", "sha256")}
 
 
