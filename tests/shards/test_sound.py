@@ -75,7 +75,7 @@ def test_a_row_is_written_and_accepted_or_neither(
             return
         table = read.load(Path(folder) / "a.h5")
         assert not [*structure.tables(table)]
-        assert table.rows == (row,)
+        assert tuple(table.rows) == (row,)
 
 
 FACTS: dict[str, st.SearchStrategy[Any]] = {
