@@ -1,5 +1,6 @@
 """Files that exist whole or not at all."""
 
+import errno
 import hashlib
 import os
 import re
@@ -53,7 +54,9 @@ def save(target: Path, data: bytes) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Of a whole file, in hexadecimal. OSError."""
+    """Of a whole file, in hexadecimal. OSError, also for a pipe, which nobody may ever write to."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,14 @@ def test_missing_and_extra_shards(copy: Path) -> None:
 def test_an_unfinished_build(copy: Path) -> None:
     (copy / "index.json").unlink()
     assert found(check(copy)) == {("index.json", "missing")}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes of that kind")
+def test_a_pipe_in_the_place_of_a_shard_is_not_waited_for(copy: Path) -> None:
+    shard = min(copy.glob("*.h5"))
+    shard.unlink()
+    os.mkfifo(shard)
+    assert (shard.name, "unreadable") in found(check(copy))
 
 
 @pytest.mark.parametrize("data", [b"", b'\xe1"split": "train"}\n', b"[" * 99999])
