@@ -43,7 +43,7 @@ def lay_out(photographs, folder, sides):
     return folder
 
 
-@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("name", ["pairs", pytest.param("dped-originals", marks=pytest.mark.long)])
 def test_the_same_bytes_for_one_and_two_jobs(name, photographs, tmp_path):
     source = lay_out(photographs, tmp_path / "source", FOLDERS[name])
     for jobs in (1, 2):

@@ -79,7 +79,7 @@ def test_rates_fall_at_three_quarters():
 @pytest.mark.parametrize(
     "network",
     [
-        {"name": "cameranet", "widths": [6, 8]},
+        pytest.param({"name": "cameranet", "widths": [6, 8]}, marks=pytest.mark.long),
         {"name": "deepisp", "layers": 2},
         {"name": "cameranet-v1", "widths": [6, 8]},
         pytest.param({"name": "srgan-can", "noise": False}, marks=pytest.mark.long),
