@@ -142,12 +142,13 @@ OTHERS = re.compile(r"(?:pip3? install|uv add|pipx install)[^\n`]*?[\s'\"]isptoo
 
 
 def test_nobody_is_told_to_install_the_other_isptools() -> None:
-    assert OTHERS.search("pip install isptools")
-    assert OTHERS.search("pip install -U 'isptools[train]'")
-    assert not OTHERS.search("pip install isptools-raw")
+    other = PROJECT["name"].removesuffix("-raw")  # not spelled out in a line that one could copy
+    assert OTHERS.search(f"pip install {other}")
+    assert OTHERS.search(f"pip install -U '{other}[train]'")
+    assert not OTHERS.search(f"pip install {PROJECT['name']}")
     assert not OTHERS.search("in isptools' own folder, pip install '.[train]'")
     pages = [*(path for path in ROOT.glob("*.*") if path.is_file()), ROOT / "Makefile"]
-    for folder in ("isptools", "docs", "benchmarks", "manifests", "recipes", ".github"):
+    for folder in ("isptools", "docs", "benchmarks", "manifests", "recipes", "tests", ".github"):
         pages += [path for path in (ROOT / folder).rglob("*.*") if path.is_file()]
     told = [path for path in pages if path.suffix in {".py", ".md", ".toml", ".yml", ".cff", ""}
             and OTHERS.search(text(path))]  # fmt: skip
