@@ -60,12 +60,7 @@ def lines(found: "Stats") -> Iterator[str]:
     yield f"redistribution  {found.redistribution}"
     yield f"recipe          {', '.join(found.recipes)}"
     yield from _counts(found)
-    for title, histogram in (
-        ("frames (height x width)", found.frames), ("cameras", found.cameras), ("ISO", found.iso),
-        ("exposure time, s", found.exposure_s), ("exposure ratio truth / input", found.ratio),
-        ("noise: standard deviation at 18 % of white (white is 1)", found.noise),
-        ("noise comes from", found.noise_origins),
-    ):  # fmt: skip
+    for title, histogram in found.histograms:
         yield from _histogram(title, histogram)
     yield from _qualities(found)
     yield from _inputs(found)

@@ -95,12 +95,7 @@ def figures(found: Stats) -> list[Figure]:
 def _figures(found: Stats) -> Iterator[Figure]:
     counts = [Bin(one.split, one.inputs) for one in found.counts]
     yield bars("inputs by split", counts)
-    for title, histogram in (
-        ("frames (height x width)", found.frames), ("cameras", found.cameras), ("ISO", found.iso),
-        ("exposure time, s", found.exposure_s), ("exposure ratio truth / input", found.ratio),
-        ("noise: standard deviation at 18 % of white (white is 1)", found.noise),
-        ("noise comes from", found.noise_origins),
-    ):  # fmt: skip
+    for title, histogram in found.histograms:
         yield bars(title, histogram)
     yield _ranges("truth quality, dB: deviation, lowest to highest", found.quality)
     shares = [

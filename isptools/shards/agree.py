@@ -79,19 +79,10 @@ class Shown:
         return self._details[side]
 
 
-def of_input(cells: F64, row: InputRow, truth: F64) -> list[Blocks]:
-    """What an input says at each size and either exposure; nothing if it is too dark or too noisy.
-
-    `cells` are from `input_cells`, `truth` from `truth_cells`.
-    """
-    return Sight(cells, row).blocks(passes.median(truth))
-
-
-def agreement(blocks: list[Blocks], truth: "F64 | Shown") -> float:
-    """The best over sizes and exposures, about 1 for a true pair; `truth` is from `truth_cells`."""
-    shown = truth if isinstance(truth, Shown) else Shown(truth)
+def agreement(blocks: list[Blocks], truth: Shown) -> float:
+    """The best over sizes and exposures, about 1 for a true pair."""
     return max(
-        correlation(each.means, shown.detail(each.side)) / sqrt(each.reliability) for each in blocks
+        correlation(each.means, truth.detail(each.side)) / sqrt(each.reliability) for each in blocks
     )
 
 

@@ -102,6 +102,16 @@ class Stats:
     colors: tuple[Color, ...]
     balance: tuple[Compared, ...]
 
+    @property
+    def histograms(self) -> tuple[tuple[str, tuple[Bin, ...]], ...]:
+        """Of the inputs, as they are shown: title and bins."""
+        return (
+            ("frames (height x width)", self.frames), ("cameras", self.cameras), ("ISO", self.iso),
+            ("exposure time, s", self.exposure_s), ("exposure ratio truth / input", self.ratio),
+            ("noise: standard deviation at 18 % of white (white is 1)", self.noise),
+            ("noise comes from", self.noise_origins),
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class _Sum:

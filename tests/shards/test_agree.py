@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy import stats
 
 from isptools import shards
@@ -13,11 +12,11 @@ from isptools.shards.read import Sample
 from tests.shards import made
 
 
-def cells(sample: Sample, name: str) -> NDArray[np.float64]:
+def shown(sample: Sample, name: str) -> agree.Shown:
     planes = getattr(sample, name)
     space = {"restoration": "xyz", "enhancement": "srgb"}[name]
     luminance = agree.luminance(lambda channel: planes[channel], space)
-    return agree.truth_cells(luminance, sample.facts.cfa)
+    return agree.Shown(agree.truth_cells(luminance, sample.facts.cfa))
 
 
 @pytest.mark.parametrize("name", ["restoration", "enhancement"])
@@ -29,14 +28,14 @@ def test_right_and_wrong_pairs_lie_apart(
     random = np.random.default_rng(0)
     with shards.open(request.getfixturevalue(data_set)) as opened:
         samples = list(opened)
-    truths = {sample.facts.scene: cells(sample, name) for sample in samples}
+    truths = {sample.facts.scene: shown(sample, name) for sample in samples}
     right, wrong = [], []
     for sample in samples:
         facts = sample.facts
         extra = random.normal(0, noise / (facts.white - facts.black[0]), sample.input.shape)
         inputs = agree.input_cells((sample.input + extra).astype(np.float32), facts)
         for scene, truth in truths.items():
-            blocks = agree.of_input(inputs, facts, truth)
+            blocks = agree.Sight(inputs, facts).blocks(truth.middle)
             if blocks:
                 found = agree.agreement(blocks, truth)
                 (right if scene == facts.scene else wrong).append(found)
@@ -48,11 +47,12 @@ def test_right_and_wrong_pairs_lie_apart(
 def test_a_wrong_stated_ratio_is_no_wrong_pair(sony: Path) -> None:
     with shards.open(sony) as opened:
         sample = opened[0]
-    truth = cells(sample, "restoration")
+    truth = shown(sample, "restoration")
     facts = sample.facts
     for ratio in (None, 1.0, 5000.0):
         stated = type(facts)(**{f: getattr(facts, f) for f in facts.__slots__} | {"ratio": ratio})
-        blocks = agree.of_input(agree.input_cells(sample.input, stated), stated, truth)
+        inputs = agree.input_cells(sample.input, stated)
+        blocks = agree.Sight(inputs, stated).blocks(truth.middle)
         assert agree.agreement(blocks, truth) > 0.95
 
 
@@ -76,7 +76,7 @@ def test_reliability_tells_picture_from_noise() -> None:
     assert found == []
     found = agree._reliable(picture + noise / 2, side)
     assert found[0].reliability == pytest.approx(0.8, abs=0.02)
-    agreement = agree.agreement(found, picture)
+    agreement = agree.agreement(found, agree.Shown(picture))
     assert agreement == pytest.approx(1, abs=0.02)
 
 
