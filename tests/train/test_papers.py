@@ -50,6 +50,14 @@ def test_deepisps_loss_of_two_grays(alpha, divisor):
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
+def test_losses_where_nothing_is_said():
+    """The public codes' numbers: alpha 0.5 and Lab in its own units; an eps of 1e-3."""
+    one, two = flat(0.5, 0.5, 0.5), flat(0.6, 0.6, 0.6)
+    assert objectives.deepisp(one, two) == objectives.deepisp(one, two, 0.5, 1.0)
+    dark = objectives.restoration(flat(0.0, 0.0, 0.0), flat(0.01, 0.01, 0.01)).item()
+    assert dark == pytest.approx(0.01 + math.log(10))
+
+
 def test_lab_is_scikit_images():
     picture = np.concatenate([pair()[0], np.full((1, 23, 3), 0.01)])  # and near black
     ours = objectives.lab(tensor(picture))[0].permute(1, 2, 0).numpy()
