@@ -206,6 +206,21 @@ def features(picture, layers):
     return seen[3], seen[15]
 
 
+@pytest.mark.parametrize("taken", [(3,), (1, 3), (0, 1, 2), (0,)])
+def test_features_are_those_of_the_layers_asked_for(taken):
+    """Of layers that double: none behind the last one that is taken is computed."""
+    called = []
+    made = Perceptual.__new__(Perceptual)
+    torch.nn.Module.__init__(made)
+    made.mean, made.deviation, made.taken = torch.tensor(0.5), torch.tensor(0.25), taken
+    made.layers = [lambda x, at=at: called.append(at) or 2 * x for at in range(5)]
+    picture = torch.rand(1, 3, 2, 2)
+    found = made.seen(picture)
+    assert called == list(range(max(taken) + 1))
+    for at, one in zip(taken, found, strict=True):
+        torch.testing.assert_close(one, (picture - 0.5) / 0.25 * 2 ** (at + 1))
+
+
 def test_the_perceptual_loss_is_that_of_two_layers(tmp_path):
     """CameraNet v2, footnote 3: L1 at relu2_2 and relu5_4; weights of the objective scale it."""
     path, layers = vgg(tmp_path)
