@@ -317,6 +317,13 @@ def test_free_cores_are_those_that_nobody_keeps_busy(tmp_path, monkeypatch):
     assert threads.allowed() == 2
     (tmp_path / "quota").write_text("100000 100000\n")
     assert threads.allowed() == 1
+    (tmp_path / "quota").write_text("max 100000\n")
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 7)
+    assert threads.allowed() == 2, "of seven those that this process may use"
+    monkeypatch.delattr(threads.os, "sched_getaffinity")
+    assert threads.allowed() == 7, "where the system does not say which"
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
+    assert threads.allowed() == 1
 
 
 def test_a_run_goes_on_with_the_threads_it_began_with(shards_folder, tmp_path, monkeypatch):
