@@ -364,8 +364,11 @@ def test_weights_lie_as_settings_say(shards_folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(run.speed, "laid_as_weights", looked)
     one = [{"train": "restore", "steps": 1}]
-    train(settings(channels_last=True, stages=one), Job(shards_folder, tmp_path, CPU))
+    train(settings(channels_last=True, stages=one), Job(shards_folder, tmp_path, CPU, "restore"))
     assert laid == [(laid[0][0], {True})]
+    assert {one.name for one in tmp_path.glob("*.safetensors")} == {
+        "restore.safetensors", "restore-best.safetensors",
+    }, "a stage that was asked for alone makes no model"  # fmt: skip
     assert laid[0][0] > 5
 
 
