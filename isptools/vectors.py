@@ -7,7 +7,6 @@ machine. A machine with shorter vectors does them in parts.
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
 from typing import Any
 
 from isptools.compiled import numba_module
@@ -217,7 +216,7 @@ class _Vectors:
     """What numba asks a global for while it compiles a kernel."""
 
     def __init__(self, function: Callable[..., Any], results: int) -> None:
-        update_wrapper(self, function)
+        self.__doc__ = function.__doc__
         self.function, self.results = function, results
         self.type: Any = None
 
