@@ -6,6 +6,7 @@ machine. A machine with shorter vectors does them in parts.
 """
 
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -89,13 +90,21 @@ class Number:
         """Sum of int32 and others, or an integer, Python's or the kernel's."""
         return self._whole("add", other)
 
-    def sum(self) -> "Number":
-        """Of all lanes: the upper half onto the lower one, until one is left."""
+    def least(self, other: "Number") -> "Number":
+        """The lesser of two, lane by lane."""
+        return self._intrinsic("llvm.minnum", other)
+
+    def most(self, other: "Number") -> "Number":
+        """The greater of two, lane by lane."""
+        return self._intrinsic("llvm.maxnum", other)
+
+    def folded(self, two: "Two") -> "Number":
+        """One of all lanes: the upper half is put onto the lower one, until one is left."""
         rest = self
         while rest.width > 2:
             half = rest.width // 2
-            rest = rest.part(0, half) + rest.part(half, half)
-        return rest[0] + rest[1]
+            rest = two(rest.part(0, half), rest.part(half, half))
+        return two(rest[0], rest[1])
 
     def spread(self, width: int = WIDTH) -> "Number":
         """A vector of this plain number."""
@@ -139,14 +148,18 @@ class Number:
     def _kind(self, element: Any) -> Any:
         return element if self.width == 1 else _ir().VectorType(element, self.width)
 
-    def _intrinsic(self, name: str) -> "Number":
+    def _intrinsic(self, name: str, *others: "Number") -> "Number":
         kind, module = self.value.type, self.builder.module
         size = {"float": 32, "double": 64}[str(getattr(kind, "element", kind))]
         name += f".f{size}" if self.width == 1 else f".v{self.width}f{size}"
+        given = [self.value, *(other.value for other in others)]
         call = module.globals.get(name) or _ir().Function(
-            module, _ir().FunctionType(kind, [kind]), name
+            module, _ir().FunctionType(kind, [kind] * len(given)), name
         )
-        return Number(self.builder, self.builder.call(call, [self.value]))
+        return Number(self.builder, self.builder.call(call, given))
+
+
+Two = Callable[[Number, Number], Number]
 
 
 class Place:
@@ -210,6 +223,27 @@ class Place:
 
     def _size(self) -> int:
         return {"float": 4, "double": 8, "i8": 1}[str(self.element)]
+
+
+def begins(place: Place, step: Any, count: int) -> list[Place]:
+    """Where so many rows begin that lie `step` elements apart."""
+    places = [place]
+    for _ in range(count - 1):
+        places.append(places[-1] + step)
+    return places
+
+
+def folded(two: Two, numbers: Sequence[Number]) -> Number:
+    """One of many, in pairs of neighbors, and pairs of pairs."""
+    while len(numbers) > 1:
+        pairs = [two(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]
+        numbers = pairs + list(numbers[len(pairs) * 2 :])
+    return numbers[0]
+
+
+def summed(numbers: Sequence[Number]) -> Number:
+    """The sum of all lanes of vectors."""
+    return folded(operator.add, numbers).folded(operator.add)
 
 
 class _Vectors:

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from isptools.compiled import kernel
-from isptools.vectors import vectors
+from isptools.vectors import Number, begins, folded, summed, vectors
 
 F32 = np.float32
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(scope="module")
-def rows():
+def lines():
     return RNG.normal(0, 3, (8, 16)).astype(F32)
 
 
@@ -28,12 +28,13 @@ def _arithmetic(a, scale, out):
 
 @vectors(1)
 def _sum(a):
-    return [a[0].sum()]
+    return [summed([a[0], a[1], a[2]])]
 
 
 @vectors(2)
 def _both(a):
-    return [a[0][3], a[1][4]]
+    lines = [place.load() for place in begins(a, 16, 5)]
+    return [folded(two, lines).folded(two) for two in (Number.least, Number.most)]
 
 
 @vectors()
@@ -58,10 +59,10 @@ def places(picture, x, y, out):
     _places(picture, picture.shape[1], x, y, out)
 
 
-def test_arithmetic_is_numpys(rows):
+def test_arithmetic_is_numpys(lines):
     out, scale = np.zeros((8, 16), F32), F32(1.7)
-    total, two = arithmetic(rows, scale, out)
-    a = rows
+    total, two = arithmetic(lines, scale, out)
+    a = lines
     expected = [
         (a[0] + a[1] * scale) / (F32(2) - a[2]),
         F32(1) / np.abs(a[0] - F32(3)),
@@ -73,11 +74,12 @@ def test_arithmetic_is_numpys(rows):
     ]
     for found, wanted in zip(out, expected, strict=False):
         assert np.array_equal(found, wanted)
-    halves = a[0, :8] + a[0, 8:]
+    halves = (a[0] + a[1]) + a[2]
+    halves = halves[:8] + halves[8:]
     halves = halves[:4] + halves[4:]
     halves = halves[:2] + halves[2:]
     assert total == halves[0] + halves[1]
-    assert two == (a[0, 3], a[1, 4])
+    assert two == (a[:5].min(), a[:5].max())
 
 
 def test_bytes_are_found_where_they_lie():

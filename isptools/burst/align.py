@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from isptools.burst.hand import SMOOTHED, Known, hand
 from isptools.burst.planes import HOP, PAD, grid, pyramid
 from isptools.develop.rows import kernel, over_rows
-from isptools.vectors import vectors
+from isptools.vectors import begins, summed, vectors
 
 F32 = NDArray[np.float32]
 REACH = 4  # cells searched around at the coarsest level
@@ -126,30 +126,15 @@ def _distance(one, two, y, x, down, right, finest):
 
 @vectors(1)
 def _absolute(one, at, step, two, to, other):
-    rows = zip(_rows(one + at, step, 16), _rows(two + to, other, 16), strict=True)
-    return [_added([(a.load() - b.load()).absolute() for a, b in rows]).sum()]
+    pairs = zip(begins(one + at, step, 16), begins(two + to, other, 16), strict=True)
+    return [summed([(a.load() - b.load()).absolute() for a, b in pairs])]
 
 
 @vectors(1)
 def _squared(one, at, step, two, to, other):
-    rows = zip(_rows(one + at, step, 16), _rows(two + to, other, 16), strict=True)
-    off = [a.load() - b.load() for a, b in rows]
-    return [_added([each * each for each in off]).sum()]
-
-
-def _rows(place, step, count):
-    """The beginnings of so many rows."""
-    places = [place]
-    for _ in range(count - 1):
-        places.append(places[-1] + step)
-    return places
-
-
-def _added(values):
-    """The sum of a power of two of numbers, in pairs."""
-    while len(values) > 1:
-        values = [a + b for a, b in zip(values[::2], values[1::2], strict=True)]
-    return values[0]
+    pairs = zip(begins(one + at, step, 16), begins(two + to, other, 16), strict=True)
+    off = [a.load() - b.load() for a, b in pairs]
+    return [summed([each * each for each in off])]
 
 
 def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F32) -> F32:
@@ -212,12 +197,12 @@ def _gradients(one, y, x, gy, gx):
 
 @vectors(3)
 def _slopes(one, at, step, gy, gx):
-    rows = _rows(one + at, step, 18)
+    lines = begins(one + at, step, 18)
     for r in range(16):
-        gy[r] = (rows[r + 2].load() - rows[r].load()) * 0.5
-        gx[r] = ((rows[r + 1] + 1).load() - (rows[r + 1] + -1).load()) * 0.5
+        gy[r] = (lines[r + 2].load() - lines[r].load()) * 0.5
+        gx[r] = ((lines[r + 1] + 1).load() - (lines[r + 1] + -1).load()) * 0.5
     pairs = ((gy, gy), (gy, gx), (gx, gx))
-    return [_added([a[r] * b[r] for r in range(16)]).sum() for a, b in pairs]
+    return [summed([a[r] * b[r] for r in range(16)]) for a, b in pairs]
 
 
 @kernel
@@ -233,9 +218,9 @@ def _residual(one, two, y, x, down, right, gy, gx):
 
 @vectors(3)
 def _left(one, at, step, two, to, other, f, g, gy, gx):
-    own, its = _rows(one + at, step, 16), _rows(two + to, other, 17)
+    own, its = begins(one + at, step, 16), begins(two + to, other, 17)
     lines = [row.load() + ((row + 1).load() - row.load()) * g for row in its]
     off = [own[r].load() - (lines[r] + (lines[r + 1] - lines[r]) * f) for r in range(16)]
     products = ([gy[r] * off[r] for r in range(16)], [gx[r] * off[r] for r in range(16)],
                 [each * each for each in off])  # fmt: skip
-    return [_added(each).sum() for each in products]
+    return [summed(each) for each in products]
