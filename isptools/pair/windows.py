@@ -5,6 +5,7 @@ import numpy as np
 from isptools.develop.rows import kernel
 from isptools.vectors import WIDTH, vectors
 
+AT_ONCE = 4  # rows whose sums are made side by side
 FIELDS = 4  # of a found window: shift x, shift y, correlation, sharpness
 
 
@@ -87,15 +88,21 @@ def _integrate(wide, mean, sums):
     """Take `mean` off the wide window; sums of its values and of their squares, above and left."""
     sums[:, 0, :] = 0
     sums[:, :, 0] = 0
-    for row in range(wide.shape[0]):
-        total = squares = np.float64(0)
-        for column in range(wide.shape[1]):
-            wide[row, column] -= mean
-            value = np.float64(wide[row, column])
-            total += value
-            squares += value * value
-            sums[0, row + 1, column + 1] = sums[0, row, column + 1] + total
-            sums[1, row + 1, column + 1] = sums[1, row, column + 1] + squares
+    rows, columns = wide.shape
+    for row in range(0, rows, AT_ONCE):  # sums that do not wait for each other
+        most = min(row + AT_ONCE, rows)
+        for column in range(columns):
+            for each in range(row, most):
+                wide[each, column] -= mean
+                value = np.float64(wide[each, column])
+                for k in range(2):
+                    left = sums[k, each + 1, column]
+                    sums[k, each + 1, column + 1] = left + (value if k == 0 else value * value)
+    for k in range(2):
+        for row in range(1, rows):
+            above, own = sums[k, row], sums[k, row + 1]
+            for column in range(columns + 1):
+                own[column] += above[column]
 
 
 @kernel
@@ -120,17 +127,20 @@ def correlations(window, wide, sums, out):
             window[row, column] -= mean
             square += window[row, column] * window[row, column]
     _integrate(wide, mean, sums)
-    line = np.empty(columns, np.float32)
+    shifts = out.shape[1]
+    lines, cross = np.empty((shifts, columns), np.float32), np.empty(shifts, np.float64)
     for dy in range(out.shape[0]):
-        for dx in range(out.shape[1]):
-            _products(window, wide, dy, dx, line)
-            cross = np.float64(0)
-            for column in range(columns):
-                cross += line[column]
+        for dx in range(shifts):
+            _products(window, wide, dy, dx, lines[dx])
+        cross[:] = 0
+        for column in range(columns):
+            for dx in range(shifts):
+                cross[dx] += lines[dx, column]
+        for dx in range(shifts):
             total = _box(sums[0], dy, dx, rows, columns)
             squares = _box(sums[1], dy, dx, rows, columns)
             energy = (squares - total * total / count) * square
-            out[dy, dx] = cross / np.sqrt(energy) if energy > 1e-6 * count * count else 0.0
+            out[dy, dx] = cross[dx] / np.sqrt(energy) if energy > 1e-6 * count * count else 0.0
 
 
 @kernel
