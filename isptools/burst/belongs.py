@@ -10,10 +10,11 @@ turned upside down, aligned in the same way.
 import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.burst.align import F32, Levels, align, fast
+from isptools.burst.align import F32, Levels, align
 from isptools.burst.planes import HOP, PAD, border
 from isptools.develop.rows import over_rows
 
@@ -31,6 +32,10 @@ MOST = 4096  # tiles of a level that are looked at
 # of a gray cell's noise at the pyramid's levels: white, and 15 % of the deviation common to a row
 LEFT = (0.158, 0.061, 0.0193, 0.0063, 0.0023)
 F64 = NDArray[np.float64]
+
+fast = numba.njit(
+    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
+)
 
 
 @dataclass(frozen=True, slots=True)
