@@ -90,7 +90,9 @@ def _scene(
             yield from _departures(read, task, unit)
         if number is None:
             try:
-                number = _stored(shard, (own, read), task, work, truth)
+                same = read.frame is own.frame
+                known = replace(own, noise=noise) if same else own
+                number = _stored(shard, (known, read), task, work, truth)
                 yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)

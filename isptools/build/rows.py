@@ -31,6 +31,7 @@ class ReadFrame:
     sha256: str
     frame: Frame
     fused: "Fused | None" = None  # where its pixels come from a burst
+    noise: Noise | None = None  # of the frame, where it was looked at already
 
 
 def columns(capture: Capture, names: tuple[str, ...]) -> dict[str, Any]:

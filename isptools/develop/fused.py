@@ -8,14 +8,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from isptools.develop import balance, tone
+from isptools.develop import balance, listed, tone
 from isptools.develop.demosaic import own
 from isptools.develop.demosaic.ends import NO_ENDS, Ends
 from isptools.develop.rows import readonly
-from isptools.develop.steps import Balance, Demosaic, Encode, Levels, Orient, Step, ToSpace
-from isptools.frame import Capture, Frame
+from isptools.develop.steps import (
+    Balance,
+    Demosaic,
+    Encode,
+    Levels,
+    Opcodes,
+    Orient,
+    Step,
+    ToSpace,
+)
+from isptools.frame import Frame
 
-ORDER = (Levels, Balance, Demosaic, ToSpace, Encode, Orient)
+ORDER = (Levels, Opcodes, Balance, Demosaic, ToSpace, Encode, Orient)
 
 
 def run(frame: Frame, steps: Sequence[Step]) -> int:
@@ -28,15 +37,18 @@ def run(frame: Frame, steps: Sequence[Step]) -> int:
     found, at = 0, 0
     for step in steps:
         at = next((i for i in range(at, len(ORDER)) if isinstance(step, ORDER[i])), len(ORDER)) + 1
-        if at > len(ORDER) or not _joins(step, frame.capture):
+        if at > len(ORDER) or not _joins(step, frame):
             break
         found += 1
     return found if found > 1 and any(isinstance(step, Demosaic) for step in steps[:found]) else 0
 
 
-def _joins(step: Step, facts: Capture) -> bool:
+def _joins(step: Step, frame: Frame) -> bool:
     """Whether it looks at nothing but the pixels of a row's window."""
+    facts = frame.capture
     match step:
+        case Opcodes():
+            return not listed.pending(frame, 2)
         case Balance():
             return not balance.looks_at_pixels(facts, step.by, step.otherwise or "")
         case Demosaic():

@@ -14,6 +14,7 @@ from isptools.develop.steps import (
     Demosaic,
     Encode,
     Levels,
+    Opcodes,
     Orient,
     ToSpace,
     ToXYZ,
@@ -22,7 +23,9 @@ from isptools.develop.steps import (
 from isptools.frame import Space
 from tests.develop import libraw
 from tests.develop.libraw import PHASES
+from tests.raw.opcode_bytes import lines, listing, sites
 
+SHADING = listing((12, 0, lines(sites((0, 0, 46, 1040)), [1.0] * 46)))  # ScalePerRow
 METHODS = ("linear", "ppg", "ahd")
 SHAPES = ((31, 47), (12, 1040), (5, 9), (2, 2), (1, 7))
 ENDS = (
@@ -38,6 +41,7 @@ BEGINNINGS = (
     (Levels(), Balance()),
     (Levels(0.75), Balance("daylight", highlights="keep")),
     (Levels(), Balance("auto")),
+    (Levels(), Opcodes(), Balance()),
     (Levels(), Balance(), Vignetting((0.3, -0.1))),
 )
 
@@ -62,7 +66,9 @@ def test_at_once_as_one_by_one(frames, method, cfa, monkeypatch):
     flips = (0, 1, 2, 3, 5, 6)
     choices = product(SHAPES, BEGINNINGS, ENDS)
     for i, ((height, width), beginning, end) in enumerate(choices):
-        if height < 12 and beginning[1].by == "auto":  # no block to take gains from
+        if height < 12 and "auto" in {
+            getattr(one, "by", "") for one in beginning
+        }:  # no block to take gains from
             continue
         whole = frames[cfa]
         facts = replace(whole.capture, flip=flips[i % len(flips)])
@@ -91,6 +97,9 @@ def test_what_is_done_at_once(frames):
     assert fused.run(frame, (*tail[:2], Encode(auto_bright=True), Orient())) == 2
     on_its_side = replace(frame, capture=replace(frame.capture, flip=6))
     assert fused.run(on_its_side, head + tail) == 5
+    shaded = replace(frame, capture=replace(frame.capture, opcode_list_2=SHADING))
+    assert fused.run(frame, (Levels(), Opcodes(), Balance(), *tail)) == 7
+    assert fused.run(shaded, (Levels(), Opcodes(), Balance(), *tail)) == 0
     unbalanced = replace(frame, capture=replace(frame.capture, as_shot=(0.0,) * 4))
     assert fused.run(unbalanced, head + tail) == 0
 
