@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, TypeVar, cast
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+_one_at_a_time = threading.Lock()
 
 
 class _Kernel:
@@ -42,14 +43,15 @@ def _numba() -> Any:
     import numba  # noqa: PLC0415 - the reason for `_Kernel`
     from numba.np import linalg  # noqa: PLC0415
 
-    look = getattr(linalg, "ensure_blas", None)
-    if look and "numba.np.arraymath" not in sys.modules:
-        linalg.ensure_blas = lambda: None
-        try:
-            arraymath = import_module("numba.np.arraymath")
-        finally:
-            linalg.ensure_blas = look
-        vars(arraymath)["ensure_blas"] = look
+    with _one_at_a_time:  # `load_ahead` has a thread: what it put there for now must not be kept
+        look = getattr(linalg, "ensure_blas", None)
+        if look and "numba.np.arraymath" not in sys.modules:
+            linalg.ensure_blas = lambda: None
+            try:
+                arraymath = import_module("numba.np.arraymath")
+            finally:
+                linalg.ensure_blas = look
+            vars(arraymath)["ensure_blas"] = look
     return numba
 
 
