@@ -450,6 +450,7 @@ def bursts(_: Setting) -> Iterator[Row]:
 
 PARTS = (develops, unpacks, noise, commands, builds, scales, folders, cuts, bursts)
 QUICK = (develops, cuts)
+TRIES = 3  # a loss is one that shows each time: other programs may fill the caches in one
 
 
 def rows(at: Setting, parts: tuple[Callable[[Setting], Iterator[Row]], ...]) -> list[Row]:
@@ -516,9 +517,13 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     saved = FOLDER / "docs" / "benchmarks.json"
     if chosen.quick:
-        said = lost(measured(QUICK, True, chosen.turns), json.loads(saved.read_text())["quick"])
-        print("\n".join(said))
-        raise SystemExit(bool(said))
+        before = json.loads(saved.read_text())["quick"]
+        for _ in range(TRIES):
+            said = lost(measured(QUICK, True, chosen.turns), before)
+            print("\n".join(said))
+            if not said:
+                return
+        raise SystemExit(1)
     parts = tuple(part for part in PARTS if part.__name__ in (chosen.rows or ()))
     found = measured(parts or PARTS, chosen.small, chosen.turns)
     if chosen.page:

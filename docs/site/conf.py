@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,16 @@ sphinx_gallery_conf = {
 }
 
 
+_stated = cache(lambda found: tuple(stated(found)))  # the same one is asked for again and again
+
+
 def plain(_app: Any, what: str, _name: str, found: Any, _options: Any, lines: list[str]) -> None:
     """Docstrings are English with `names`: paragraphs and lists, nothing that reST would turn.
 
     Behind those of classes and modules stand fields and constants, with their comments.
     """
     out: list[str] = []
-    names = stated(found) if what in {"class", "module"} else ()
+    names = _stated(found) if what in {"class", "module"} else ()
     listed = [f"- `{one}`{about and f': {about}'}" for one, about in names]
     for block in "\n".join([*lines, "", *listed]).split("\n\n"):
         rows = [row.strip() for row in block.splitlines() if row.strip()]
@@ -84,5 +88,14 @@ def _escaped(text: str) -> str:
     )
 
 
+def shallow(_app: Any, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """The list of pages beside each page goes no deeper than pages: what stands in them would be
+    copied for every page, and dropped."""
+    whole = context.get("toctree")
+    if whole:
+        context["toctree"] = lambda **how: whole(**how | {"maxdepth": 2})
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", plain)
+    app.connect("html-page-context", shallow, priority=100)  # before the theme asks for it

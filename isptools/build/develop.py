@@ -291,7 +291,7 @@ def _stored(
     for name, pixels in kept.items():
         if pixels.shape != (*own.frame.pixels.shape[:2], 3):
             raise BuildError(_size(work.recipe.name, name, pixels, own.frame))
-        if not np.isfinite(pixels).all():
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
             wrong = int(pixels.size - np.isfinite(pixels).sum())
             raise Refusal("not-finite", f"the {name} truth holds values that are no numbers", wrong)
     number = shard.truth(row, kept, own.frame.capture, last.history)

@@ -18,14 +18,41 @@ def encode(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, in
     """
     physical = np.asarray(plane)
     if physical.dtype.kind == "u":
-        if physical.dtype.name == picture.dtype and picture.full_scale == 1:
-            return physical, 0, 0
-        physical = physical / np.float64(np.iinfo(physical.dtype).max)
+        return _looked_up(physical, picture)
     if not picture.largest:
         return physical.astype(np.float32), 0, 0
     stored = np.empty(physical.shape, picture.dtype)
     low, high = _encode(physical, float(picture.largest), picture.full_scale, stored)
     return stored, low, high
+
+
+def _looked_up(plane: NDArray[Any], picture: Picture) -> tuple[NDArray[Any], int, int]:
+    """Of integers: what each of them becomes is computed once."""
+    if plane.dtype.name == picture.dtype and picture.full_scale == 1:
+        return plane, 0, 0
+    most = np.iinfo(plane.dtype).max
+    physical = np.arange(most + 1) / np.float64(most)
+    if not picture.largest:
+        return physical.astype(np.float32)[plane], 0, 0
+    table = np.empty((1, most + 1), picture.dtype)
+    _encode(physical[None], float(picture.largest), picture.full_scale, table)
+    lost = int(np.searchsorted(np.rint(physical * picture.largest / picture.full_scale),
+                               picture.largest, "right"))  # fmt: skip
+    stored = np.empty(plane.shape, picture.dtype)
+    return stored, 0, _look_up(plane, table[0], lost, stored)
+
+
+@kernel
+def _look_up(plane: NDArray[Any], table: NDArray[Any], lost: int, stored: NDArray[Any]) -> int:
+    """Fill `stored`; how many values are `lost` or more."""
+    high = 0
+    rows, columns = plane.shape
+    for y in range(rows):
+        for x in range(columns):
+            value = plane[y, x]
+            stored[y, x] = table[value]
+            high += value >= lost
+    return high
 
 
 @kernel

@@ -317,3 +317,20 @@ def _kept(bits: Any, low: int, high: int, kept: Any) -> None:
         if key in (low, high):
             kept[at] = bits[i]
             at += 1
+
+
+def compile_loops() -> None:
+    """Have the machine code on disk for what `check` reads: mosaics of 16 bits, truths of both."""
+    mosaic, levels, cells = np.zeros((8, 8), np.uint16), np.ones((2, 2, 2)), np.zeros((4, 4))
+    _blocks(mosaic, levels, 4, np.zeros((2, 2, 2, 2)), np.zeros((2, 2)))
+    _luminance(mosaic, levels, levels[0], NONE, cells)
+    counts(mosaic, 1)
+    for dtype in ("uint8", "uint16"):
+        planes = np.zeros((3, 8, 8), dtype)
+        _cells(planes, np.zeros((3, 1), np.float32), 2, cells)
+        counts(planes[1], 1)
+        light, lost = np.zeros(1, np.float32), np.zeros(1, bool)
+        balanced(planes, light, lost, np.eye(3, dtype=np.float32), 4)
+    means(cells, 2)
+    halves(cells, 1, 1, 2)
+    median(cells)
