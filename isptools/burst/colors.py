@@ -6,6 +6,8 @@ kernels of `prior`, 9 x 9 pixels) less than half of that error remains, at less 
 whole cells still gives back the frame's own numbers.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -118,7 +120,8 @@ def _add(lines, own, beside, step, weights, one, two, at):
 
     `own` is where the pixels of the places' columns are, `beside` those of the columns between.
     """
-    own, beside, sums = lines + own, lines + beside, {}
+    sums: dict[tuple[int, int], Any] = {}
+    own, beside = lines + own, lines + beside
     for far in range(REACH + 1):
         for start in (0, WIDTH):
             near = _sides(own + start, beside + start)
