@@ -12,6 +12,7 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from isptools.train import (  # noqa: E402 - behind the skip
     camera,
     carry,
+    device,
     edges,
     fused,
     here,
@@ -104,8 +105,27 @@ def test_a_device_by_its_name(monkeypatch):
     for there in (True, False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert infer.device_of("auto") == ("cuda" if there else "cpu")
-    with pytest.raises(ValueError, match="--device mars: can't be used here"):
+    with pytest.raises(
+        ValueError, match=r"mars: can.t be used here \(there are auto, cpu, cuda and"
+    ):
         infer.device_of("mars")
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "says"),
+    [
+        ("cuda", 0, "PyTorch finds no GPU; leave --device out, or give cpu"),
+        ("cuda:1", 0, "PyTorch finds no GPU; leave --device out, or give cpu"),
+        ("cuda:2", 2, "the last GPU is cuda:1"),
+        ("cuda:1", 2, "out of memory"),
+        ("gpu", 2, "there are auto, cpu, cuda and cuda:N"),
+    ],
+)
+def test_a_device_that_cannot_be_used_says_what_to_give(name, there, says, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(there))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    said = device.unusable(name, RuntimeError("out of\n memory"))
+    assert said == f"--device {name}: can't be used here ({says})"
 
 
 # -- steps -----------------------------------------------------------------------------------------
@@ -379,6 +399,41 @@ def test_where_a_convolution_is_one_kernel(off, stride, outputs, suits, monkeypa
     with torch.set_grad_enabled(off == "grad"):
         assert fused.suits(layer, x) == suits
     assert fused.halved(torch.rand(1, 8, 4, 4)) is None
+
+
+def test_what_a_kernel_is_given(monkeypatch):
+    """Halves with channels last; inputs by eights, where what is more than there were is 0."""
+    convolve = pytest.importorskip("isptools.train.convolve", reason="Triton is not installed")
+    given = []
+    monkeypatch.setattr(
+        convolve, "convolved", lambda *words: given.append(words) or ("features", "picture")
+    )
+    layer, x, added = (
+        edges.Reflected(5, 8, dilation=2),
+        torch.rand(1, 5, 6, 7),
+        torch.rand(1, 8, 6, 7),
+    )
+    half = torch.get_autocast_dtype("cuda")
+    assert fused.activated(layer, x, 0.25, None, added) == "features"
+    picture = torch.rand(1, 3, 6, 7, dtype=torch.float64)
+    assert fused.corrected(layer, x, picture) == ("features", "picture")
+    for (seen, weight, bias, *rest), (slope, more, shown) in zip(
+        given, ((0.25, added, None), (0.0, None, picture)), strict=True
+    ):
+        for own, whole in ((seen, x), (weight, layer.weight)):
+            assert (own.dtype, own.shape) == (half, (len(whole), 8, *whole.shape[2:]))
+            assert own.is_contiguous(memory_format=torch.channels_last)
+            assert torch.equal(own[:, :5], whole.to(half))
+            assert (own[:, 5:] == 0).all()
+        assert bias is layer.bias
+        assert rest[:3] == [2, slope, None]
+        assert rest[3] is more is None or torch.equal(rest[3], more.to(half))
+        assert rest[4] is shown is None or torch.equal(rest[4], shown.float())
+    given.clear()
+    fused.activated(layer, x[:, :2], 0.25, x[:, 2:], None)  # 2 and 3 channels stay so
+    ((seen, weight, *_, beside, _, _),) = given
+    assert (seen.shape[1], weight.shape[1], beside.shape[1]) == (2, 5, 3)
+    assert torch.equal(beside, x[:, 2:].to(half))
 
 
 def test_a_gpu_that_multiplies_wrongly_is_found(monkeypatch):

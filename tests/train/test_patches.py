@@ -62,6 +62,22 @@ def test_ratio_and_clip(ratio, clip, folder):
     assert (sample["input"] < 0).any() == (expected < 0).any(), "below black nothing is cut"
 
 
+def test_a_mask_is_0_where_a_truth_is_not_to_be_trusted(folder):
+    """By the weights of a fusion: any above 0 counts."""
+    patches = Patches(folder, form=Form(**PLAIN))
+    rooms = {name: np.empty(shape, kind) for name, (shape, kind) in patches.cuts.rooms().items()}
+    item = patches.cuts.fill(0, rooms)
+    mask = np.random.default_rng(0).integers(0, 3, rooms["raw"].shape).astype(np.uint8)
+    facts = {**rooms, **item.facts, "mask": mask}
+    batch = {name: torch.from_numpy(value)[None] for name, value in facts.items()}
+    found = patches.prepared(batch, [item.turn])["mask"]
+    _, top, left = item.turn
+    assert found.dtype == torch.float32
+    expected = mask[top : top + 24, left : left + 24] > 0
+    np.testing.assert_array_equal(found[0, 0].numpy(), expected)
+    assert "mask" not in patches[0], "no truth of these was fused"
+
+
 @pytest.mark.parametrize("ratio", [True, False])
 def test_the_noise_is_shot_plus_read_behind_the_ratio(ratio, folder):
     sample = Patches(folder, form=Form(**PLAIN, noise=True, ratio=ratio))[0]
