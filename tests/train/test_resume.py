@@ -298,7 +298,8 @@ def test_free_cores_are_those_that_nobody_keeps_busy(tmp_path, monkeypatch):
     second = "cpu  0 0 0 0\ncpu0 10 0 0 150 40 0 0 0 0 0\ncpu1 {} 0 0 {} 0 0 0 0 900 900\nintr 5\n"
     stat = tmp_path / "stat"
     monkeypatch.setattr(threads, "STAT", stat)
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: {0, 1})
+    own = {0: {0, 1}}  # 0 is this process
+    monkeypatch.setattr(threads.os, "sched_getaffinity", own.__getitem__)
     monkeypatch.setattr(threads, "QUOTA", tmp_path / "none")
     for busy, expected in ((100, 1), (0, 2), (30, 2)):
         stat.write_text(first)
