@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from pathlib import Path
 
 import h5py
@@ -52,6 +53,26 @@ def test_what_each_augmentation_may_draw():
         found = [data.turned(square, k).tobytes() for k in data.AUGMENTS[name]]
         assert sorted(found) == sorted(view.tobytes() for view in views), name
     assert data.AUGMENTS["turns"] == tuple(range(8))
+
+
+def test_finished_pictures_take_the_widest_type_of_all_shards():
+    """Each has the bits its file had; mosaics are alike, and one shard of a kind tells."""
+
+    def table(kind, bits):
+        own = SimpleNamespace(dtype=np.dtype(f"uint{bits}"))
+        return SimpleNamespace(kind=kind, dtype=own.dtype, pictures={"enhancement": own})
+
+    cuts = data.Cuts.__new__(data.Cuts)
+    cuts.crops, cuts.truths = SimpleNamespace(size=32), ("enhancement",)
+    cuts.shaded = cuts.masked = False
+    few, many = table("rgb", 8), table("rgb", 16)
+    facts = SimpleNamespace(cfa="RGB")
+    cuts.source = SimpleNamespace(examples=[few], tables=[few, many], facts=lambda _: facts)
+    wide = (3, 32, 32), np.dtype(np.uint16)
+    assert cuts.rooms() == {"raw": wide, "enhancement": wide}
+    facts = SimpleNamespace(cfa="RGGB")
+    cuts.source = SimpleNamespace(examples=[table("bayer", 16)], facts=lambda _: facts)
+    assert cuts.rooms() == {"raw": ((32, 32), wide[1]), "enhancement": wide}
 
 
 def test_xtrans_symmetries_keep_the_phase():
