@@ -2,8 +2,8 @@
 
 import time
 from dataclasses import replace
-from types import SimpleNamespace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
