@@ -340,6 +340,22 @@ def test_a_step_is_compiled_where_settings_say_so(shards_folder, tmp_path, monke
     assert type(adams[0][0]) is float
 
 
+def test_a_joint_stage_begins_with_what_was_trained_before(shards_folder, tmp_path):
+    """At a rate that moves nothing its networks are those of both stages, and no fresh ones."""
+    rates = {"restore": 1e-2, "enhance": 1e-2, "joint": 1e-12}
+    stages = [{"train": kind, "steps": 1, "rate": rate} for kind, rate in rates.items()]
+    train(settings(batch=1, stages=stages), Job(shards_folder, tmp_path, CPU))
+    model = checkpoint.load(tmp_path / "model.safetensors")["model"]
+    torch.manual_seed(0)
+    fresh = networks.built({"name": "cameranet", "widths": [4, 6]})[0].state_dict()
+    for at, kind in enumerate(("restore", "enhance")):
+        own = checkpoint.load(tmp_path / f"{kind}.safetensors")["model"]
+        names = [name for name in model if name.startswith(f"nets.{at}.")]
+        for name in names:
+            torch.testing.assert_close(model[name], own[name], atol=1e-6, rtol=0)
+        assert any((model[name] - fresh[name]).abs().max() > 5e-3 for name in names)
+
+
 def test_readers_are_chosen_once_by_steps_behind_the_first(shards_folder, tmp_path, monkeypatch):
     """The first ones compile and fill memory: of a look of two the third and the fourth count."""
     asked = []
