@@ -32,9 +32,10 @@ from isptools.train.run import Job, train
 from isptools.train.settings import Settings
 
 KINDS = {"CAS-Net": Cas, "ACN": Acn, "DJS": Djs}
-ISP = {"name": "compression-aware", "widths": [8, 16, 32], "reduction": 4, "start": "glorot"}
+ISP = {"name": "compression-aware", "widths": [16, 32, 64], "reduction": 4, "start": "rendered"}
 CUTS = 200  # batches from which L3's filters are solved for
 GENERATOR = {"name": "dped", "width": 16, "blocks": 2}
+FROM = {"picture": 5e-4, "glorot": 2e-3}  # how the generator begins, and its rate
 LEAST, MOST = 0.55, 0.95  # accuracies between which a discriminator neither guesses nor knows
 
 
@@ -61,7 +62,7 @@ def through_codec(simulator: dict[str, Any], quality: int) -> dict[str, Any]:
 
 # the network, what it begins with, and the rate behind that
 STARTS: dict[str, Callable[[int], tuple[dict[str, Any], dict[str, Any], float]]] = {
-    "isp-net": lambda steps: (ISP, stage("whole", steps, 4e-3), 4e-4),
+    "isp-net": lambda steps: (ISP, stage("whole", steps, 1e-3), 5e-4),
     "l3": lambda _: ({"name": "l3"}, stage("fit", CUTS, 1e-4), 1e-4),
 }
 
@@ -81,7 +82,7 @@ def taught(folder: Path, name: str, quality: int) -> Path:
 
 def aware(args: argparse.Namespace) -> None:
     """Each seed: one agnostic start; from there the same steps with and without the codec."""
-    steps = args.steps or 2000
+    steps = args.steps or 800
     network, first, rate = STARTS[args.network](steps)
     found: list[rates.Point] = []
     print("gain at equal bits over the agnostic run, dB; PSNR in dB and bits a pixel at 80 and 90")
@@ -95,7 +96,7 @@ def aware(args: argparse.Namespace) -> None:
             objective, before = AGNOSTIC, []
             if name != "agnostic":
                 objective, before = _through_simulator(args, name, runs[name])
-            last = stage("compressed", steps // 4, rate, "none")
+            last = stage("compressed", steps // 2, rate)
             trained(runs[name], args.shards, same | {"objective": objective,
                     "stages": [*before, last]}, runs["start"])  # fmt: skip
         found += _compared(args, seed, runs)
@@ -129,25 +130,27 @@ def _compared(args: argparse.Namespace, seed: int, runs: dict[str, Path]) -> lis
     return found
 
 
+# the paper's forms; texture weighs more than its 1, beside which color is a thousand times larger
 COMBINATIONS = {
-    "color + texture": {"color": 0.5, "texture": 0.1, "variation": 400.0},
-    "texture": {"color": 0.0, "texture": 0.1, "variation": 400.0},
-    "mse + texture": {"color": 0.0, "mse": 0.5, "texture": 0.1, "variation": 400.0},
-    "mse": {"color": 0.0, "mse": 0.5, "texture": 0.0, "variation": 0.0},
-    "color": {"color": 0.5, "texture": 0.0, "variation": 0.0},
+    "color + texture": {"color": 1.0, "texture": 200.0, "variation": 100.0},
+    "texture": {"color": 0.0, "texture": 200.0, "variation": 100.0},
+    "mse + texture": {"color": 0.0, "mse": 1.0, "texture": 200.0, "variation": 100.0},
+    "mse": {"color": 0.0, "mse": 1.0, "texture": 0.0, "variation": 0.0},
+    "color": {"color": 1.0, "texture": 0.0, "variation": 0.0},
 }
+JUDGE = 0.1  # of the generator's rate, for the discriminator: 7 million numbers, eight cuts a step
 
 
 def losses(args: argparse.Namespace) -> None:
     """The appendix's combinations; content takes part where --vgg gives VGG-19's weights."""
-    vgg = {"content": 10.0, "vgg": str(args.vgg), "layer": "relu5_4"} if args.vgg else {}
+    vgg = {"content": 100.0, "vgg": str(args.vgg)} if args.vgg else {}
     chosen = dict(COMBINATIONS)
     if vgg:
         chosen["color + content + texture"] = chosen["color + texture"] | vgg
         chosen["content + texture"] = chosen["texture"] | vgg
     for name in args.only or chosen:
         weights = chosen[name]
-        objective = {"loss": "dped", "form": "code", "content": 0.0, **weights}
+        objective = {"loss": "dped", "content": 0.0, "judge": JUDGE, **weights}
         _paired(args, name, {"objective": objective})
 
 
@@ -171,8 +174,8 @@ def _paired(args: argparse.Namespace, name: str, words: dict[str, Any]) -> None:
     """
     folder = args.out / name.replace(" ", "-").replace(",", "")
     seconds = trained(folder, args.shards, {
-        "network": GENERATOR, "patch": 64, "batch": 4, "log_every": 50,
-        "stages": [stage("whole", args.steps or 1200, 2e-3)], **words,
+        "network": GENERATOR | {"start": args.start}, "patch": 64, "batch": 8, "log_every": 25,
+        "stages": [stage("whole", args.steps or 1200, FROM[args.start])], **words,
     })  # fmt: skip
     camera, _ = checkpoint.model(folder)
     with evaluate.opened(args.shards, "test", camera) as source:
@@ -233,6 +236,7 @@ def main() -> None:
     parser.add_argument("--taught", type=Path, default=Path("compare-compression-aware-table-1"),
                         help="aware: the folder in which they were taught")  # fmt: skip
     parser.add_argument("--only", nargs="*", choices=COMBINATIONS, help="losses: these alone")
+    parser.add_argument("--start", choices=FROM, default="picture", help="losses: the generator's")
     parser.add_argument("--vgg", type=Path, help="losses: torchvision's vgg19 weights")
     args = parser.parse_args()
     torch.set_num_threads(1)

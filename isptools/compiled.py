@@ -22,7 +22,7 @@ class _Kernel:
     def compiled(self) -> Any:
         if self.dispatcher is None:
             options: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"}
-            self.dispatcher = _numba().njit(**options, **self.options)(self.function)
+            self.dispatcher = numba_module().njit(**options, **self.options)(self.function)
         return self.dispatcher
 
     def __call__(self, *args: Any) -> Any:
@@ -35,7 +35,7 @@ class _Kernel:
 
 
 @cache
-def _numba() -> Any:
+def numba_module() -> Any:
     """numba, without a third of SciPy: it would load that to see whether it is there, which it is.
 
     Who compiles a product of matrices still has it loaded then.

@@ -129,6 +129,7 @@ def test_fields_come_with_their_comments(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(told(module)) == [("FINE, COARSE = (1.0, 5.0)", "sigmas")]
 
 
+@pytest.mark.long  # `make docs` runs them all, in CI too
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run(path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     plots = pytest.importorskip("matplotlib", reason="needs the extra `docs`")

@@ -18,7 +18,7 @@ from isptools import datasets, raw
 
 folder = Path(tempfile.mkdtemp())
 figure, axes = plt.subplots(1, 3, figsize=(12, 3.4))
-for place, name in zip(axes, ("sid", "hdrplus", "fivek"), strict=True):
+for place, name in zip(axes, ("sid", "s7-isp", "fivek"), strict=True):
     files = [path for path in datasets.miniature(name, folder / name)
              if path.suffix.lower() in {".arw", ".dng"}]  # fmt: skip
     frame = raw.read(max(files, key=lambda path: path.stat().st_size))

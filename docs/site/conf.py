@@ -88,5 +88,14 @@ def _escaped(text: str) -> str:
     )
 
 
+def shallow(_app: Any, _page: str, _template: str, context: dict[str, Any], _tree: Any) -> None:
+    """The list of pages beside each page goes no deeper than pages: what stands in them would be
+    copied for every page, and dropped."""
+    whole = context.get("toctree")
+    if whole:
+        context["toctree"] = lambda **how: whole(**how | {"maxdepth": 2})
+
+
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", plain)
+    app.connect("html-page-context", shallow, priority=100)  # before the theme asks for it

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isptools.cli import codes
+from isptools.cli.target import Into
 
 if TYPE_CHECKING:
     from isptools.compare.plan import Asked
@@ -18,7 +19,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("table", required=False)
 @click.argument("folder", nargs=-1, metavar="[[NAME=]FOLDER]...")
 @click.option("--list", "listed", is_flag=True, help="The papers' tables that ship, one a line.")
-@click.option("--out", type=PATH, help="Folder; compare-TABLE if left out.")
+@click.option("--out", type=Into(), help="Folder; compare-TABLE if left out.")
 @click.option("--budget", type=click.Choice(["tiny", "hour", "paper"]), default="hour",
               show_default=True, help="How much of the papers' trainings.")  # fmt: skip
 @click.option("--row", "only", multiple=True, metavar="NAME", help="This row alone, and others so.")

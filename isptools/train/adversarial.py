@@ -48,7 +48,8 @@ class Enhancement(nn.Module):
         own = Turn(trained, self.forward)
         if not self.chosen.texture:
             return (own,)
-        return own, Turn(list(self.learned.parameters()), self.judge, still=True)
+        judges = list(self.learned.parameters())
+        return own, Turn(judges, self.judge, still=True, times=self.chosen.judge)
 
     def forward(self, pairs: dict[str, Pair]) -> Tensor:
         """The weighted sum of the losses of pictures (N, 3, H, W) in [0, 1], a number."""

@@ -116,6 +116,7 @@ class Enhanced(
     content: Weight = 0.1  # needs `vgg`
     variation: Weight = 100.0
     mse: Weight = 0.0  # as color, not blurred: of the appendix
+    judge: Above = 1.0  # the discriminator's rate, as a multiple of the stage's
     layer: Literal["relu5_2", "relu5_4"] = "relu5_2"
     vgg: str = ""
 
@@ -154,6 +155,7 @@ class Turn:
     parameters: Sequence[nn.Parameter]
     loss: Callable[[dict[str, Pair]], Tensor]
     still: bool = False  # the network's own weights stand still: its pictures need no gradients
+    times: float = 1.0  # its rate, as a multiple of the stage's
 
 
 class Difference(nn.Module):

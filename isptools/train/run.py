@@ -213,8 +213,8 @@ def _step(run: Run, moving: Moving, batches: Iterator[Any], rate: float, log: Lo
     micros: Iterable[Batch] = _micros(run, moving.model.module, batches, log)
     if len(moving.optimizers) > 1:
         micros = list(micros)  # every turn sees the same cuts
-    for optimizer in moving.optimizers:
-        speed.set_rate(optimizer, rate)
+    for optimizer, turn in zip(moving.optimizers, moving.model.module.turns, strict=True):
+        speed.set_rate(optimizer, rate * turn.times)
     total = moving.replay(list(micros)) if moving.replay else _turns(run, moving, micros)
     moving.step += 1
     log.add(total)

@@ -16,13 +16,14 @@ from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train import start
 from isptools.train.camera import mixed
-from isptools.train.networks.cameranet import leaky
+from isptools.train.networks.cameranet import SLOPE, leaky
 from isptools.train.networks.compression_aware import UNet
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2)}
 SIDE = 8  # of a block
 GAIN = 8.0  # by which CAS-Net begins to see differences of pixels
+AMPLITUDES = 0.01, 1.0  # of frequencies times their frequency that ACN begins to look for
 TERMS = 9  # of the rounding's series
 # ITU-T T.81, tables K.1 and K.2: steps of luminance and of chrominance at quality 50, row by row
 LUMINANCE = (
@@ -69,8 +70,10 @@ class ACN(nn.Module):
     The 8 x 8 blocks stand in the channels: 192 of them, so that a convolution sees whole blocks. No
     code is public and its layers are not printed there: here a 3 x 3 convolution over blocks, for
     the chroma that neighbors share, `blocks` residual blocks of two 1 x 1, and a 1 x 1 back, all
-    added to the picture. The first sees a block's own frequencies to begin with: what codecs take
-    away is a hundredth of what a block holds, and not found in thousands of steps from chance.
+    added to the picture. The first sees a block less its mean, its own frequencies to begin with,
+    and each residual block begins to look for one amplitude of each: what codecs take away is a
+    hundredth of what a block holds, and not found in thousands of steps from chance. It holds no
+    table of steps.
     """
 
     def __init__(self, width: int, blocks: int = 4) -> None:
@@ -87,28 +90,57 @@ class ACN(nn.Module):
             seen = frequencies()[:width]
             self.enter.weight[: len(seen)] = 0
             self.enter.weight[: len(seen), :, 1, 1] = seen
+        for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
+            bends(first)
+            start.nothing(second)  # type: ignore[has-type] # the same
 
     def forward(self, x: Tensor) -> Tensor:
         """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         height, width = x.shape[-2:]
-        features = leaky(self.enter(F.pixel_unshuffle(whole_blocks(x, SIDE, SIDE), SIDE)))
+        features = leaky(
+            self.enter(F.pixel_unshuffle(less_means(whole_blocks(x, SIDE, SIDE)), SIDE))
+        )
         for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
             features = features + second(leaky(first(features)))  # type: ignore[has-type] # the same
         return x + F.pixel_shuffle(self.leave(leaky(features)), SIDE)[..., :height, :width]
 
 
-def frequencies() -> Tensor:
-    """(192, 192): of a block's R, G, B its Y, Cb, Cr by frequency, the highest first.
+def less_means(x: Tensor) -> Tensor:
+    """(N, 3, H, W) less the mean of each 8 x 8 block.
 
-    Each times its frequency, as photographs hold less the higher it is; the mean counts an eighth.
+    A block's brightness is a hundred times what a codec changes: a weight that moves a little would
+    move all features with it.
+    """
+    means = F.avg_pool2d(x, SIDE, ceil_mode=True)
+    wide = means.repeat_interleave(SIDE, 2).repeat_interleave(SIDE, 3)
+    return x - wide[..., : x.shape[2], : x.shape[3]]
+
+
+def bends(convolution: nn.Conv2d) -> None:
+    """Unit k is map k or minus it, by chance, less a threshold; spread by factors."""
+    start.identity(convolution)
+    low, high = AMPLITUDES
+    width = convolution.out_channels
+    sign = torch.where(torch.rand(width) < 0.5, -1.0, 1.0)
+    amplitude = low * (high / low) ** torch.rand(width)
+    with torch.no_grad():
+        convolution.weight *= sign.view(-1, 1, 1, 1)
+        # maps come out of a leaky ReLU, which makes negative ones smaller
+        convolution.bias.copy_(-amplitude * torch.where(sign > 0, 1.0, SLOPE))
+
+
+def frequencies() -> Tensor:
+    """(189, 192): of a block's R, G, B its Y, Cb, Cr by frequency, the highest first, no means.
+
+    Each times its frequency, as photographs hold less the higher it is.
     """
     u, v = (axis.flatten() for axis in torch.meshgrid(*[torch.arange(SIDE)] * 2, indexing="ij"))
     by_height = torch.argsort(u + v, descending=True, stable=True)
     basis = torch.tensor(cosines())
     waves = torch.einsum("ui,vj->uvij", basis, basis).reshape(SIDE**2, SIDE**2)
-    waves = (waves * (u + v).clamp(min=0.125)[:, None])[by_height]
+    waves = (waves * (u + v)[:, None])[by_height[:-1]]
     both = torch.einsum("kc,fp->fkcp", torch.tensor(YCC), waves)  # as pixel_unshuffle lays channels
-    return both.reshape(3 * SIDE**2, 3 * SIDE**2)
+    return both.reshape(-1, 3 * SIDE**2)
 
 
 class DJS(nn.Module):

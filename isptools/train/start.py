@@ -1,5 +1,7 @@
 """How weights begin: as the frameworks of the papers begin them, which is not as torch does."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -41,6 +43,17 @@ def differences(convolution: nn.Conv2d, gain: float) -> None:
         weights -= weights.mean((2, 3), keepdim=True)
         weights *= gain
     _no_bias(convolution)
+
+
+def carry(convolution: nn.Conv2d, source: Sequence[int], target: Sequence[int]) -> None:
+    """Maps `target` show maps `source` of what comes in and nothing else; other maps stay."""
+    height, width = convolution.kernel_size
+    with torch.no_grad():
+        for out, taken in zip(target, source, strict=True):
+            convolution.weight[out] = 0
+            convolution.weight[out, taken, height // 2, width // 2] = 1
+            if convolution.bias is not None:
+                convolution.bias[out] = 0
 
 
 def identity(convolution: nn.Conv2d) -> None:

@@ -99,7 +99,7 @@ def test_two_workers_make_the_same_bytes(tiny: Tiny) -> None:
 
 
 @posix
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_killed_half_way_and_run_again(many: Tiny, jobs: int) -> None:
     """The workers outlive the build that was killed, and may finish a shard meanwhile."""
     assert stopped(many, signal.SIGKILL, jobs) == -signal.SIGKILL

@@ -77,7 +77,7 @@ def poisoned(tiny: Tiny) -> dict[str, str]:
 
 
 @posix
-@pytest.mark.parametrize("how", ["one", "two", "threading"])
+@pytest.mark.parametrize("how", ["one", "two", pytest.param("threading", marks=pytest.mark.long)])
 def test_a_deadly_file_costs_one_row(tiny: Tiny, how: str) -> None:
     told = poisoned(tiny)
     if how == "threading":

@@ -45,7 +45,7 @@ def own(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", ["dped", "zurich"])
+@pytest.mark.parametrize("name", ["dped", pytest.param("zurich", marks=pytest.mark.long)])
 def test_released_patches_build_and_check_alike_for_one_and_two_jobs(name, tmp_path):
     for jobs in ("1", "2"):
         done = run("build", name, "--sample", "--out", tmp_path / jobs, "--jobs", jobs)

@@ -62,6 +62,7 @@ def test_the_same_bytes_for_one_and_two_jobs(name, photographs, tmp_path):
     assert checked.exit_code == 0, checked.output
 
 
+@pytest.mark.long
 def test_memory_holds_one_pair_at_a_time(photographs, tmp_path):
     def peak(count, name):
         folder = tmp_path / name

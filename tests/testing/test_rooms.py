@@ -23,7 +23,7 @@ RECIPES = {"photographs": "unprocess"}  # of those that have none of their own n
 SETS = sorted(path.parent.name for path in shipped.folder("manifests").glob("*/dataset.toml"))
 
 
-LONG = ("dped-originals", "hdrplus", "pairs", "sid-fuji")  # to be drawn
+LONG = ("bursts", "dped-originals", "hdrplus", "pairs", "photographs", "sid-fuji")  # to be drawn
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def test_every_preset_has_a_case():
 
 
 SHORT = ("cameranet-sid",)  # and the tiny ones; what the others need built takes minutes
-# tiny ones of systems whose training test_whole_way, test_compression and test_promises hold
-LONG = ("compression-aware-tiny", "dped-tiny", "johnson-tiny")
+# tiny ones whose training test_photographs, test_whole_way, test_compression and test_promises hold
+LONG = ("cameranet-tiny", "compression-aware-tiny", "dped-tiny", "johnson-tiny")
 
 
 @pytest.mark.parametrize(

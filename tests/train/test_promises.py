@@ -33,7 +33,7 @@ def xtrans_folder(tmp_path_factory):
 LONG = (
     "cameranet-v1", "cameranet-one-stage", "cameranet-three-stage", "srgan-can",
     "srgan-can-one-stage", "deepisp-low", "deepcamera", "sid-unet",
-    "cameranet-xtrans",
+    "cameranet-xtrans", "nafnet",
 )  # fmt: skip
 
 

@@ -185,7 +185,7 @@ def test_the_mean_of_weights_is_their_exponential_mean(shards_folder, tmp_path):
     same({n: ours[n] for n in trained}, {n: expected[n] for n in trained}, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("stage", ["restore", "enhance"])
+@pytest.mark.parametrize("stage", ["restore", pytest.param("enhance", marks=pytest.mark.long)])
 def test_one_scene_is_learned_by_heart(stage, shards_folder, tmp_path):
     """The loss falls to a small part; the number of steps is what a test may take."""
     settings = quick(

@@ -140,19 +140,51 @@ def test_cas_begins_to_see_differences_alone():
 
 
 def test_acn_begins_to_see_a_blocks_frequencies():
-    """scipy's DCT of Y, Cb and Cr, the highest first, times its frequency, the mean an eighth."""
+    """scipy's DCT of Y, Cb and Cr, the highest first, times its frequency; not the mean."""
     torch.manual_seed(0)
     picture = np.random.default_rng(3).random((24, 24, 3))
     r, g, b = np.moveaxis(picture[8:16, 8:16], 2, 0)
     y = 0.299 * r + 0.587 * g + 0.114 * b
     planes = [dctn(x, norm="ortho") for x in (y, (b - y) / 1.772, (r - y) / 1.402)]
     order = sorted(((u, v) for u in range(8) for v in range(8)), key=lambda at: -sum(at))
-    wanted = [plane[at] * (sum(at) or 0.125) for at in order for plane in planes]
+    wanted = [plane[at] * sum(at) for at in order[:-1] for plane in planes]
     x = torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32))
     with torch.no_grad():
         for width in (20, 192, 200):
             seen = ACN(width, 1).enter(torch.nn.functional.pixel_unshuffle(x, 8))[0, :, 1, 1]
-            np.testing.assert_allclose(seen[:192].numpy(), wanted[:width], atol=1e-4)
+            np.testing.assert_allclose(seen[:189].numpy(), wanted[:width], atol=1e-4)
+
+
+def test_acn_sees_a_block_less_its_mean():
+    """A checkerboard of one block beside flat ones; a side that is no multiple has its own mean."""
+    x = torch.full((1, 3, 13, 16), 0.3)
+    x[..., :8, 8:] += torch.from_numpy(np.indices((8, 8)).sum(0) % 2 * 0.5).float()
+    seen = simulators.less_means(x)
+    assert seen[..., :8].abs().max() < 1e-6
+    assert seen[..., 8:, :].abs().max() < 1e-6
+    torch.testing.assert_close(seen[..., :8, 8:].abs(), torch.full((1, 3, 8, 8), 0.25))
+    torch.manual_seed(0)
+    module = ACN(12, 1)
+    torch.nn.init.normal_(module.leave.weight)
+    steps = torch.rand(1, 3, 2, 2).repeat_interleave(8, 2).repeat_interleave(8, 3)
+    brighter = x + steps[..., :13, :]
+    torch.testing.assert_close(module(brighter) - brighter, module(x) - x, atol=1e-4, rtol=1e-4)
+
+
+def test_acns_blocks_begin_to_bend_at_amplitudes():
+    """Half of the units at each sign of a map; nothing is added yet."""
+    torch.manual_seed(0)
+    module = ACN(192, 2)
+    for first, second in module.blocks:
+        weights = first.weight[:, :, 0, 0].detach()
+        on = weights.diagonal()
+        assert torch.equal(weights, torch.diag(on))
+        assert set(on.tolist()) == {-1.0, 1.0}
+        bends = torch.where(on > 0, -first.bias, -first.bias / 0.2).detach()
+        assert 0.01 <= bends.min() < 0.03
+        assert 0.3 < bends.max() <= 1
+        assert 0.08 < bends.median() < 0.13, "by factors: the middle is their root"
+        assert not second.weight.any()
 
 
 def test_acn_sees_whole_blocks():

@@ -340,6 +340,22 @@ def test_a_step_is_compiled_where_settings_say_so(shards_folder, tmp_path, monke
     assert type(adams[0][0]) is float
 
 
+def test_weights_lie_as_settings_say(shards_folder, tmp_path, monkeypatch):
+    """Before what Adam keeps of them is laid likewise."""
+    laid = []
+
+    def looked(adam):
+        weights = [p for group in adam.param_groups for p in group["params"] if p.ndim == 4]
+        own = [p for p in weights if min(p.shape[1:]) > 1]  # of others both layouts are one
+        laid.append((len(own), {p.is_contiguous(memory_format=torch.channels_last) for p in own}))
+
+    monkeypatch.setattr(run.speed, "laid_as_weights", looked)
+    one = [{"train": "restore", "steps": 1}]
+    train(settings(channels_last=True, stages=one), Job(shards_folder, tmp_path, CPU))
+    assert laid == [(laid[0][0], {True})]
+    assert laid[0][0] > 5
+
+
 @pytest.mark.parametrize(
     ("objective", "turns"),
     [({"loss": "l1-log"}, False), ({"loss": "dped", "content": 0}, True),

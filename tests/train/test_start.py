@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -9,6 +10,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from torch import nn  # noqa: E402 - behind the skip
 
 from isptools.train import networks  # noqa: E402 - behind the skip
+from isptools.train.camera import parameters  # noqa: E402 - behind the skip
 
 OTHERWISE = {"deepisp", "deepisp-low", "srcnn", "nafnet", "l3", "compression-aware"}
 GLOROT = [name for name in networks.NAMES if name not in OTHERWISE]
@@ -87,3 +89,42 @@ def test_deepisps_low_level_keeps_the_size_of_features():
         assert features.var().item() * 64 * 9 / 2 == pytest.approx(1, abs=0.05)
         assert (residual.std() / features.std()).item() == pytest.approx(0.01, rel=0.2)
         assert not convolution.bias.any()
+
+
+@pytest.mark.parametrize(("width", "within"), [(16, 0.02), (64, 0.003)])
+def test_dpeds_generator_may_begin_as_the_picture(width, within):
+    """Every value a picture has, edges included; as many numbers; and a slope for every one."""
+    net = made("dped", width=width, blocks=2, start="picture").nets[0]
+    x = torch.linspace(0, 1, 3 * 30 * 34).view(1, 3, 30, 34)
+    x = torch.cat([x, x.flip(3)[:, [2, 0, 1]]])  # colors apart
+    out = net(x)
+    assert (out - x).abs().max() < within
+    assert parameters(net) == parameters(made("dped", width=width, blocks=2).nets[0])
+    (out - 0.5 * x).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in net.parameters())
+    with pytest.raises(ValueError, match="needs a width of 3 or more"):
+        made("dped", width=2, start="picture")
+
+
+def test_isp_net_may_begin_as_a_rendering():
+    """A drawn camera: its matrix, a gamma and a curve; fitted, it is met, in pictures not seen."""
+    random = np.random.default_rng(0)
+    matrix = np.array([[1.8, -0.6, -0.2], [-0.3, 1.6, -0.3], [0.1, -0.7, 1.6]])
+
+    def pair(seed):
+        y = np.random.default_rng(seed).random((3, 8, 8)).repeat(6, 1).repeat(6, 2)
+        linear = (3 * y**2 - 2 * y**3) ** 2.2
+        x = np.einsum("ck,khw->chw", np.linalg.inv(matrix), linear)
+        return (x + random.normal(0, 1e-4, x.shape)).astype(np.float32), y.astype(np.float32)
+
+    camera = made("compression-aware", widths=[16, 16, 16], reduction=4, start="rendered")
+    counted = parameters(made("compression-aware", widths=[16, 16, 16], reduction=4))
+    assert parameters(camera) == counted
+    camera.begin([pair(seed) for seed in range(6)])
+    x, y = pair(9)
+    flat = np.s_[..., 2::6, 2::6]  # pixels whose neighbors are alike
+    with torch.no_grad():
+        made_of = camera.nets[0](torch.from_numpy(x)[None])[0].numpy()
+    assert np.sqrt(np.mean((made_of - y)[flat] ** 2)) < 0.045
+    camera.nets[0](torch.from_numpy(x)[None]).sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in camera.nets[0].parameters())

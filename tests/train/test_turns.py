@@ -149,7 +149,8 @@ def test_a_judge_is_asked_in_random_order_and_its_answers_are_counted(form):
 
 SMALL = {
     "title": "t", "network": {"name": "dped", "width": 3, "blocks": 1}, "patch": 24, "batch": 2,
-    "objective": {"loss": "dped", "form": "paper", "content": 0.0, "variation": 1.0},
+    "objective": {"loss": "dped", "form": "paper", "content": 0.0, "variation": 1.0,
+                  "judge": 0.25},
     "stages": [{"train": "whole", "steps": 4, "rate": 1e-3, "decay": "none"}],
     "log_every": 2, "save_every": 100,
 }  # fmt: skip
@@ -199,7 +200,8 @@ def test_a_run_stopped_between_turns_ends_as_one_that_was_not(pictures_folder, t
         assert whole[name].keys() == parts[name].keys()
         assert whole[name]
         assert all(torch.equal(whole[name][k], parts[name][k]) for k in whole[name])
-    assert len(whole["optimizers"]) == 2
+    rates = [optimizer["param_groups"][0]["lr"] for optimizer in whole["optimizers"]]
+    assert rates == [1e-3, 0.25e-3], "the judge's own"
     for ours, theirs in zip(whole["optimizers"], parts["optimizers"], strict=True):
         for at, held in ours["state"].items():
             assert all(torch.equal(held[k], theirs["state"][at][k]) for k in held)

@@ -18,7 +18,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
-from isptools.train import start
+from isptools.train import rendered, start
 from isptools.train.camera import Camera, Net
 from isptools.train.edges import Reflected, doubled, maxima, over_picture
 from isptools.train.intake import BILINEAR
@@ -34,20 +34,22 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     widths: Widths = WIDTHS  # a level each; the last stands below all poolings
     reduction: Width = 16  # of attention's inner layer
-    start: Literal["torch", "glorot"] = "torch"  # the authors' framework, or one that learns sooner
+    # the authors' framework, or what learns sooner: rendered begins as a matrix and a curve
+    start: Literal["torch", "glorot", "rendered"] = "torch"
 
 
 def network(options: Options) -> Camera:
     """One part, scored and trained against sRGB."""
     module = UNet(options.widths, options.reduction)
-    if options.start == "glorot":
+    if options.start != "torch":
         start.glorot(module)
     levels = len(options.widths) - 1
     net = Net(
         module=module, stride=2**levels, reach=reach(levels), least=2**levels + 1,
         bottoms=module.bottoms(),
     )  # fmt: skip
-    return Camera([net], BILINEAR, enhanced=0)
+    begin = partial(rendered.begin, module) if options.start == "rendered" else None
+    return Camera([net], BILINEAR, enhanced=0, begin=begin)
 
 
 def reach(levels: int) -> int:
