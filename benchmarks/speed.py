@@ -21,8 +21,8 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent
+sys.path.insert(0, str(FOLDER))
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 FIVE = """
 import sys, rawpy, tifffile
@@ -73,6 +74,7 @@ class Setting:
     place: Path
     small: bool
     turns: int
+    hdrplus: Path | None = None  # a checkout of amonod/hdrplus-python
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -132,7 +134,6 @@ def mosaic(shape: tuple[int, int]) -> np.ndarray:
 
 def lossless_dng(values: np.ndarray) -> bytes:
     """One strip of lossless JPEG, two components a pixel, as most cameras write it."""
-    sys.path.insert(0, str(FOLDER))
     from tests.raw.lossless import huffman, segment
     from tests.raw.tiff import dng
 
@@ -440,15 +441,70 @@ def cuts(at: Setting) -> Iterator[Row]:
                   ratio=True)  # fmt: skip
 
 
-def bursts(_: Setting) -> Iterator[Row]:
-    """What has a benchmark of its own, whose peers are no packages."""
-    yield Row("fuse", "fusion, 8 x 12 MP", "hdrplus-python / ours",
-              "`benchmarks/burst.py`, with that program beside", ">= 12", 0)  # fmt: skip
-    yield Row("align", "aligning 12 + 20 MP", "SIFT + MAGSAC + ECC / ours",
-              "`benchmarks/pair.py`", ">= 12", 0)  # fmt: skip
+def bursts(at: Setting) -> Iterator[Row]:
+    """A burst to one frame. The peer is no package: it is measured where a checkout is named."""
+    from benchmarks import painted
+    from isptools.burst import fuse
+
+    frames = painted.burst(painted.scene(at.shape))
+    height, width = frames[0].pixels.shape
+    work = f"fusion, {len(frames)} x {width} x {height}"
+    if at.hdrplus is None:
+        found = ratios(*in_turn(3, lambda: fuse(frames), lambda: plain_mean(frames)))
+        told = f"{spread(found)}; the aim's peer was not there (--hdrplus)"
+        yield Row("fuse", work, "over the plain mean of the frames", told, "", 0)
+        return
+    from benchmarks.peer_hdrplus import merge
+
+    few = [replace(frame, pixels=frame.pixels[:1024, :1024]) for frame in frames]
+    merge(at.hdrplus, few)  # it compiles
+    ours, theirs = in_turn(3, lambda: fuse(frames))[0], []
+    theirs = [used(lambda: merge(at.hdrplus, frames))]
+    ours += [used(lambda: fuse(frames)) for _ in range(2)]
+    found = [theirs[0] / seconds for seconds in ours]
+    yield Row("fuse", work, "hdrplus-python / ours", spread(found), ">= 12",
+              statistics.median(found), least=12, ratio=True)  # fmt: skip
 
 
-PARTS = (develops, unpacks, noise, commands, builds, scales, folders, cuts, bursts)
+def plain_mean(frames: Sequence[Any]) -> np.ndarray:
+    total = np.zeros(frames[0].pixels.shape, np.float32)
+    for frame in frames:
+        total += frame.pixels
+    return total / len(frames)
+
+
+def used(side: Callable[[], object]) -> float:
+    """Seconds of the processor of one call."""
+    start = time.process_time()
+    side()
+    return time.process_time() - start
+
+
+def pairs(at: Setting) -> Iterator[Row]:
+    """Two photographs' homography, beside OpenCV's parts at full size."""
+    import cv2
+
+    from benchmarks import painted
+    from isptools.pair.align import align
+    from tests.pair.views import corner_error
+
+    cv2.setNumThreads(1)
+    picture, other, h = painted.pair(painted.scene(at.shape))
+    ours = in_turn(3, lambda: align(picture, other))[0]
+    start = time.process_time()
+    theirs = painted.sift(picture, other)
+    seconds = time.process_time() - start
+    ours += [used(lambda: align(picture, other)) for _ in range(2)]
+    found = align(picture, other)
+    off = [corner_error(each, h, picture.shape) for each in (found.mapping.h, theirs)]
+    told = [seconds / each for each in ours]
+    work = "aligning " + " + ".join(f"{one.shape[1]} x {one.shape[0]}" for one in (picture, other))
+    yield Row("align", work, "SIFT + MAGSAC++ + ECC at full size / ours",
+              f"{spread(told)}; a corner off by {off[0]:.2f} px (theirs {off[1]:.2f})", ">= 12",
+              statistics.median(told), least=12, ratio=True)  # fmt: skip
+
+
+PARTS = (develops, unpacks, noise, commands, builds, scales, folders, cuts, bursts, pairs)
 QUICK = (develops, cuts)
 TRIES = 3  # a loss is one that shows each time: other programs may fill the caches in one
 
@@ -513,6 +569,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="ratios against docs/benchmarks.json")
     parser.add_argument("--rows", nargs="+", choices=[part.__name__ for part in PARTS])
     parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--hdrplus", type=Path, default=os.environ.get("HDRPLUS"),
+                        help="a checkout of amonod/hdrplus-python [$HDRPLUS]")  # fmt: skip
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     saved = FOLDER / "docs" / "benchmarks.json"
@@ -525,7 +583,7 @@ def main() -> None:
                 return
         raise SystemExit(1)
     parts = tuple(part for part in PARTS if part.__name__ in (chosen.rows or ()))
-    found = measured(parts or PARTS, chosen.small, chosen.turns)
+    found = measured(parts or PARTS, chosen.small, chosen.turns, chosen.hdrplus)
     if chosen.page:
         put(chosen.page, page(found))
         quick = measured(QUICK, True, chosen.turns)
@@ -534,10 +592,11 @@ def main() -> None:
 
 
 def measured(
-    parts: tuple[Callable[[Setting], Iterator[Row]], ...], small: bool, turns: int
-) -> list[Row]:
+    parts: tuple[Callable[[Setting], Iterator[Row]], ...], small: bool, turns: int,
+    hdrplus: Path | None = None,
+) -> list[Row]:  # fmt: skip
     with tempfile.TemporaryDirectory() as place:
-        return rows(Setting(Path(place), small, turns), parts)
+        return rows(Setting(Path(place), small, turns, hdrplus), parts)
 
 
 if __name__ == "__main__":

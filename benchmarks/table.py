@@ -2,9 +2,10 @@
 
 Photographs are made 480 pixels wide, as JPEGs of quality 95, and raw by the recipe `unprocess`; a
 third of them, by the hash of their names, is never trained and makes the scores. What was trained
-stays in OUT, so that a run that was stopped goes on.
+stays in OUT, so that a run that was stopped goes on. `--tried` trains the variants that tell what
+makes the order, instead.
 
-python benchmarks/table.py PHOTOGRAPHS --out OUT [--seeds 3] [--only two-stage deepisp]
+python benchmarks/table.py PHOTOGRAPHS --out OUT [--seeds 3] [--only two-stage deepisp] [--tried]
 """
 
 import argparse
@@ -44,6 +45,19 @@ METHODS = {
     "deepisp": ({"name": "deepisp", "layers": 4}, [("whole", ALL, 5e-4)], 64, 1, LAB),
     "srgan-10 + can24": ({"name": "srgan-can"}, TWO, 48, 1, {}),
 }
+# what differs in one thing from one of these (networks of variants.py, beside this file)
+HERE = Path(__file__).parent
+CAMERANET, DEEPISP = METHODS["two-stage"][0], METHODS["deepisp"]
+ONE_STAGE = METHODS["one-stage"][1:]
+TRIED = {
+    "regression alone": (DEEPISP[0], [("whole", 1, 1e-9)], *DEEPISP[2:]),
+    "deepisp, no regression": ({"name": "variants:unaided", "layers": 4}, *DEEPISP[1:]),
+    "deepisp, CameraNet's loss": (*DEEPISP[:4], {"adam": LAB["adam"]}),
+    "one-stage, demosaicked": ({"name": "variants:demosaicked", **NARROW}, *ONE_STAGE),
+    "one-stage, demosaicked and regressed": ({"name": "variants:regressed", **NARROW}, *ONE_STAGE),
+    "without step 1, 480 steps": (CAMERANET, [("joint", 480, RATE)], 96, 2, {}),
+    "two-stage, joint at 2e-3": (CAMERANET, [*BOTH, ("joint", STEPS["joint"], RATE)], 96, 2, {}),
+}  # fmt: skip
 STEP_2 = "without step 2"  # the two-stage network before its joint stage
 
 
@@ -73,7 +87,7 @@ def made(photographs: Path, out: Path) -> Path:
 
 
 def chosen(name: str, seed: int) -> Settings:
-    network, stages, patch, batch, more = METHODS[name]
+    network, stages, patch, batch, more = (METHODS | TRIED)[name]
     objective = {"loss": "l1-log", "share": 0.9, "eps": 1e-3}
     return Settings.of({
         "title": name, "network": network, "patch": patch, "batch": batch, "seed": seed,
@@ -90,7 +104,7 @@ def trained(name: str, seed: int, folder: Path, out: Path) -> tuple[Path, float]
     if not told.is_file():
         shutil.rmtree(run, ignore_errors=True)
         start = time.process_time()
-        train(chosen(name, seed), Job(folder, run, Place("cpu")))
+        train(chosen(name, seed), Job(folder, run, Place("cpu"), code=HERE))
         told.write_text(json.dumps(time.process_time() - start))
     return run, json.loads(told.read_text())
 
@@ -124,11 +138,11 @@ def rows(folder: Path, chosen: argparse.Namespace) -> list[dict[str, object]]:
         print(method, seed, *(f"{value:.3f}" for value in values), flush=True)
 
     for seed in range(chosen.seeds):
-        for name in chosen.only or METHODS:
+        for name in chosen.only or (TRIED if chosen.tried else METHODS):
             if any((row["method"], row["seed"]) == (name, seed) for row in found):
                 continue
             run, seconds = trained(name, seed, folder, chosen.out)
-            camera, _ = checkpoint.model(run)
+            camera, _ = checkpoint.model(run, HERE)
             facts = {"seconds": seconds, "parameters": parameters(camera)}
             means = scored(camera, folder, not found)
             keep(name, seed, means.pop("network"), **facts)
@@ -162,7 +176,8 @@ def main() -> None:
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="+", choices=list(METHODS))
+    parser.add_argument("--only", nargs="+", choices=[*METHODS, *TRIED])
+    parser.add_argument("--tried", action="store_true", help="The variants, not the table.")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     chosen.out.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,6 +36,17 @@ class Limits:
 
     seconds: float | None = None
     bytes: int | None = None  # of memory, beside what the process has already
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A function that only the process which calls it has to import."""
+
+    module: str
+    name: str
+
+    def __call__(self, *given: Any) -> Any:
+        return getattr(import_module(self.module), self.name)(*given)
 
 
 def serve(leash: int | None = None) -> None:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1] / "isptools"
 GROUND: dict[str, set[str]] = {
     "frame": set(),
     "compiled": set(),  # kernels
+    "vectors": {"compiled"},  # in them
     "shipped": set(),
     "serving": set(),  # what children run
     "children": {"serving"},
@@ -29,8 +30,8 @@ GROUND: dict[str, set[str]] = {
     "raw": {"frame", "sources", "compiled"},
     "develop": {"frame", "raw", "fields", "compiled"},  # raw: LibRaw demosaics
     "gpu": {"frame", "develop"},  # the same steps over tensors
-    "burst": {"frame", "develop"},
-    "pair": {"frame", "develop"},
+    "burst": {"frame", "develop", "vectors"},
+    "pair": {"frame", "develop", "vectors"},
     "picture": {"frame", "develop"},
     "synth": {"frame", "raw"},
     "shards": {

@@ -1,5 +1,6 @@
 """The command line is frozen here: it grows on purpose only."""
 
+import errno
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import tifffile
 from click.testing import CliRunner
 
 from isptools.cli import COMMANDS, main
+from isptools.cli.target import Into, Target
 from isptools.datasets import miniature
 from tests.develop import libraw
 
@@ -25,13 +27,13 @@ OPTIONS = {
     "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
     "compare": [
         "table", "folder", "listed", "out", "budget", "only", "seeds", "steps", "limit", "device",
-        "jobs", "camera", "code",
+        "jobs", "camera", "code", "as_json",
     ],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
     "doctor": ["test", "as_json"],
     "eval": ["run", "folder", "predictions", "split", "out", "image", "tile", "device",
              "baselines", "camera", "code", "codec", "qualities", "beside", "as_json"],
-    "export": ["model", "onnx", "size", "code"],
+    "export": ["model", "onnx", "size", "code", "as_json"],
     "fuse": ["frames", "out", "reference", "truth", "weights", "report", "image", "as_json"],
     "get": ["name", "out", "chosen", "only", "jobs", "yes", "dry_run", "as_json"],
     "init": ["folder", "out", "kind", "by", "jobs", "overwrite", "as_json"],
@@ -255,3 +257,49 @@ def test_what_is_to_be_written_is_looked_at_before_any_work(name, tmp_path, monk
     assert len(done.output.splitlines()) == 1
     run(*(word.format("new/deep") for word in TARGETS[name]))
     assert (tmp_path / "new/deep").is_dir()
+
+
+FOLDERS = {
+    "align": ("align", "a.dng", "b.png"),
+    "build": ("build", "sid", "--sample"),
+    "compare": ("compare", "no-table.toml", "shards"),
+    "convert": ("convert", "shards", "--to", "npz"),
+    "get": ("get", "hdrplus", "--dry-run"),
+    "init": ("init", "photos"),
+    "sample": ("sample", "sid"),
+    "train": ("train", "cameranet-tiny", "shards"),
+}
+
+
+def test_every_command_looks_at_its_output():
+    """None takes a plain path there; `develop` takes files or a folder, and looks by itself."""
+    for name in COMMANDS:
+        for one in main.get_command(None, name).params:
+            if {"--out", "--image", "--report", "--plots", "--onnx", "--log"} & set(one.opts):
+                assert isinstance(one.type, (Target, Into)) or name == "develop", name
+                assert isinstance(one.type, Into) == (name in FOLDERS and "--out" in one.opts)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_to_write_to_is_looked_at_before_any_work(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_bytes(b"not a folder")
+    for out, says in (("file", "it is no folder"), ("file/deep", f"{tmp_path}/file is no folder")):
+        done = run(*FOLDERS[name], "--out", out)
+        assert done.exit_code == 1
+        assert done.output == f"Error: {out}: {says}; choose another --out\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_takes_no_files_is_found_by_trying(tmp_path, monkeypatch):
+    """An administrator may write wherever rights are asked for, and yet not to every system."""
+
+    def refused(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("isptools.cli.target.tempfile.TemporaryFile", refused)
+    done = run("build", "sid", "--sample", "--out", tmp_path / "new")
+    said = f"Error: {tmp_path}/new: {tmp_path} takes no files (Read-only file system); choose"
+    assert done.output.startswith(said)
+    done = run("render", "a.dng", "--out", tmp_path / "x.png")
+    assert "x.png: its folder takes no files (Read-only file system)" in done.output

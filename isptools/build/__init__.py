@@ -10,7 +10,6 @@ import msgspec
 from isptools import datasets
 from isptools.apart import SECONDS, time_limit, used_by
 from isptools.build import folder, headers, index, journal, ledger, state
-from isptools.build.cluster import LostError
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan, travelling
 from isptools.build.run import run_units
@@ -19,6 +18,7 @@ from isptools.build.stamps import of_libraries
 from isptools.build.task import Undone, Unit, Wait
 from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
+from isptools.build.workers import LostError
 from isptools.children import StartError
 from isptools.datasets import BuildError, Listing, Opened
 from isptools.datasets.listing import Line
@@ -50,7 +50,8 @@ class Options:
     data_set: Opened | None = None  # None opens the shipped one that the recipe names
     verify: bool = False  # hash what was finished before, and build anew what differs
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _total: None
-    # called with "headers", "hashes", "kernels" or "inputs", how many are done, and how many of all
+    # called with "headers", "hashes", "kernels" or "inputs", how many are done, and how many of
+    # all; with (text, 0, 1) where a cluster's workers are waited for, and (text, 1, 1) after it
     seconds: float = SECONDS  # that one file may take to be decoded
     share: Share | None = None  # one of several calls into one folder makes its units alone
     cluster: str | None = None  # tcp://HOST:PORT, local:N or slurm[:options], instead of `jobs`
@@ -155,10 +156,19 @@ def _made(mine: Sequence[Unit], rest: Sequence[Unit], work: Work, options: Optio
         compile_kernels(work.recipe, rest)
         options.progress("kernels", 1, 1)
     rows = {unit.name: unit.rows for unit in mine}
-    done = sum(rows.values()) - sum(unit.rows for unit in rest)
-    options.progress("inputs", done, sum(rows.values()))
+    done, waited = sum(rows.values()) - sum(unit.rows for unit in rest), ""
+
+    def tell(text: str) -> None:
+        """What is waited for; the one before is over."""
+        nonlocal waited
+        if waited:
+            options.progress(waited, 1, 1)
+        waited = text
+        options.progress(*((text, 0, 1) if text else ("inputs", done, sum(rows.values()))))
+
+    tell("")
     undone = []
-    for made in run_units(rest, work, options.jobs, options.cluster):
+    for made in run_units(rest, work, options.jobs, options.cluster, tell):
         if isinstance(made, Undone):
             undone.append(made)
         else:

@@ -11,9 +11,10 @@ from isptools.datasets.alike import grouped, joined
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import SPLITS, Couple, Exposures, Scene, Split
 from isptools.datasets.splits import by_names, hashed
-from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal
+from isptools.decode.told import FILES
 from isptools.recipe import Align, Released
+from isptools.serving import Elsewhere
 from isptools.sources import ContentError
 
 Groups = dict[str, str]  # a scene's name to that of the group whose split it shares
@@ -97,9 +98,10 @@ def _noted(scene: Scene, like: str, order: Order) -> Line:
 
 def _print(path: Path, name: str) -> int | None:
     try:
-        return apart(decode.print_of, path, name)
+        found: int = apart(Elsewhere(FILES, "print_of"), path, name)
     except (Refusal, ContentError):
         return None  # the build itself says why
+    return found
 
 
 def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:

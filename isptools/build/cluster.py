@@ -16,6 +16,7 @@ from isptools.build.journal import Made
 from isptools.build.share import told
 from isptools.build.task import Undone, Unit, Wait
 from isptools.build.work import Work
+from isptools.build.workers import LostError, Waiting
 from isptools.children import THREADS, safe_path
 from isptools.datasets.listing import BuildError
 
@@ -24,11 +25,8 @@ EXTRA = "in isptools' own folder, pip install '.[cluster]'"
 SLURM = {"jobs": int, "cores": int, "processes": int}  # what is no text of its options
 AGAIN = "30s"  # between two looks whether as many jobs are there as were asked for
 BEGIN = "600"  # seconds that a job's worker may take to come: nodes read Python from busy disks
+SOON = 0.1  # seconds between two looks for an answer, as Dask's own as_completed has it
 Maker = Callable[[Unit, Work], Made | Undone]
-
-
-class LostError(BuildError):
-    """The scheduler went away and did not come back: the same command goes on later."""
 
 
 @contextmanager
@@ -128,17 +126,22 @@ def slurm_options(words: str) -> dict[str, Any]:
     return {"processes": found["cores"]} | found
 
 
-def run(units: Sequence[Unit], work: Work, where: str, make: Maker) -> Iterator[Made | Undone]:
+def run(
+    units: Sequence[Unit], work: Work, where: str, make: Maker, tell: Callable[[str], None]
+) -> Iterator[Made | Undone]:
     """Make every unit over there and yield it when it is finished, in no fixed order.
 
     A worker that dies gives its unit to another; a unit that costs several workers is left undone.
     A scheduler that comes back within PATIENCE is given what is not finished; LostError where it
-    does not. BuildError where workers can't write there, or have other versions.
+    does not, or where no worker comes. BuildError where workers can't write there, or have other
+    versions, or all jobs ended before. `tell` is called with what is waited for while there is no
+    worker, and with "" when there is one.
     """
     with opened(where) as client:
+        waiting = Waiting(client, where, tell)
         left = {unit.name: unit for unit in units}
         while left:
-            for name, answer in _once(list(left.values()), work, client, make):
+            for name, answer in _once(list(left.values()), work, waiting, make):
                 del left[name]
                 yield answer
             if left:
@@ -146,18 +149,19 @@ def run(units: Sequence[Unit], work: Work, where: str, make: Maker) -> Iterator[
 
 
 def _once(
-    units: Sequence[Unit], work: Work, client: Any, make: Maker
+    units: Sequence[Unit], work: Work, waiting: Waiting, make: Maker
 ) -> Iterator[tuple[str, Made | Undone]]:
     """What becomes of units, until all are done or the scheduler is gone."""
-    from distributed import KilledWorker, as_completed  # noqa: PLC0415 - an extra
+    from distributed import KilledWorker  # noqa: PLC0415 - an extra
 
+    client = waiting.client
     run_id = f"{work.token[-8:]}-{time.monotonic_ns()}"
     futures = {
         client.submit(_there, make, unit, work, key=f"{unit.name}-{run_id}", pure=False): unit
         for unit in units
     }
     try:
-        for future in as_completed(list(futures), loop=client.loop):
+        for future in _ended(list(futures), waiting):
             unit = futures[future]
             try:
                 yield unit.name, future.result()
@@ -169,6 +173,19 @@ def _once(
     finally:
         with suppress(OSError, TimeoutError, CancelledError):
             client.cancel(list(futures))
+
+
+def _ended(futures: Sequence[Any], waiting: Waiting) -> Iterator[Any]:
+    """Each future when it has ended, as long as there are workers to wait for."""
+    from distributed import as_completed  # noqa: PLC0415 - an extra
+
+    ended = as_completed(futures, loop=waiting.client.loop)
+    while ended.count():
+        if ended.has_ready():
+            yield next(ended)
+        else:
+            waiting.look()
+            time.sleep(SOON)
 
 
 def _reconnect(client: Any, where: str) -> None:

@@ -12,14 +12,12 @@ from isptools import sources
 from isptools.apart import apart
 from isptools.build import enhanced, folder, lineup
 from isptools.build.doubts import Doubts, contradiction
-from isptools.build.fused import fused_truth
 from isptools.build.journal import Made
 from isptools.build.light import expect_ratio, light_ratio, quality_of
 from isptools.build.rows import ReadFrame, fusion_row, input_row, truth_row
 from isptools.build.sides import Sides, expect_done, not_applied, on_its_side, sides_of
 from isptools.build.task import File, Task, Unit
 from isptools.build.work import Work, expect_sound, noted, refused, spec_of
-from isptools.burst import BurstError
 from isptools.datasets.listing import BuildError, Line
 from isptools.datasets.scene import Exposures
 from isptools.decode import files as decode
@@ -92,7 +90,9 @@ def _scene(
             yield from _departures(read, task, unit)
         if number is None:
             try:
-                number = _stored(shard, (own, read), task, work, truth)
+                same = read.frame is own.frame
+                known = replace(own, noise=noise) if same else own
+                number = _stored(shard, (known, read), task, work, truth)
                 yield from _white(own, shard.truths[number], task, unit, truth)
             except Refusal as refusal:
                 yield refused(task.truth, task, unit, refusal)
@@ -180,6 +180,9 @@ def _checked(own: ReadFrame, task: Task, unit: Unit, truth: Develop) -> Iterator
 def _merged(
     task: Task, read: ReadFrame, unit: Unit, work: Work, truth: Develop
 ) -> tuple[ReadFrame, list[Line]]:
+    from isptools.build.fused import fused_truth  # noqa: PLC0415 - what fuses takes long to load
+    from isptools.burst import BurstError  # noqa: PLC0415
+
     def frame(file: File) -> Frame:
         try:
             return _read(file, unit, work, truth, same=False).frame
@@ -357,7 +360,8 @@ def _rendered(frame: Frame, truth: Develop) -> tuple[Frame, dict[str, Array]]:
     last = frame
     prepare = () if truth.linear else truth.repairs
     start = frame if truth.linear else behind_first_list(frame)
-    for last in walk(start, (*prepare, *truth.steps)):
+    kept_at = {picture.at for _, picture in truth.pictures if isinstance(picture, Kept | AsItComes)}
+    for last in walk(start, (*prepare, *truth.steps), kept_at):
         for name, picture in truth.pictures:
             if isinstance(picture, Kept | AsItComes) and last.space == picture.at:
                 kept[name] = _on_sensor(last, frame)

@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools import picture
 from isptools.apart import apart
 from isptools.datasets.files import Found, source_of
 from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Source
-from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal
+from isptools.decode.told import FILES
 from isptools.develop.orient import onto_sensor
 from isptools.frame import Array, UnsupportedError
+from isptools.serving import Elsewhere
 from isptools.sources import ContentError
+
+if TYPE_CHECKING:
+    from isptools import picture
 
 BLOCKS = 16  # pictures are compared in so many blocks a side where their size does not decide
 
@@ -32,6 +36,8 @@ class Enhanced:
 
 def listed(folder: Path) -> list[Source]:
     """The pictures of a folder. BuildError where there is none."""
+    from isptools import picture  # noqa: PLC0415 - takes long to load
+
     if not folder.is_dir():
         raise BuildError(f"{folder}: no such folder; --enhanced names the folder of your pictures")
     return [
@@ -59,17 +65,18 @@ def match(files: Sequence[Source], scene: str, truth: str) -> Found:
     return Found(found[0])
 
 
-def hash_and_picture(path: Path, colors: picture.Colors = "srgb") -> tuple[str, Array]:
+def hash_and_picture(path: Path, colors: "picture.Colors" = "srgb") -> tuple[str, Array]:
     """A file's sha256, and its pixels as sRGB, (H, W, 3) uint8 or uint16.
 
     UnsupportedError with the reason if it is none; FaultError.
     """
     try:
-        return apart(decode.shown, path, path.name, colors, True)
+        found: tuple[str, Array] = apart(Elsewhere(FILES, "shown"), path, path.name, colors, True)
     except Refusal as refusal:
         raise UnsupportedError(refusal.detail) from None
     except ContentError as error:
         raise UnsupportedError(f"{path.name}: {error}") from None
+    return found
 
 
 def _begins(stem: str, scene: str) -> bool:

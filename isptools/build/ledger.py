@@ -7,7 +7,6 @@ from typing import get_args
 import msgspec
 
 from isptools.datasets.listing import Line
-from isptools.pair.accept import Reason
 from isptools.shards.proof import proved
 
 
@@ -30,4 +29,8 @@ def odd(refusals: Mapping[str, Mapping[str, int]]) -> int:
     """How many files need a look: what was there and could not be used, though the recipe asks for
     it. Windows of a pair are not among them: the recipe says which to keep."""
     refused = refusals.get("refused", {})
+    if not refused:
+        return 0
+    from isptools.pair.accept import Reason  # noqa: PLC0415 - with OpenCV, which takes long to load
+
     return sum(number for reason, number in refused.items() if reason not in get_args(Reason))

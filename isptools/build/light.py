@@ -79,7 +79,7 @@ def quality_of(truth: ReadFrame, own: ReadFrame | None = None) -> Quality:
     frame = truth.frame
     if frame.space is not Space.SENSOR or len(frame.capture.cfa) not in {4, 36}:
         return quality_of_picture(frame.pixels, frame.white)
-    noise, origin = noise_of(frame), "measured"
+    noise, origin = truth.noise or noise_of(frame), "measured"
     if truth.fused:
         origin = "frames"
     elif frame.capture.noise_profile:

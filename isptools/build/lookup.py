@@ -13,11 +13,12 @@ from isptools.datasets import Card
 from isptools.datasets.files import Folder, Found
 from isptools.datasets.listing import BuildError, Line, LineKind
 from isptools.datasets.scene import Couple, Exposures, Named, Scene, Source
-from isptools.decode import files as decode
 from isptools.decode.refusal import Refusal, judged
+from isptools.decode.told import FILES, Told
 from isptools.develop.binning import SIDES
 from isptools.frame import Kind
 from isptools.recipe import Align, Develop, Maker, Published, Unprocess
+from isptools.serving import Elsewhere
 
 MOSAICS = ("bayer", "xtrans")
 
@@ -162,12 +163,13 @@ def _with_sidecars(file: File, order: Order) -> tuple[File, tuple[str, str] | No
 def _header(scene: Scene, file: File, order: Order) -> tuple[raw.Header | None, tuple[Line, ...]]:
     name, root = file.source.path, order.folder.root.absolute()
     beside = {kind: root / source.path for kind, source in file.beside}
-    told = decode.Told(name, file.named, order.card, file.source.size)
+    look = Elsewhere(FILES, "header")
+    told = Told(name, file.named, order.card, file.source.size)
     try:
         with judged(root / name, name, file.source.size):
             header = order.headers.of(
                 str(root), file.source, file.named, file.beside, order.walk.bins,
-                look=lambda: apart(decode.header, root / name, told, beside, order.walk.bins),
+                look=lambda: apart(look, root / name, told, beside, order.walk.bins),
             )  # fmt: skip
     except Refusal as why:
         return None, (_line(scene, name, "refused", why.reason, why.detail, why.number),)
@@ -267,7 +269,7 @@ def planned_picture(scene: Scene, shot: Exposures[Named], order: Order) -> Plann
     path = order.folder.root.absolute() / name
     try:
         with judged(path, name, found.source.size):
-            height, width = apart(decode.size, path, name)
+            height, width = apart(Elsewhere(FILES, "size"), path, name)
     except Refusal as why:
         line = _line(scene, name, "refused", why.reason, why.detail, why.number)
         return PlannedScene(scene, (line,))

@@ -1,10 +1,9 @@
 """What the tables of a shard state about a frame."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from isptools.build.task import File
-from isptools.burst import Fused
 from isptools.develop.noise import Noise
 from isptools.frame import Capture, Frame
 from isptools.measure.exposure import Law, Shot, ratio
@@ -20,6 +19,9 @@ UNSET: dict[str, Any] = {
     "enhanced": "", "enhanced_sha256": "", "enhanced_turned": 0,
 }  # fmt: skip
 
+if TYPE_CHECKING:
+    from isptools.burst import Fused  # takes long to load
+
 
 @dataclass(frozen=True, slots=True)
 class ReadFrame:
@@ -28,7 +30,8 @@ class ReadFrame:
     file: File
     sha256: str
     frame: Frame
-    fused: Fused | None = None  # where its pixels come from a burst
+    fused: "Fused | None" = None  # where its pixels come from a burst
+    noise: Noise | None = None  # of the frame, where it was looked at already
 
 
 def columns(capture: Capture, names: tuple[str, ...]) -> dict[str, Any]:
@@ -73,7 +76,7 @@ def truth_row(read: ReadFrame, scene: str, developed: Frame) -> TruthRow:
     )
 
 
-def fusion_row(key: str, fused: Fused) -> FusionRow:
+def fusion_row(key: str, fused: "Fused") -> FusionRow:
     """What a fused truth was made from; the share that is trusted is still to be counted."""
     return FusionRow(
         key=key,

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,18 +19,23 @@ from isptools.sources import FaultError
 
 
 def run_units(
-    units: Sequence[Unit], work: Work, jobs: int, where: str | None = None
+    units: Sequence[Unit],
+    work: Work,
+    jobs: int,
+    where: str | None = None,
+    tell: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[Made | Undone]:
     """Make every unit and yield it when it is finished, or left undone, in no fixed order.
 
     `jobs` counts children, each with one OpenMP and one numba thread; 1 works in this process, -1
-    takes every core. `where` names a Dask cluster (isptools.build.cluster). A backend that the
-    caller chose with `joblib.parallel_config` is used instead. Wherever it is, files are decoded in
-    another process. A unit is left undone where the machine fails: a source that can't be read, a
-    child that is killed.
+    takes every core. `where` names a Dask cluster (isptools.build.cluster), and `tell` is called
+    with what that waits for, and with "" when it has come. A backend that the caller chose with
+    `joblib.parallel_config` is used instead. Wherever it is, files are decoded in another process.
+    A unit is left undone where the machine fails: a source that can't be read, a child that is
+    killed.
     """
     if where and units:
-        yield from cluster.run(units, _anywhere(work), where, made)
+        yield from cluster.run(units, _anywhere(work), where, made, tell)
     elif _chosen_by_caller():
         yield from _parallel(units, work)
     elif jobs == 1 or len(units) < 2:

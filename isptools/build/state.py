@@ -13,7 +13,7 @@ from isptools.build.work import Work, facts
 from isptools.datasets.listing import BuildError
 from isptools.datasets.scene import Split
 from isptools.recipe import Recipe
-from isptools.shards import disk, read
+from isptools.shards import disk
 
 Progress = Callable[[int, int], None]
 
@@ -30,6 +30,8 @@ def claim(out: Path, recipe: Recipe) -> None:
 
 
 def _recipe(path: Path) -> str:
+    from isptools.shards import read  # noqa: PLC0415 - HDF5 takes long to load
+
     try:
         return str(read.load(path).attrs["recipe_sha256"])
     except (ValueError, KeyError):

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,12 +15,14 @@ from isptools.build.task import File, Task, Unit
 from isptools.datasets import Card
 from isptools.datasets.card import Facts
 from isptools.datasets.listing import Line, LineKind
-from isptools.decode.files import Told
 from isptools.decode.refusal import Refusal
+from isptools.decode.told import Told
 from isptools.recipe import Develop, Recipe
-from isptools.shards import write
 from isptools.shards.schema import Picture, Spec
 from isptools.storage.shadow import Shadow
+
+if TYPE_CHECKING:
+    from isptools.shards import write
 
 SOURCES = {"Kept": "develop", "Published": "published", "AsItComes": "published", "Own": "files"}
 POSITIONS = {"rgb": 3, "bayer": 4, "xtrans": 36}
@@ -56,7 +59,7 @@ def refused(file: File, task: Task, unit: Unit, why: Refusal, kind: LineKind = "
     return Line(unit.split, task.scene, where, kind, why.reason, why.detail, why.number)
 
 
-def noted(unit: Unit, work: Work, shard: write.Writer, lines: list[Line]) -> Made:
+def noted(unit: Unit, work: Work, shard: "write.Writer", lines: list[Line]) -> Made:
     """Enter a unit, whose shard is closed, into the journal."""
     if shard.written is None:
         (work.out / unit.name).unlink(missing_ok=True)  # of an earlier build, when files were good
@@ -82,7 +85,7 @@ def facts(unit: Unit, work: Work) -> str:
     return hashlib.sha256(msgspec.json.encode(stated, order="deterministic")).hexdigest()
 
 
-def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
+def _listed(unit: Unit, written: "write.Written | None") -> Shard | None:
     if written is None:
         return None
     size, rows, scenes = written.bytes, written.rows, written.scenes
@@ -93,6 +96,8 @@ def _listed(unit: Unit, written: write.Written | None) -> Shard | None:
 
 def spec_of(unit: Unit, work: Work) -> Spec:
     """What the shard of a unit is to hold."""
+    from isptools.shards import write  # noqa: PLC0415 - HDF5 takes long to load
+
     recipe, card = work.recipe, work.card
     walk = recipe.truth if isinstance(recipe.truth, Develop) else None
     steps = {"prepare": walk.prepare if walk else (), "develop": walk.steps if walk else ()}

@@ -16,8 +16,6 @@ from isptools.burst.planes import F32, HOP, PAD, means
 from isptools.burst.robust import bends
 from isptools.burst.tiles import (
     FRACTIONS,
-    HIGH,
-    WIDE,
     gather,
     less,
     sampled,
@@ -75,7 +73,6 @@ def _seen(active: Mask, offsets: F32) -> Mask:
 
 @kernel
 def _unexplained(frame, merged, letters, parts, seen, taps, window, out, top, bottom):
-    block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
     a = np.empty(AREA, np.float32)
     first, last = PAD + HOP * top, PAD + HOP * bottom
     for i in range(top, bottom + 1):
@@ -86,7 +83,7 @@ def _unexplained(frame, merged, letters, parts, seen, taps, window, out, top, bo
             for p in range(4):
                 down = parts[i, j, 0] + p // 2 * FRACTIONS
                 right = parts[i, j, 1] + p % 2 * FRACTIONS
-                sampled(merged[letters[p]], y, x, down, right, taps, block, wide, a)
+                sampled(merged[letters[p]], y, x, down, right, taps, a)
                 less(frame[p], y, x, a)
                 gather(a, window, np.float32(-1), out[p], y, x, first, last)
 

@@ -10,13 +10,13 @@ hand (an affine map fitted to all tiles) decides; a tile that moves by itself ke
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from isptools.burst.hand import SMOOTHED, Known, hand
 from isptools.burst.planes import HOP, PAD, grid, pyramid
-from isptools.develop.rows import over_rows
+from isptools.develop.rows import kernel, over_rows
+from isptools.vectors import begins, summed, vectors
 
 F32 = NDArray[np.float32]
 REACH = 4  # cells searched around at the coarsest level
@@ -28,10 +28,6 @@ SLACK = 1.3  # gradient energy over what noise explains that still counts as noi
 DOUBT = 1.6  # the same for the difference of two tiles
 LEAST_SPREAD = 0.02  # cells: how far tiles stray from the hand's motion at least
 ROUNDS = 2
-
-fast = numba.njit(
-    nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def _search(reference: Levels, other: Levels) -> F32:
     return offsets
 
 
-@fast
+@kernel
 def _best(one, two, above, reach, finest, found, top, bottom):
     rows, columns = above.shape[:2]
     for i in range(top, bottom):
@@ -117,21 +113,28 @@ def _best(one, two, above, reach, finest, found, top, bottom):
             found[i, j, 0], found[i, j, 1] = best_y, best_x
 
 
-@fast
+@kernel
 def _distance(one, two, y, x, down, right, finest):
     """Sum of absolute (finest level) or squared differences of two tiles."""
     v = min(max(y + down, 0), two.shape[0] - 16)
     u = min(max(x + right, 0), two.shape[1] - 16)
-    total = np.float32(0)
-    for r in range(16):
-        a, b = one[y + r, x : x + 16], two[v + r, u : u + 16]
-        if finest:
-            for c in range(16):
-                total += abs(a[c] - b[c])
-        else:
-            for c in range(16):
-                total += (a[c] - b[c]) * (a[c] - b[c])
-    return total
+    step, other = one.shape[1], two.shape[1]
+    if finest:
+        return _absolute(one, y * step + x, step, two, v * other + u, other)
+    return _squared(one, y * step + x, step, two, v * other + u, other)
+
+
+@vectors(1)
+def _absolute(one, at, step, two, to, other):
+    pairs = zip(begins(one + at, step, 16), begins(two + to, other, 16), strict=True)
+    return [summed([(a.load() - b.load()).absolute() for a, b in pairs])]
+
+
+@vectors(1)
+def _squared(one, at, step, two, to, other):
+    pairs = zip(begins(one + at, step, 16), begins(two + to, other, 16), strict=True)
+    off = [a.load() - b.load() for a, b in pairs]
+    return [summed([each * each for each in off])]
 
 
 def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F32) -> F32:
@@ -147,7 +150,7 @@ def _track(one: F32, two: F32, start: Any, prior: Any, strength: float, calm: F3
     return found
 
 
-@fast
+@kernel
 def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
     gy, gx = np.empty(256, np.float32), np.empty(256, np.float32)
     for i in range(top, bottom):
@@ -155,17 +158,18 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
             y, x = PAD + HOP * i - HOP, PAD + HOP * j - HOP
             yy, yx, xx = _gradients(one, y, x, gy, gx)
             down, right = start[i, j, 0], start[i, j, 1]
-            hold, left = strength, np.float32(0)
+            hold = strength
+            ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
             if strength > 0:
-                _, _, left = _residual(one, two, y, x, down, right, gy, gx)
                 p, q = prior[i, j, 0], prior[i, j, 1]
-                _, _, other = _residual(one, two, y, x, p, q, gy, gx)
+                py, px, other = _residual(one, two, y, x, p, q, gy, gx)
                 if other < max(calm[i, j], left * np.float32(1.1)):
-                    down, right, left = p, q, other
+                    down, right, ry, rx, left = p, q, py, px, other
                 else:
                     hold = np.float32(0)  # it moves by itself
-            for _ in range(ROUNDS):
-                ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
+            for step in range(ROUNDS):
+                if step:
+                    ry, rx, left = _residual(one, two, y, x, down, right, gy, gx)
                 pull = hold * SMOOTHED * left / np.float32(256)
                 ry += pull * (prior[i, j, 0] - down)
                 rx += pull * (prior[i, j, 1] - right)
@@ -184,39 +188,39 @@ def _iterate(one, two, start, prior, strength, calm, found, top, bottom):
             out[3], out[4], out[5] = yy, yx, xx
 
 
-@fast
+@kernel
 def _gradients(one, y, x, gy, gx):
-    half = np.float32(0.5)
-    yy, yx, xx = np.float32(0), np.float32(0), np.float32(0)
+    """Halved central differences of a tile, flat; and the sums of their products: yy, yx, xx."""
+    step = one.shape[1]
+    return _slopes(one, (y - 1) * step + x, step, gy, gx)
+
+
+@vectors(3)
+def _slopes(one, at, step, gy, gx):
+    lines = begins(one + at, step, 18)
     for r in range(16):
-        up, here, down = one[y + r - 1], one[y + r], one[y + r + 1]
-        for c in range(16):
-            gy[16 * r + c] = half * (down[x + c] - up[x + c])
-        for c in range(16):
-            gx[16 * r + c] = half * (here[x + c + 1] - here[x + c - 1])
-    for c in range(256):
-        yy += gy[c] * gy[c]
-        yx += gy[c] * gx[c]
-        xx += gx[c] * gx[c]
-    return yy, yx, xx
+        gy[r] = (lines[r + 2].load() - lines[r].load()) * 0.5
+        gx[r] = ((lines[r + 1] + 1).load() - (lines[r + 1] + -1).load()) * 0.5
+    pairs = ((gy, gy), (gy, gx), (gx, gx))
+    return [summed([a[r] * b[r] for r in range(16)]) for a, b in pairs]
 
 
-@fast
+@kernel
 def _residual(one, two, y, x, down, right, gy, gx):
     """Gradient times difference, summed, and the sum of squared differences; bilinear between."""
     whole_y, whole_x = int(np.floor(down)), int(np.floor(right))
     f, g = np.float32(down - whole_y), np.float32(right - whole_x)
     v = min(max(y + whole_y, 0), two.shape[0] - 17)
     u = min(max(x + whole_x, 0), two.shape[1] - 17)
-    k00, k01 = (1 - f) * (1 - g), (1 - f) * g
-    k10, k11 = f * (1 - g), f * g
-    ry, rx, left = np.float32(0), np.float32(0), np.float32(0)
-    for r in range(16):
-        a, low, high = one[y + r, x : x + 16], two[v + r, u : u + 17], two[v + r + 1, u : u + 17]
-        by, bx = gy[16 * r : 16 * r + 16], gx[16 * r : 16 * r + 16]
-        for c in range(16):
-            d = a[c] - (k00 * low[c] + k01 * low[c + 1] + k10 * high[c] + k11 * high[c + 1])
-            ry += by[c] * d
-            rx += bx[c] * d
-            left += d * d
-    return ry, rx, left
+    step, other = one.shape[1], two.shape[1]
+    return _left(one, y * step + x, step, two, v * other + u, other, f, g, gy, gx)
+
+
+@vectors(3)
+def _left(one, at, step, two, to, other, f, g, gy, gx):
+    own, its = begins(one + at, step, 16), begins(two + to, other, 17)
+    lines = [row.load() + ((row + 1).load() - row.load()) * g for row in its]
+    off = [own[r].load() - (lines[r] + (lines[r + 1] - lines[r]) * f) for r in range(16)]
+    products = ([gy[r] * off[r] for r in range(16)], [gx[r] * off[r] for r in range(16)],
+                [each * each for each in off])  # fmt: skip
+    return [summed(each) for each in products]

@@ -7,15 +7,17 @@ its tiles have a part of the structure: how much depends on the scene, and is se
 turned upside down, aligned in the same way.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.burst.align import F32, Levels, align, fast
+from isptools.burst.align import F32, Levels, align
 from isptools.burst.planes import HOP, PAD, border
-from isptools.develop.rows import over_rows
+from isptools.develop.rows import kernel, over_rows
+from isptools.vectors import Number, begins, folded, summed, vectors
 
 SIDE = 16  # cells of a tile
 STRONG = 8.0  # structure over noise from which a tile counts in full
@@ -122,7 +124,7 @@ def _structure(laying: Laying, level: int) -> F64:
     return told[:, :3]
 
 
-@fast
+@kernel
 def _energies(one, two, offsets, size, out, top, bottom):
     height, width, step, scale = size
     for i in range(top, bottom):
@@ -139,26 +141,25 @@ def _energies(one, two, offsets, size, out, top, bottom):
             if min(v, u) < PAD or v + SIDE >= PAD + height or u + SIDE >= PAD + width:
                 continue
             f, g = np.float32(down - whole_y), np.float32(right - whole_x)
-            a, b = np.float32(0), np.float32(0)
-            aa, bb, ab, most = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
-            base, other = one[y + 8, x + 8], two[v + 8, u + 8]  # sums stay small about them
-            for r in range(SIDE):
-                own = one[y + r, x : x + SIDE]
-                low, high = two[v + r, u : u + SIDE + 1], two[v + r + 1, u : u + SIDE + 1]
-                for c in range(SIDE):
-                    p = own[c]
-                    q = (1 - f) * ((1 - g) * low[c] + g * low[c + 1])
-                    q += f * ((1 - g) * high[c] + g * high[c + 1])
-                    most = max(most, p, q)
-                    p -= base
-                    q -= other
-                    a += p
-                    b += q
-                    aa += p * p
-                    bb += q * q
-                    ab += p * q
+            at, to = y * one.shape[1] + x, v * two.shape[1] + u
+            a, b, aa, bb, ab, most = _sums(one, at, one.shape[1], two, to, two.shape[1], f, g)
             count = np.float32(SIDE * SIDE)
             out[i, j, 0] = aa - a * a / count
             out[i, j, 1] = bb - b * b / count
             out[i, j, 2] = ab - a * b / count
             out[i, j, 3] = most
+
+
+@vectors(6)
+def _sums(one, at, step, two, to, other, f, g):
+    """Of two tiles, less a value of each, which keeps sums small: the values, their squares and
+    products; and the most light in either."""
+    places, its = begins(one + at, step, SIDE), begins(two + to, other, SIDE + 1)
+    lines = [row.load() + ((row + 1).load() - row.load()) * g for row in its]
+    q = [low + (high - low) * f for low, high in itertools.pairwise(lines)]
+    p = [row.load() for row in places]
+    most = folded(Number.most, p + q).folded(Number.most)
+    base, under = ((begin[8] + 8).load(1) for begin in (places, its))
+    p, q = [each - base for each in p], [each - under for each in q]
+    products = ([x * y for x, y in zip(*two, strict=True)] for two in ((p, p), (q, q), (p, q)))
+    return [*map(summed, (p, q, *products)), most]

@@ -6,6 +6,8 @@ kernels of `prior`, 9 x 9 pixels) less than half of that error remains, at less 
 whole cells still gives back the frame's own numbers.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +15,10 @@ from isptools.burst.planes import F32, PAD
 from isptools.burst.prior import REACH, missing
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Array, empty
+from isptools.vectors import WIDTH, vectors
 
 MARGIN = 2  # outermost cells that are left empty
+BLOCK = 2 * WIDTH  # cells that are made together
 
 
 def interpolated(planes: F32, cfa: str, gains: F32, out: Array | None = None) -> F32:
@@ -70,23 +74,26 @@ def contrasts(planes: F32, cfa: str, noise: NDArray[np.float64]) -> F32:
 @kernel
 def _interpolate(planes, letters, weights, colors, top, bottom):
     width = planes.shape[2]
-    own, beside = np.empty(width, np.float32), np.empty(width, np.float32)
+    lines = np.empty((REACH + 1, 2, width), np.float32)
     for y in range(top + MARGIN, bottom + MARGIN):
         for p in range(4):
             down, right = p // 2, p % 2
             at, start = 2 * y + down, right * width
+            if not right:  # the other position of its row takes the same lines, in turn
+                for far in range(REACH + 1):
+                    row, above = (down + far) % 2 * 2, y + (down - far) // 2
+                    below = y + (down + far) // 2
+                    _sum(planes[row, above], planes[row, below], lines[far, 0])
+                    _sum(planes[row + 1, above], planes[row + 1, below], lines[far, 1])
             _copy(planes[p, y], colors[letters[p], at, start : start + width])
             one = colors[(letters[p] + 1) % 3, at, start : start + width]
             two = colors[(letters[p] + 2) % 3, at, start : start + width]
-            for far in range(REACH + 1):
-                row, above = (down + far) % 2 * 2, y + (down - far) // 2
-                below = y + (down + far) // 2
-                _sum(planes[row + right, above], planes[row + right, below], own)
-                _sum(planes[row + 1 - right, above], planes[row + 1 - right, below], beside)
-                if far == 0:
-                    _clear(one)
-                    _clear(two)
-                _add(own, beside, right, weights[p, 0, far], weights[p, 1, far], one, two)
+            for x in range(MARGIN, width - MARGIN, BLOCK):
+                x = min(x, width - MARGIN - BLOCK)  # noqa: PLW2901 - the last ones once more
+                own, beside = right * width + x, (1 - right) * width + x + right
+                _add(lines, own, beside, 2 * width, weights[p], one, two, x)
+            _empty_ends(one)
+            _empty_ends(two)
 
 
 @kernel
@@ -96,26 +103,46 @@ def _copy(a, out):
 
 
 @kernel
-def _clear(out):
-    for x in range(len(out)):
-        out[x] = 0
-
-
-@kernel
 def _sum(a, b, out):
     for x in range(len(out)):
         out[x] = a[x] + b[x]
 
 
 @kernel
-def _add(own, beside, right, w, v, one, two):
-    """What a pair of rows adds to both missing colors.
+def _empty_ends(out):
+    for x in range(MARGIN):
+        out[x] = out[-1 - x] = 0
 
-    `own` holds the pixels of the place's columns, `beside` those of the columns between.
+
+@vectors()
+def _add(lines, own, beside, step, weights, one, two, at):
+    """Both missing colors at 32 places from the pairs of rows at each distance.
+
+    `own` is where the pixels of the places' columns are, `beside` those of the columns between.
     """
-    for x in range(MARGIN, len(own) - MARGIN):
-        a, b = own[x], beside[x + right - 1] + beside[x + right]
-        c, d = own[x - 1] + own[x + 1], beside[x + right - 2] + beside[x + right + 1]
-        e = own[x - 2] + own[x + 2]
-        one[x] += ((w[0] * a + w[1] * b) + (w[2] * c + w[3] * d)) + w[4] * e
-        two[x] += ((v[0] * a + v[1] * b) + (v[2] * c + v[3] * d)) + v[4] * e
+    sums: dict[tuple[int, int], Any] = {}
+    own, beside = lines + own, lines + beside
+    for far in range(REACH + 1):
+        for start in (0, WIDTH):
+            near = _sides(own + start, beside + start)
+            for number in (0, 1):
+                part = _weighted(weights, number, far, near)
+                before = sums.get((number, start))
+                sums[number, start] = part if before is None else before + part
+        own, beside = own + step, beside + step
+    for (number, start), whole in sums.items():
+        ((one, two)[number] + at + start).store(whole)
+
+
+def _sides(own, beside):
+    """The middle, and sums at each distance to the left and right."""
+    near = (beside + -1).load() + beside.load()
+    further = (beside + -2).load() + (beside + 1).load()
+    sides = [(own + -k).load() + (own + k).load() for k in (1, 2)]
+    return own.load(), near, sides[0], further, sides[1]
+
+
+def _weighted(weights, number, far, values):
+    start = (number * (REACH + 1) + far) * (REACH + 1)
+    a, b, c, d, e = (each * (weights + (start + k)).load(1) for k, each in enumerate(values))
+    return ((a + b) + (c + d)) + e

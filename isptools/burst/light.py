@@ -6,6 +6,7 @@ a frame's tiles is compared with the reference's tile by tile: sums over many pi
 hardly sways, and a robust ratio, which moving things and shadows do not.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from isptools.burst.planes import F32, HOP, PAD
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Array
+from isptools.vectors import Number, begins, folded, summed, vectors
 
 SIDE = 2 * HOP  # cells of a tile
 MOST = 4096  # tiles that are measured; so many tell more than enough
@@ -116,7 +118,7 @@ def _tiles(seen: Seen) -> tuple[F64, F64, F64]:
 @kernel
 def _sums(reference, frame, offsets, step, floor, white, out, top, bottom):
     inner_y = PAD + HOP * (offsets.shape[0] - 2)
-    inner_x = PAD + HOP * (offsets.shape[1] - 2)
+    inner_x, width = PAD + HOP * (offsets.shape[1] - 2), frame.shape[2]
     for i in range(top, bottom):
         for j in range(out.shape[1]):
             row, column = 1 + step * i, 1 + step * j
@@ -128,24 +130,29 @@ def _sums(reference, frame, offsets, step, floor, white, out, top, bottom):
                 continue
             f, g = np.float32(down - whole_y), np.float32(right - whole_x)
             for p in range(4):
-                least, most = floor[0, p], white[p]
-                own, its, good = np.float32(0), np.float32(0), True
-                for r in range(SIDE + 1):
-                    part = (1 - f) if r == 0 else f if r == SIDE else np.float32(1)
-                    line = frame[p, v + r, u : u + SIDE + 1]
-                    total = -g * line[0] - (1 - g) * line[SIDE]
-                    low, high = line[0], line[0]
-                    for c in range(SIDE + 1):
-                        total += line[c]
-                        low, high = min(low, line[c]), max(high, line[c])
-                    its += part * total
-                    good = good and low > floor[1, p] and high < most
-                for r in range(SIDE):
-                    line = reference[p, y + r, x : x + SIDE]
-                    low, high = line[0], line[0]
-                    for c in range(SIDE):
-                        own += line[c]
-                        low, high = min(low, line[c]), max(high, line[c])
-                    good = good and low > least and high < most
-                if good:
+                its, low, high = _its(frame[p], v * width + u, width, f, g)
+                own, dark, bright = _own(reference[p], y * width + x, width)
+                good = low > floor[1, p] and dark > floor[0, p]
+                if good and max(high, bright) < white[p]:
                     out[i, j, p, 0], out[i, j, p, 1] = own, its
+
+
+@vectors(3)
+def _its(frame, at, step, f, g):
+    """The sum of a tile that begins (f, g) behind a pixel, and the least and most light in it."""
+    places = begins(frame + at, step, SIDE + 1)
+    pairs = [(place.load(), (place + 1).load()) for place in places]
+    first, *inner, last = [left + (right - left) * g for left, right in pairs]
+    return [summed([first + (last - first) * f, *inner]), *_ends(itertools.chain(*pairs))]
+
+
+@vectors(3)
+def _own(reference, at, step):
+    """Of a tile of whole pixels."""
+    lines = [place.load() for place in begins(reference + at, step, SIDE)]
+    return [summed(lines), *_ends(lines)]
+
+
+def _ends(numbers):
+    numbers = list(numbers)
+    return [folded(two, numbers).folded(two) for two in (Number.least, Number.most)]

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from isptools.burst.planes import HOP, PAD
 from isptools.burst.tiles import (
     FRACTIONS,
-    HIGH,
-    WIDE,
     gather,
     gather_flat,
     less,
@@ -24,9 +22,10 @@ from isptools.burst.tiles import (
     taps_between,
     window,
 )
-from isptools.burst.transform import AREA, SIDE, backward, forward, turn
+from isptools.burst.transform import AREA, backward, forward, turn
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Array
+from isptools.vectors import vectors
 
 F32 = NDArray[np.float32]
 CALM, STIRRED = 8.0, 3.0  # c where a tile differs by noise alone, and where by far more
@@ -75,7 +74,6 @@ def _merge(
     reference, frame, differs, letters, parts, active, variance, taps, window,
     weight, total, top, bottom,
 ):  # fmt: skip
-    block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
     a, b, power = np.empty(AREA, np.float32), np.empty(AREA, np.float32), np.empty(64, np.float32)
     taken = 0.0
     first, last = PAD + HOP * top, PAD + HOP * bottom
@@ -89,7 +87,7 @@ def _merge(
                 down = parts[i, j, 0] + p // 2 * FRACTIONS
                 right = parts[i, j, 1] + p % 2 * FRACTIONS
                 color = frame[letters[p]]
-                sampled(color, y, x, down, right, taps, block, wide, a)
+                sampled(color, y, x, down, right, taps, a)
                 if not differs:
                     less(reference[p], y, x, a)
                 forward(a, b)
@@ -116,54 +114,64 @@ def shrink(b, variance, power):
 
     `power` is scratch for the 64 frequency pairs.
     """
-    power[:] = 0
+    emptied(power)
     pooled(b, np.float32(0.25) / variance, power)
     c = limit(mean(power))
-    squared = c * c
-    for k in range(64):
-        power[k] = squared / (power[k] * power[k] + squared)
+    _passed(power, c * c)
     scaled(b, power)
     share = mean(power)
-    for k in range(64):
-        power[k] *= power[k]
+    _squared(power)
     return share, mean(power)
 
 
-@kernel
+@vectors()
+def emptied(power):
+    """Set 64 sums to 0."""
+    for r in range(4):
+        power[r] = power[r].constant(0)
+
+
+@vectors()
 def pooled(b, scale, power):
     """Add the power of a tile times `scale` to 64 sums: both signs of a frequency make one."""
     for r in range(8):
-        at = 16 * r
-        for c in range(8):
-            k = at + c
-            power[8 * r + c] += scale * (
-                (b[k] * b[k] + b[k + 8] * b[k + 8])
-                + (b[k + 128] * b[k + 128] + b[k + 136] * b[k + 136])
-            )
+        low, high = b[r] * b[r], b[r + 8] * b[r + 8]
+        four = (low.part(0, 8) + low.part(8, 8)) + (high.part(0, 8) + high.part(8, 8))
+        (power + 8 * r).store((power + 8 * r).load(8) + four * scale)
 
 
-@kernel
+@vectors()
 def scaled(b, power):
     """Multiply a tile's coefficients by a number for each of the 64 frequency pairs."""
     for r in range(8):
-        at = 16 * r
-        for c in range(8):
-            keep = power[8 * r + c]
-            b[at + c] *= keep
-            b[at + c + 8] *= keep
-            b[at + c + 128] *= keep
-            b[at + c + 136] *= keep
+        keep = (power + 8 * r).load(8)
+        b[r], b[r + 8] = b[r] * keep.joined(keep), b[r + 8] * keep.joined(keep)
 
 
-@kernel
+@vectors()
+def _passed(power, squared):
+    """1 - A of each power over noise."""
+    for r in range(8):
+        of_row = (power + 8 * r).load(8)
+        (power + 8 * r).store(squared / (of_row * of_row + squared))
+
+
+@vectors()
+def _squared(power):
+    for r in range(8):
+        of_row = (power + 8 * r).load(8)
+        (power + 8 * r).store(of_row * of_row)
+
+
+@vectors(1)
 def mean(power):
     """Of 64 numbers, in an order that vectors can follow."""
-    total = np.float32(0)
-    for k in range(8):
-        total += (
-            (power[k] + power[k + 8]) + (power[k + 16] + power[k + 24])
-        ) + ((power[k + 32] + power[k + 40]) + (power[k + 48] + power[k + 56]))  # fmt: skip
-    return total / np.float32(64)
+    a, b, c, d, e, f, g, h = ((power + 8 * r).load(8) for r in range(8))
+    columns = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    total = columns[0]
+    for k in range(1, 8):
+        total = total + columns[k]
+    return [total / 64]
 
 
 @kernel

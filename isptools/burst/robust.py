@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from isptools.burst.merge import F32, SHARE, SQUARES, Laid
 from isptools.burst.planes import HOP, PAD
-from isptools.burst.tiles import FRACTIONS, HIGH, WIDE, gather, less, sampled
+from isptools.burst.tiles import FRACTIONS, gather, less, sampled
 from isptools.burst.transform import AREA, SIDE
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
@@ -39,7 +39,6 @@ def _robust(
     reference, frame, differs, letters, parts, active, variance, taps, window,
     weight, white, tolerance, total, top, bottom,
 ):  # fmt: skip
-    block, wide = np.empty(HIGH * WIDE, np.float32), np.empty(SIDE * WIDE, np.float32)
     kept, d = np.empty(AREA, np.float32), np.empty((4, AREA), np.float32)
     power, smooth = np.empty(AREA, np.float32), np.empty(AREA, np.float32)
     taken = 0.0
@@ -54,7 +53,7 @@ def _robust(
                 down = parts[i, j, 0] + p // 2 * FRACTIONS
                 right = parts[i, j, 1] + p % 2 * FRACTIONS
                 color = frame[letters[p]]
-                sampled(color, y, x, down, right, taps, block, wide, d[p])
+                sampled(color, y, x, down, right, taps, d[p])
                 if not differs:
                     less(reference[p], y, x, d[p])
                 _power(d[p], np.float32(0.25) / variance[p, i, j], power)

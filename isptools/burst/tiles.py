@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.burst.prior import between
-from isptools.burst.transform import AREA, SIDE
+from isptools.burst.transform import SIDE
 from isptools.develop.rows import kernel
+from isptools.vectors import vectors
 
 TAPS = 6
 FRACTIONS = 32  # parts of a pixel
@@ -13,6 +14,7 @@ BEFORE = TAPS // 2 - 1  # taps before the sample
 HIGH = 2 * SIDE - 2 + TAPS  # rows of pixels a tile is interpolated from
 HALF = SIDE + TAPS // 2 - 1 + 2  # of its columns the even ones or the odd ones, and two to spare
 WIDE = 2 * HALF
+AHEAD = 40  # of its columns that are brought nearer: a tile or two later
 EDGE = 2 * 2  # pixels at the border of `colors.interpolated` that hold nothing
 
 
@@ -28,80 +30,93 @@ def window() -> NDArray[np.float32]:
 
 
 @kernel
-def sampled(two, y, x, down, right, taps, block, wide, out):
+def sampled(two, y, x, down, right, taps, out):
     """A frame's part for the tile at cell (y, x) of a padded plane, flat (256,) in `out`.
 
     `two` is the frame's color of that plane at all pixels. `down` and `right` say where the tile's
-    first pixel lies: the plane's place in the cell plus the offset, in parts of a pixel. `block`
-    and `wide` are scratch: with flat arrays and fixed steps the compiler sees that nothing
-    overlaps.
+    first pixel lies: the plane's place in the cell plus the offset, in parts of a pixel.
     """
-    width = two.shape[1] // 2
-    v = min(max(2 * y + down // FRACTIONS - BEFORE, EDGE), two.shape[0] - HIGH - EDGE)
-    u = min(max(2 * x + right // FRACTIONS - BEFORE, EDGE), 2 * width - WIDE - EDGE)
-    odd = u % 2
-    even, other = odd * width + u // 2, (1 - odd) * width + u // 2 + odd
-    for r in range(HIGH):
-        row, next_row = two[v + r, even : even + HALF], two[v + r, other : other + HALF]
-        for k in range(HALF):
-            block[r * WIDE + k] = row[k]
-        for k in range(HALF):
-            block[r * WIDE + HALF + k] = next_row[k]
-    _down(block, taps[down % FRACTIONS], wide)
-    _across(wide, taps[right % FRACTIONS], out)
+    rows, columns = two.shape
+    v = min(max(2 * y + down // FRACTIONS - BEFORE, EDGE), rows - HIGH - EDGE)
+    u = min(max(2 * x + right // FRACTIONS - BEFORE, EDGE), columns - WIDE - EDGE)
+    odd, half = u % 2, columns // 2
+    even, other = odd * half + u // 2, (1 - odd) * half + u // 2 + odd
+    down, right = down % FRACTIONS * TAPS, right % FRACTIONS * TAPS
+    top = v * columns
+    _between(two, top + even, top + other, columns, taps, down, right, out)
+
+
+@vectors()
+def _between(two, even, other, columns, taps, down, right, out):
+    """Between 6 rows first, then between columns, which lie alternately in two places: 16 of each
+    and a few behind."""
+    places, lines = (two + even, two + other), []
+    of_rows = [(taps + down + k).load(1).spread() for k in range(TAPS)]
+    of_columns = [(taps + right + k).load(1).spread() for k in range(TAPS)]
+    for row in range(HIGH):
+        own, its = places
+        behind = (own + SIDE).load(4).joined((its + SIDE).load(4))
+        lines.append((own.load(), its.load(), behind.joined(behind)))
+        (own + AHEAD).fetch()
+        (its + AHEAD).fetch()
+        places = own + columns, its + columns
+        if row % 2 and row >= TAPS - 1:
+            own, its, behind = (_weighted(of_rows, part) for part in zip(*lines, strict=True))
+            lines = lines[2:]
+            out[(row + 1 - TAPS) // 2] = _weighted(of_columns, _shifted(own, its, behind))
+
+
+def _shifted(own, its, behind):
+    """16 even columns, 16 odd ones; those one further on, ..."""
+    for shift in range(TAPS // 2):
+        places = range(shift, SIDE + shift)
+        yield own.shuffled(behind, places)
+        yield its.shuffled(behind, [x if x < SIDE else x + 4 for x in places])
+
+
+def _weighted(weights, values):
+    a, b, c, d, e, f = (value * weight for value, weight in zip(values, weights, strict=True))
+    return ((a + b) + (c + d)) + (e + f)
 
 
 @kernel
 def less(one, y, x, out):
     """Take the tile at cell (y, x) of a padded plane out of a flat tile."""
+    _less(one, y * one.shape[1] + x, one.shape[1], out)
+
+
+@vectors()
+def _less(one, at, step, out):
+    own = one + at
     for r in range(SIDE):
-        own = one[y + r, x : x + SIDE]
-        for k in range(SIDE):
-            out[r * SIDE + k] -= own[k]
-
-
-@kernel
-def _down(block, taps, out):
-    a, b, c, d, e, f = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    for r in range(SIDE):
-        at = 2 * r * WIDE
-        for k in range(WIDE):
-            s = at + k
-            out[r * WIDE + k] = (
-                (a * block[s] + b * block[s + WIDE])
-                + (c * block[s + 2 * WIDE] + d * block[s + 3 * WIDE])
-            ) + (e * block[s + 4 * WIDE] + f * block[s + 5 * WIDE])
-
-
-@kernel
-def _across(block, taps, out):
-    a, b, c, d, e, f = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    for r in range(SIDE):
-        for k in range(SIDE):
-            s, o = r * WIDE + k, r * WIDE + HALF + k
-            out[r * SIDE + k] = (
-                (a * block[s] + b * block[o]) + (c * block[s + 1] + d * block[o + 1])
-            ) + (e * block[s + 2] + f * block[o + 2])
+        out[r] = out[r] - own.load()
+        (own + AHEAD).fetch()
+        own = own + step
 
 
 @kernel
 def gather(tile, window, scale, total, y, x, first, last):
-    """Add a tile times window and scale to rows [first, last) of a padded picture, from (y, x) on.
-
-    The tile is left multiplied.
-    """
-    for k in range(AREA):
-        tile[k] *= scale * window[k]
+    """Add a tile times window and scale to rows [first, last) of a padded picture, from (y, x)
+    on."""
     for r in range(max(first - y, 0), min(last - y, SIDE)):
-        row = total[y + r, x : x + SIDE]
-        for k in range(SIDE):
-            row[k] += tile[r * SIDE + k]
+        _gather(tile, window, scale, r * SIDE, total, (y + r) * total.shape[1] + x)
+
+
+@vectors()
+def _gather(tile, window, scale, at, total, to):
+    part = (tile + at).load() * ((window + at).load() * scale)
+    (total + to).store((total + to).load() + part)
+    (total + to + AHEAD).fetch()
 
 
 @kernel
 def gather_flat(value, window, total, y, x, first, last):
     """As `gather`, for a tile of one value."""
     for r in range(max(first - y, 0), min(last - y, SIDE)):
-        row = total[y + r, x : x + SIDE]
-        for k in range(SIDE):
-            row[k] += value * window[r * SIDE + k]
+        _gather_flat(value, window, r * SIDE, total, (y + r) * total.shape[1] + x)
+
+
+@vectors()
+def _gather_flat(value, window, at, total, to):
+    (total + to).store((total + to).load() + (window + at).load() * value)
+    (total + to + AHEAD).fetch()

@@ -7,7 +7,7 @@ import click
 
 from isptools import whole
 from isptools.cli.codes import LOOK
-from isptools.cli.target import Target
+from isptools.cli.target import Into, Target
 
 if TYPE_CHECKING:
     from isptools.cli.align_report import Judged
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(name="align")
 @click.argument("phone", type=click.Path(path_type=Path))
 @click.argument("dslr", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True,
+@click.option("--out", type=Into(), required=True,
               help="Folder for the aligned pair and report.json.")  # fmt: skip
 @click.option("--report", type=Target(), multiple=True,
               help="Another report: a .html with pictures, or a .json.")  # fmt: skip

@@ -10,6 +10,7 @@ import click
 
 from isptools.cli.codes import LOOK, STOPPED, WAITS
 from isptools.cli.splits import SPLITS, several
+from isptools.cli.target import Into
 from isptools.shown import shown as escaped
 from isptools.storage.places import url_of
 
@@ -27,7 +28,7 @@ PATH = click.Path(path_type=Path)
 @click.command(name="build")
 @click.argument("recipe")
 @click.option("--source", type=PATH, help="Folder of the data set, or its address: s3://bucket/a.")
-@click.option("--out", type=PATH, required=True, help="Folder for the shards, or its address.")
+@click.option("--out", type=Into(), required=True, help="Folder for the shards, or its address.")
 @click.option("--staging", type=click.FloatRange(min=0, min_open=True), default=20.0,
               show_default=True, metavar="GB",
               help="Large files of an address that are here at once.")  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from isptools.cli.splits import several
+from isptools.cli.target import Into
 
 KINDS = ("webdataset", "zarr", "parquet", "tiff", "exr", "npz")  # isptools.exports.KINDS
 PATH = click.Path(path_type=Path)
@@ -15,7 +16,7 @@ PATH = click.Path(path_type=Path)
 @click.command(name="convert")
 @click.argument("folder", type=PATH)
 @click.option("--to", "kind", type=click.Choice(KINDS), required=True, help="What to write.")
-@click.option("--out", type=PATH, required=True, help="New folder to write to.")
+@click.option("--out", type=Into(), required=True, help="New folder to write to.")
 @click.option("--patches", type=click.IntRange(min=1), metavar="N",
               help="Cut frames into squares of N pixels, whole CFA cells.")  # fmt: skip
 @click.option("--split", callback=several, help="Only these splits, with commas.")

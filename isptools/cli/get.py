@@ -9,6 +9,7 @@ import click
 
 from isptools.cli.codes import STOPPED
 from isptools.cli.output import now
+from isptools.cli.target import Into
 
 if TYPE_CHECKING:
     from isptools.datasets.card import Card, Part
@@ -20,7 +21,7 @@ SHOWN = 10  # files of a dry run, failures
 
 @click.command(name="get")
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to download to.")
+@click.option("--out", type=Into(), help="Folder to download to.")
 @click.option("--part", "chosen", multiple=True, help="Part to download; may be repeated.")
 @click.option("--only", default="", help="Files whose place fits this pattern, as 'bursts/00*'.")
 @click.option("--jobs", type=click.IntRange(1, 32), default=4, show_default=True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from isptools.cli.target import expect_place
+from isptools.cli.target import Into
 
 if TYPE_CHECKING:
     from isptools.datasets.card import Split
@@ -33,7 +33,9 @@ HELP = """
 
 @click.command(name="init")
 @click.argument("folder", type=PATH)
-@click.option("--out", type=PATH, default=".", help="Where recipe and manifest go. Default: here.")
+@click.option(
+    "--out", type=Into(), default=".", help="Where recipe and manifest go. Default: here."
+)
 @click.option("--kind", type=click.Choice(KINDS), help="What it is, if you know better.")
 @click.option(
     "--by",
@@ -57,7 +59,6 @@ def command(
 
     asked, name = Asked(kind, by, jobs, as_json), recipes.slug(folder)
     place = out / f"{name}-manifest"
-    expect_place(out)
     expect_new((out / f"{name}.toml", place / "files.tsv"), overwrite)
     seen, found, table = proposed(folder, asked)
     unused = left_out(seen, found, table)

@@ -10,7 +10,6 @@ from isptools.cli.output import now
 from isptools.cli.target import Target, png, save
 
 if TYPE_CHECKING:
-    from isptools.frame import Frame
     from isptools.shards.read import Shards
 
 ROWS = 6  # of a shard that are shown
@@ -84,12 +83,13 @@ def _raw(file: Path, wanted: bool, as_json: bool) -> Any:
     from isptools.cli.progress import busy
 
     with busy(f"reading {file.name}"):
-        frame = raws.read(file, larger=True)
+        frame, told = raws.looked(file, wanted)
+    told = [("file", file), *told]
     if as_json:
-        _print_json({name.strip(): value for name, value in _facts(file, frame)})
+        _print_json({name.strip(): value for name, value in told})
     else:
-        _print(_facts(file, frame))
-    if not wanted:
+        _print(iter(told))
+    if frame is None:
         return None
     from isptools.report.pictures import of_raw
     from isptools.report.sheet import brightened
@@ -98,35 +98,6 @@ def _raw(file: Path, wanted: bool, as_json: bool) -> Any:
     if stops:
         now().remark(f"{file}: dark, shown {stops:.1f} stops brighter")
     return picture
-
-
-def _facts(file: Path, frame: "Frame") -> Lines:
-    from dataclasses import fields
-
-    from isptools.develop.noise import noise_of
-
-    facts = frame.capture
-    pixels = frame.pixels
-    yield "file", file
-    yield "pixels", f"{pixels.shape[1]} x {pixels.shape[0]} (width x height)"
-    yield "values", f"{pixels.min()} to {pixels.max()}, mean {pixels.mean():.1f}"
-    yield "at white or above", f"{(pixels >= facts.white).mean():.3%}"
-    for column in fields(facts):
-        value = getattr(facts, column.name)
-        if isinstance(value, bytes):
-            value = f"{len(value)} bytes" if value else None
-        if column.name == "gain_maps":
-            value = f"{len(value)}" if value else None
-        if column.name == "origins":
-            value = "\n".join(f"{name}: {origin}" for name, origin in value)
-        if column.name == "departures":
-            value = "\n".join(value) or "none"
-        yield column.name.replace("_", " "), value
-    if facts.cfa:
-        noise = noise_of(frame)
-        yield "noise", f"variance = shot * x + read, x from black 0 to white 1 ({noise.origin})"
-        yield "  shot", noise.shot
-        yield "  read", noise.read
 
 
 def _folder(place: Path, wanted: bool, as_json: bool) -> Any:

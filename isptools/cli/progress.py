@@ -1,27 +1,15 @@
 """How far a long command is: a bar on a terminal, a line now and then elsewhere."""
 
+import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
-
 from isptools.cli import output
 
+FORCED = frozenset({"FORCE_COLOR", "TTY_COMPATIBLE"})  # rich: it is a terminal though it is none
 STAGES = {
     "headers": "reading headers",
     "hashes": "hashing shards",
@@ -36,40 +24,6 @@ STAGES = {
     "pictures": "making pictures",
     "megabytes": "downloading, MB",
 }
-
-
-class Rate(ProgressColumn):
-    """Things a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:.3g}/s" if task.speed else "")
-
-
-class Bar:
-    """A bar for each stage, with rate and time left; it moves while nothing is told."""
-
-    def __init__(self, console: Console) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
-                   MofNCompleteColumn(), Rate(), TimeElapsedColumn(),
-                   TimeRemainingColumn())  # fmt: skip
-        self.progress = Progress(*columns, console=console)
-        self.tasks: dict[str, Any] = {}
-
-    def show(self, stage: str, done: int, total: int, note: str = "") -> None:
-        if stage not in self.tasks:  # what is done at the start is no part of the rate
-            named = STAGES.get(stage, stage)
-            self.tasks[stage] = self.progress.add_task(named, total=total, completed=done)
-        else:
-            self.progress.update(self.tasks[stage], completed=done, total=total)
-        if note:
-            self.progress.update(self.tasks[stage], description=f"{stage}, {note}")
-
-    def __enter__(self) -> Self:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
 
 
 class Lines:
@@ -116,13 +70,16 @@ def line(stage: str, count: tuple[int, int], here: int, seconds: float, note: st
 def shown() -> Iterator[Any]:
     """`show(stage, done, total)`: a bar on a terminal, lines elsewhere; on the error channel."""
     said = output.now()
-    console = Console(file=said.err)
-    if not console.is_terminal or said.quiet:
-        with Lines(said) as lines:
-            yield lines.show
-        return
-    with said.waiting(), Bar(console) as bar:
-        yield bar.show
+    if not said.quiet and (said.err.isatty() or not FORCED.isdisjoint(os.environ)):
+        from isptools.cli.bar import Bar, terminal  # what draws it takes long to load
+
+        console = terminal(said.err)
+        if console:
+            with said.waiting(), Bar(console, STAGES) as bar:
+                yield bar.show
+            return
+    with Lines(said) as lines:
+        yield lines.show
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 
+from isptools.cli.target import Into
+
 
 @click.command(name="sample")
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+@click.option("--out", type=Into(), required=True, help="Folder to write to.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
               help="Other noise and other scenes.")  # fmt: skip
 def command(name: str, out: Path, seed: int) -> None:

@@ -1,13 +1,15 @@
-"""Files that a command is to write: looked at, and their folder made, before any work."""
+"""What a command is to write: looked at before any work; the folder of a file is made."""
 
 import io
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from isptools import whole
+from isptools.storage.places import url_of
 
 
 class Target(click.Path):
@@ -23,6 +25,19 @@ class Target(click.Path):
         return path
 
 
+class Into(click.Path):
+    """A folder to write to, or an address. One line if files can't be put there; makes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if (ctx is None or not ctx.resilient_parsing) and not url_of(path):
+            expect_place(path)
+        return path
+
+
 def expect_writable(path: Path) -> None:
     """ClickException if `path` can't become a file; makes the folder it is to stand in."""
     if path.is_dir():
@@ -31,17 +46,30 @@ def expect_writable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise click.ClickException(f"{path}: its folder can't be made ({error.strerror})") from None
-    if not os.access(path.parent, os.W_OK):
-        raise click.ClickException(f"{path}: its folder takes no files (permission denied)")
+    if why := _no_files(path.parent):
+        raise click.ClickException(f"{path}: its folder takes no files ({why})")
 
 
 def expect_place(folder: Path) -> None:
     """ClickException if files can't be put there; makes nothing."""
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    there = next(one for one in (folder, *folder.absolute().parents) if os.path.lexists(one))
     if not there.is_dir():
-        raise click.ClickException(f"{folder}: {there} is no folder")
-    if not os.access(there, os.W_OK):
-        raise click.ClickException(f"{folder}: {there} takes no files (permission denied)")
+        which = "it" if there == folder else there
+        raise click.ClickException(f"{folder}: {which} is no folder; choose another --out")
+    if why := _no_files(there):
+        which = "it" if there == folder else there
+        raise click.ClickException(
+            f"{folder}: {which} takes no files ({why}); choose another --out"
+        )
+
+
+def _no_files(folder: Path) -> str:
+    """Why, or "". Rights alone do not tell: it is tried."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 def save(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ import click
 
 from isptools.cli.codes import STOPPED
 from isptools.cli.output import now
+from isptools.cli.target import Into
 
 if TYPE_CHECKING:
     from isptools.train.settings import Settings
@@ -32,7 +33,7 @@ class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of clic
 @click.command(name="train")
 @click.argument("name")
 @click.argument("folder", type=PATH)
-@click.option("--out", type=PATH, required=True, help="Folder of the run.")
+@click.option("--out", type=Into(), required=True, help="Folder of the run.")
 @click.option("--preset", help="Of a network: NAME --preset tiny is the preset NAME-tiny.")
 @click.option("--settings", type=PATH, help="Your own TOML of settings, for the network NAME.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Replace one setting.")

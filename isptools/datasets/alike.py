@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from isptools import picture, sources
+from isptools import sources
 from isptools.frame import Array, UnsupportedError
 from isptools.raw import SUFFIXES as RAW
-from isptools.raw import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +24,9 @@ def fingerprint(path: Path) -> int | None:
 
     None for a file that is damaged or shows nothing; it is like no other. FaultError.
     """
+    from isptools import picture  # noqa: PLC0415 - loaded by who opens files
+    from isptools.raw import listed  # noqa: PLC0415
+
     try:
         if path.suffix[1:].lower() in RAW:
             return bits_of(listed.read(path, larger=True).pixels)

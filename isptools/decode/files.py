@@ -5,28 +5,16 @@ All raise Refusal where the file is at fault, and FaultError where the machine i
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from isptools import picture, raw, sources
-from isptools.datasets import Card, room_of
+from isptools.datasets import room_of
 from isptools.datasets.alike import fingerprint
-from isptools.datasets.scene import Named
 from isptools.decode import frames
 from isptools.decode.refusal import judged
+from isptools.decode.told import Told
 from isptools.develop.binning import SIDES
 from isptools.frame import Array, Capture, Frame
-from isptools.raw.reading import Trust
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A file as the listing has it; where it lies is given beside it."""
-
-    name: str  # below the root
-    named: Named
-    card: Card
-    size: int
 
 
 def header(path: Path, told: Told, beside: Mapping[str, Path], bins: bool) -> raw.Header:
@@ -69,12 +57,6 @@ def shown(path: Path, name: str, colors: picture.Colors, only_rgb: bool) -> tupl
     with judged(path, name):
         data = sources.read(path)
         return hashlib.sha256(data).hexdigest(), picture.of_bytes(data, name, colors, only_rgb)
-
-
-def raw_file(path: Path, name: str, trust: Trust, larger: bool) -> Frame:
-    """As `raw.read`."""
-    with judged(path, name):
-        return raw.read(path, trust, larger)
 
 
 def numbers(path: Path, name: str) -> tuple[str, Array]:

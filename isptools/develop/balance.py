@@ -7,7 +7,7 @@ from isptools.develop.rows import along_rows, kernel, over_rows
 from isptools.frame import Capture, Frame, UnsupportedError, empty, usable
 
 U16 = NDArray[np.uint16]
-Gains = tuple[float, float, float, float]  # R, G, B, G2
+Gains = tuple[float, ...]  # R, G, B, G2
 
 
 def color_indices(cfa: str) -> NDArray[np.uint8]:
@@ -50,6 +50,12 @@ def chosen(frame: Frame, by: str, gains: Gains | None, otherwise: str) -> tuple[
         raise UnsupportedError(f"{_unstated(facts)}; the recipe's `else` refuses it")
     mosaic = np.asarray(frame.pixels, np.uint16)
     return gray_world(mosaic, facts.cfa, frame.white), "gray_world"
+
+
+def looks_at_pixels(facts: Capture, by: str, otherwise: str) -> bool:
+    """Whether `chosen` takes its gains from the picture."""
+    stated = by in {"user", "daylight"} or (by == "camera" and usable(facts.as_shot))
+    return not stated and not (by == "camera" and otherwise in {"daylight", "refuse"})
 
 
 def _daylight(facts: Capture) -> Gains:
@@ -121,11 +127,16 @@ def scale(mosaic: U16, cfa: str, gains: Gains, white: float) -> U16:
 
     LibRaw: scale_colors_loop.
     """
-    factor = np.asarray(gains, np.float32) * np.float32(65535) / np.float32(white)
-    table = along_rows(factor[color_indices(cfa)], mosaic.shape[1])
+    table = along_rows(factors(cfa, gains, white), mosaic.shape[1])
     balanced = empty(mosaic.shape, np.uint16)
     over_rows(_scale, len(mosaic), mosaic, table, balanced)
     return balanced
+
+
+def factors(cfa: str, gains: Gains, white: float) -> NDArray[np.float32]:
+    """What a sample is multiplied by, per CFA position: (2, 2), or (6, 6) of X-Trans."""
+    factor = np.asarray(gains, np.float32) * np.float32(65535) / np.float32(white)
+    return factor[color_indices(cfa)]
 
 
 @kernel

@@ -1,12 +1,17 @@
-"""Mean and noise of 8x8 blocks of every CFA plane, in one pass over a picture, compiled."""
+"""Mean and noise of 8x8 blocks of every CFA plane, in one pass over a picture, compiled.
+
+Or, for one picture of a process that has compiled nothing, over arrays: the same numbers.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.compiled import is_loaded
 from isptools.develop.rows import kernel
 
 BLOCK = 8
 F64 = NDArray[np.float64]
+MOST = 16_000_000  # pixels that are done over arrays sooner than numba is loaded
 
 
 def blocks(
@@ -21,6 +26,9 @@ def blocks(
     the order of NumPy's `mean` over an array of blocks: the same to the last bit.
     """
     side = round(len(black) ** 0.5)
+    if pixels.size < MOST and not is_loaded():
+        planes = [pixels[i // side :: side, i % side :: side] for i in range(len(black))]
+        return [in_plane(*one, white) for one in zip(planes, black, strict=True)]
     most = (-(-pixels.shape[0] // side) // BLOCK) * (-(-pixels.shape[1] // side) // BLOCK)
     mean, variance = np.empty((2, len(black), most))
     counts = np.zeros(len(black), np.int64)
@@ -28,6 +36,18 @@ def blocks(
     view.setflags(write=False)  # compiled once, for read-only arrays
     _blocks(view, np.array(black, np.float64), side, float(white), mean, variance, counts)
     return [(mean[i, :count], variance[i, :count]) for i, count in enumerate(counts)]
+
+
+def in_plane(plane: NDArray[np.generic], black: float, white: float) -> tuple[F64, F64]:
+    """Mean and noise variance of the usable blocks of one plane (H, W), as `blocks` has them."""
+    rows, columns = plane.shape[0] // BLOCK, plane.shape[1] // BLOCK
+    cut = plane[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
+    found = cut.swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
+    low, high = found.min((1, 2)), found.max((1, 2))
+    inside = (low > 0) & (high < black + 0.98 * (white - black))
+    light = (found[inside].astype(np.float64) - black) / (white - black)
+    bends = [(np.diff(light, 2, axis=axis) ** 2).mean((1, 2)) for axis in (1, 2)]
+    return light.mean((1, 2)), np.minimum(*bends) / 6
 
 
 @kernel

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.compiled import kernel
+from isptools.compiled import kernel, part
 from isptools.frame import forget
 
-__all__ = ["along_rows", "kernel", "over_mosaic", "over_rows", "readonly", "threads", "writable"]
+__all__ = [
+    "along_rows", "kernel", "over_mosaic", "over_rows", "part", "readonly", "threads", "writable",
+]  # fmt: skip
 
 BANDS = 6  # a mosaic's memory goes back in so many pieces
 REACH = 16  # more rows than any method looks up

@@ -5,9 +5,8 @@ call. `Step` is the whole list: what is not in it can't be in a recipe. With `sc
 write over the pixels of the frame it is given, or give their memory back.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -31,12 +30,9 @@ from isptools.develop.base import integers as _integers
 from isptools.develop.base import only as _only
 from isptools.develop.base import with_square_sites as _with_square_sites
 from isptools.develop.defects import FINDERS
-from isptools.develop.demosaic import libraw
-from isptools.develop.demosaic.ahd import ahd
+from isptools.develop.demosaic import libraw, own
 from isptools.develop.demosaic.half import half
-from isptools.develop.demosaic.linear import linear
-from isptools.develop.demosaic.ppg import ppg
-from isptools.frame import Frame, Space, UnsupportedError
+from isptools.frame import Capture, Frame, Space, UnsupportedError
 
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Positive = Annotated[float, msgspec.Meta(gt=0)]
@@ -154,13 +150,19 @@ class Levels(Base, frozen=True, tag="levels"):
     def gives(self, space: Space) -> Space:
         return Space.MOSAIC
 
-    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+    def told(self, frame: Frame) -> Frame:
+        """The frame behind it, black still in its pixels."""
         _with_square_sites(frame, "levels")
         frame, facts = behind_first_list(frame), frame.capture
-        mosaic, peak = sensor.subtract_black(_integers(frame), facts.black_libraw)
+        peak = sensor.peak(_integers(frame), facts.black_libraw)
         white = sensor.scaled_white(facts.white, facts.black_libraw, peak, self.adjust_maximum)
         found = {"peak": (float(peak),), "white": (float(white),)}
-        return replace(self.done(frame, mosaic, found), white=white)
+        return replace(self.done(frame, frame.pixels, found), white=white)
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        made = self.told(frame)
+        mosaic = sensor.subtract_black(_integers(made), made.capture.black_libraw)
+        return replace(made, pixels=mosaic)
 
 
 class Balance(Base, frozen=True, tag="balance"):
@@ -189,12 +191,17 @@ class Balance(Base, frozen=True, tag="balance"):
     def gives(self, space: Space) -> Space:
         return Space.BALANCED
 
-    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+    def told(self, frame: Frame) -> Frame:
+        """The frame behind it, its pixels not multiplied."""
         raw_gains, origin = balance.chosen(frame, self.by, self.gains, self.otherwise or "")
         gains = balance.normalized(raw_gains, self.highlights == "keep")
-        pixels = balance.scale(_integers(frame), frame.capture.cfa, gains, frame.white)
-        done = self.done(frame, pixels, {"gains": gains})
+        done = self.done(frame, _integers(frame), {"gains": gains})
         return replace(done, gains=gains, balance_origin=origin)
+
+    def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
+        told = self.told(frame)
+        pixels = balance.scale(_integers(told), told.capture.cfa, told.gains, told.white)
+        return replace(told, pixels=pixels)
 
 
 class Shading(Base, frozen=True, tag="shading"):
@@ -232,7 +239,6 @@ Method = Literal[
     "half", "linear", "ppg", "ahd", "libraw-vng", "libraw-dcb", "libraw-dht", "libraw-aahd",
     "libraw-xtrans-1pass", "libraw-xtrans-3pass",
 ]  # fmt: skip
-OURS: dict[str, Callable[..., Any]] = {"linear": linear, "ppg": ppg}
 
 
 class Demosaic(Base, frozen=True, tag="demosaic"):
@@ -250,13 +256,9 @@ class Demosaic(Base, frozen=True, tag="demosaic"):
         facts, pixels = frame.capture, _integers(frame)
         if self.method.startswith("libraw-"):
             return self.done(frame, libraw.demosaic(pixels, facts, self.method[7:]))
-        colors = balance.color_indices(facts.cfa)
         if self.method == "half":
-            return self.done(frame, half(pixels, colors))
-        joined = balance.three_colors(facts.cfa)
-        if self.method == "ahd":
-            return self.done(frame, ahd(pixels, joined, facts.camera_to_srgb, scratch))
-        return self.done(frame, OURS[self.method](pixels, joined, scratch))
+            return self.done(frame, half(pixels, balance.color_indices(facts.cfa)))
+        return self.done(frame, own.picture(self.method, pixels, facts, scratch))
 
 
 class Blend(Base, frozen=True, tag="blend"):
@@ -306,12 +308,16 @@ class ToSpace(Base, frozen=True, tag="space"):
     def gives(self, space: Space) -> Space:
         return LINEAR[self.name]
 
+    def matrix(self, facts: Capture) -> color.F32 | None:
+        """(3, 3); None where colors stay as they are."""
+        known = facts.camera_to_srgb
+        return None if self.name == "raw" or known is None else color.out_matrix(self.name, known)
+
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
-        matrix = frame.capture.camera_to_srgb
-        if self.name == "raw" or matrix is None:
+        matrix = self.matrix(frame.capture)
+        if matrix is None:
             return self.done(frame, frame.pixels)
-        out = color.out_matrix(self.name, matrix)
-        return self.done(frame, color.convert(_integers(frame), out, scratch))
+        return self.done(frame, color.convert(_integers(frame), matrix, scratch))
 
 
 class Encode(Base, frozen=True, tag="encode"):
@@ -333,8 +339,12 @@ class Encode(Base, frozen=True, tag="encode"):
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         pixels = _integers(frame)
         white = tone.white_point(pixels, self.clipped) if self.auto_bright else tone.FULL
-        table = tone.curve(*tone.CURVES[self.curve], tone.full_scale(white, self.bright))
-        return self.done(frame, tone.encode(pixels, table, scratch), {"white": (float(white),)})
+        encoded = tone.encode(pixels, self.table(white), scratch)
+        return self.done(frame, encoded, {"white": (float(white),)})
+
+    def table(self, white: int) -> tone.U16:
+        """(65536,): the curve that brings this brightness (of 8192) to white."""
+        return tone.curve(*tone.CURVES[self.curve], tone.full_scale(white, self.bright))
 
 
 class EncodeSrgb(Base, frozen=True, tag="encode-srgb"):

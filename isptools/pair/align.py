@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from isptools.frame import Array
 from isptools.pair import local, plane, refine
 from isptools.pair.cover import cover
-from isptools.pair.light import Gray, gray, shrink
+from isptools.pair.light import Gray, equally_fine, gray, shrink
 from isptools.pair.local import Mapping
 from isptools.pair.match import Match, match
 from isptools.pair.plane import Homography, Points
@@ -104,8 +104,10 @@ def _judged(
     without = np.hypot(*refined.held.shift[refined.held.near].T)
     held, field = refined.held, None
     if offsets:
-        tried = local.refine(*pair, refined.h)
-        left = tried and local.residual(*pair, refined.h, tried, centers)
+        middle = plane.corners(pair[0].shape).mean(0)[None]
+        fine = equally_fine(pair[1], plane.scale(refined.h, middle))
+        tried = local.refine(pair[0], fine, refined.h)
+        left = tried and local.residual(pair[0], fine, refined.h, tried, centers)
         if left and _better(left, held):
             held, field = left, tried
     h = refined.h if phone_still else plane.unit(np.linalg.inv(refined.h))

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isptools.frame import Array
+from isptools.pair import area
 
 Gray = NDArray[np.uint8]
 LOW, HIGH = 0.05, 99.95  # percent of the pixels at and beyond the ends of the range
@@ -53,8 +54,7 @@ def shrink(picture: Gray, pixels: float) -> tuple[Gray, NDArray[np.float64]]:
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     if factor == 1.0:
         return picture, np.eye(3)
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), scaling(size[0] / width, size[1] / height)
+    return area.reduced(picture, size[1], size[0]), scaling(size[0] / width, size[1] / height)
 
 
 def scaling(across: float, down: float) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates, median_filter
 
 from isptools.pair import plane
-from isptools.pair.light import Gray, equally_fine, shrink
+from isptools.pair.light import Gray, shrink
 from isptools.pair.plane import Homography, Points
 from isptools.pair.refine import COARSE, HALF, Found, found_windows, weights
 
@@ -71,9 +71,9 @@ class Mapping:
 def refine(still: Gray, moving: Gray, h: Homography) -> Field | None:
     """Offsets that remain behind `h` (still to moving); None where too little is found.
 
+    `moving` is no finer than `still` (`light.equally_fine`), here and in `residual`.
     Looked for on a reduced picture first, up to 8 of its pixels, then at full size, 4.
     """
-    moving = equally_fine(moving, plane.scale(h, plane.corners(still.shape).mean(0)[None]))
     field = None
     for pixels, reach in ((COARSE, 8), (float(still.size), 4)):
         found = _looked(still, moving, h, field, pixels, reach)
@@ -151,5 +151,4 @@ def residual(
 ) -> Found:
     """Windows at `centers` of the still picture, looked for where the mapping expects them."""
     offset = None if field is None else field.at(centers)
-    moving = equally_fine(moving, plane.scale(h, plane.corners(still.shape).mean(0)[None]))
     return found_windows(still, moving, h, centers, 4, offset)

@@ -3,7 +3,9 @@
 import numpy as np
 
 from isptools.develop.rows import kernel
+from isptools.vectors import WIDTH, vectors
 
+AT_ONCE = 4  # rows whose sums are made side by side
 FIELDS = 4  # of a found window: shift x, shift y, correlation, sharpness
 
 
@@ -45,13 +47,40 @@ def sampled(picture, h, x, y, out):
         if not (px >= 1 and py >= 1 and px < width - 2 and py < height - 2):
             return False
     for row in range(rows):
-        for column in range(columns):
-            cx, cy = x + column, y + row
-            depth = 1.0 / (h[2, 0] * cx + h[2, 1] * cy + h[2, 2])
-            px = (h[0, 0] * cx + h[0, 1] * cy + h[0, 2]) * depth
-            py = (h[1, 0] * cx + h[1, 1] * cy + h[1, 2]) * depth
-            out[row, column] = cubic(picture, px, py)
+        for column in range(0, columns, WIDTH):
+            first = min(column, columns - WIDTH)  # the last ones once more
+            at, y_row = x + first, y + row
+            _cubics(picture, width, h, at, y_row, out, row * columns + first)
     return True
+
+
+@vectors()
+def _cubics(picture, width, h, x, y, out, at):
+    """`cubic` at 16 places that lie side by side in the other picture."""
+    x = x + x.counted(WIDTH)
+    a, b, c, d, e, f, g, i, j = ((h + k).load(1) for k in range(9))
+    depth = 1.0 / ((g * x + i * y) + j)
+    px, py = ((a * x + b * y) + c) * depth, ((d * x + e * y) + f) * depth
+    left, top = px.floor(), py.floor()
+    across, down = _keys((px - left).single()), _keys((py - top).single())
+    corner = (top - 1.0).whole().times(width).plus((left - 1.0).whole())
+    total = None
+    for k in range(4):
+        words = picture.words(corner)
+        corner = corner.plus(width)
+        a, b, c, d = (words.byte(n) * across[n] for n in range(4))
+        line = (((a + b) + c) + d) * down[k]
+        total = line if total is None else total + line
+    (out + at).store(total)
+
+
+def _keys(u):
+    return (
+        0.5 * u * (u * (2.0 - u) - 1.0),
+        0.5 * (u * u * (3.0 * u - 5.0) + 2.0),
+        0.5 * u * (u * (4.0 - 3.0 * u) + 1.0),
+        0.5 * u * u * (u - 1.0),
+    )
 
 
 @kernel
@@ -59,15 +88,21 @@ def _integrate(wide, mean, sums):
     """Take `mean` off the wide window; sums of its values and of their squares, above and left."""
     sums[:, 0, :] = 0
     sums[:, :, 0] = 0
-    for row in range(wide.shape[0]):
-        total = squares = np.float64(0)
-        for column in range(wide.shape[1]):
-            wide[row, column] -= mean
-            value = np.float64(wide[row, column])
-            total += value
-            squares += value * value
-            sums[0, row + 1, column + 1] = sums[0, row, column + 1] + total
-            sums[1, row + 1, column + 1] = sums[1, row, column + 1] + squares
+    rows, columns = wide.shape
+    for row in range(0, rows, AT_ONCE):  # sums that do not wait for each other
+        most = min(row + AT_ONCE, rows)
+        for column in range(columns):
+            for each in range(row, most):
+                wide[each, column] -= mean
+                value = np.float64(wide[each, column])
+                for k in range(2):
+                    left = sums[k, each + 1, column]
+                    sums[k, each + 1, column + 1] = left + (value if k == 0 else value * value)
+    for k in range(2):
+        for row in range(1, rows):
+            above, own = sums[k, row], sums[k, row + 1]
+            for column in range(columns + 1):
+                own[column] += above[column]
 
 
 @kernel
@@ -92,21 +127,46 @@ def correlations(window, wide, sums, out):
             window[row, column] -= mean
             square += window[row, column] * window[row, column]
     _integrate(wide, mean, sums)
-    line = np.empty(columns, np.float32)
+    shifts = out.shape[1]
+    lines, cross = np.empty((shifts, columns), np.float32), np.empty(shifts, np.float64)
     for dy in range(out.shape[0]):
-        for dx in range(out.shape[1]):
-            line[:] = 0
-            for row in range(rows):
-                here, there = window[row], wide[row + dy, dx : dx + columns]
-                for column in range(columns):
-                    line[column] += here[column] * there[column]
-            cross = np.float64(0)
-            for column in range(columns):
-                cross += line[column]
+        for dx in range(shifts):
+            _products(window, wide, dy, dx, lines[dx])
+        cross[:] = 0
+        for column in range(columns):
+            for dx in range(shifts):
+                cross[dx] += lines[dx, column]
+        for dx in range(shifts):
             total = _box(sums[0], dy, dx, rows, columns)
             squares = _box(sums[1], dy, dx, rows, columns)
             energy = (squares - total * total / count) * square
-            out[dy, dx] = cross / np.sqrt(energy) if energy > 1e-6 * count * count else 0.0
+            out[dy, dx] = cross[dx] / np.sqrt(energy) if energy > 1e-6 * count * count else 0.0
+
+
+@kernel
+def _products(window, wide, dy, dx, line):
+    """Sums of products down the columns."""
+    rows, columns = window.shape
+    width, whole, last = wide.shape[1], columns // WIDTH * WIDTH, rows // 4 * 4
+    line[:] = 0
+    for row in range(0, last, 4):
+        at, to = row * columns, (row + dy) * width + dx
+        for column in range(0, whole, WIDTH):
+            _four(window, at + column, columns, wide, to + column, width, line, column)
+    for row in range(rows):
+        here, there = window[row], wide[row + dy, dx : dx + columns]
+        for column in range(whole if row < last else 0, columns):
+            line[column] += here[column] * there[column]
+
+
+@vectors()
+def _four(window, at, columns, wide, to, width, line, column):
+    """Of four rows."""
+    here, there, sums = window + at, wide + to, (line + column).load()
+    for _ in range(4):
+        sums = sums + here.load() * there.load()
+        here, there = here + columns, there + width
+    (line + column).store(sums)
 
 
 @kernel

@@ -3,11 +3,17 @@
 Mosaics that are no camera raws, and state nothing, come through `raw.mosaic`.
 """
 
-from isptools.raw.cameras import levels
-from isptools.raw.dng_write import write_dng
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from isptools.raw.error import RawError
-from isptools.raw.libraw import version as libraw_version
-from isptools.raw.reading import Header, header, header_of_bytes, read, read_bytes
+from isptools.raw.headers import Header
+
+if TYPE_CHECKING:
+    from isptools.raw.cameras import levels
+    from isptools.raw.dng_write import write_dng
+    from isptools.raw.libraw import version as libraw_version
+    from isptools.raw.reading import header, header_of_bytes, read, read_bytes
 
 # Extensions of raw files. A file beside a listed one with the same stem is a second file for one
 # key if it is a raw file; sidecars and previews (.xmp, .jpg) are not.
@@ -31,3 +37,17 @@ __all__ = [
     "read_bytes",
     "write_dng",
 ]
+
+_PLACES = {
+    "levels": ("cameras", "levels"),
+    "libraw_version": ("libraw", "version"),
+    "write_dng": ("dng_write", "write_dng"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loaded by who opens a raw: LibRaw takes longer to load than what needs a matrix alone."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, own = _PLACES.get(name, ("reading", name))
+    return getattr(import_module(f"{__name__}.{module}"), own)

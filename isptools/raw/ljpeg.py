@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from isptools.compiled import kernel
+from isptools.compiled import kernel, part
 
 U8 = NDArray[np.uint8]
 U16 = NDArray[np.uint16]
 I32 = NDArray[np.int32]
 SOI, SOF3, DHT, SOS, DRI, APP0 = 0xD8, 0xC3, 0xC4, 0xDA, 0xDD, 0xE0
 SHORT = 11  # bits of a code that are looked up at once: two such numbers fit into 57 bits
-PADDING = 16  # zeros behind the bits, so that eight bytes may be read anywhere
+BLOCK = 64  # bytes that are looked at together
+PADDING = 24  # zeros behind the bits, so that eight bytes may be read ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ def decode(data: U8, told: Head, out: U16) -> bool:
     False where the bits end early, hold a code that is none, or make a number of more than
     `precision` bits.
     """
-    bits = np.zeros(len(data) - told.start + PADDING, np.uint8)
+    ahead = PADDING + 4 * out.shape[1]  # a row that the bits end in is read to its end
+    bits = np.zeros(len(data) - told.start + ahead, np.uint8)
     size = _unstuffed(data[told.start :], bits)
     bits[size:] = 0
     made = [_table(one) for one in told.tables]
@@ -139,33 +141,61 @@ def _unstuffed(data, bits):
     """The bytes up to the next marker without the zero behind each 255; how many there are."""
     count, i, size = 0, 0, len(data)
     while i < size:
-        value = data[i]
-        if value == 0xFF:
-            if i + 1 >= size or data[i + 1] != 0:
-                break
-            i += 1
-        bits[count] = value
-        count += 1
-        i += 1
+        block = data[i : i + BLOCK]
+        if len(block) == BLOCK and _is_plain(block):
+            _copy(block, bits[count:])
+            count, i = count + BLOCK, i + BLOCK
+            continue
+        end = min(i + BLOCK, size)
+        while i < end:
+            if data[i] == 0xFF:
+                if i + 1 >= size or data[i + 1] != 0:
+                    return count
+                bits[count] = 0xFF
+                i += 2
+            else:
+                bits[count] = data[i]
+                i += 1
+            count += 1
     return count
 
 
-@kernel
-def _word(bits, position):
-    """The next 57 bits or more, at the upper end of 64."""
-    at = position >> np.uint64(3)
-    word = np.uint64(bits[at]) << np.uint64(56)
-    word |= np.uint64(bits[at + np.uint64(1)]) << np.uint64(48)
-    word |= np.uint64(bits[at + np.uint64(2)]) << np.uint64(40)
-    word |= np.uint64(bits[at + np.uint64(3)]) << np.uint64(32)
-    word |= np.uint64(bits[at + np.uint64(4)]) << np.uint64(24)
-    word |= np.uint64(bits[at + np.uint64(5)]) << np.uint64(16)
-    word |= np.uint64(bits[at + np.uint64(6)]) << np.uint64(8)
-    word |= np.uint64(bits[at + np.uint64(7)])
-    return word << (position & np.uint64(7))
+@part
+def _is_plain(block):
+    """Whether no byte of a block is 255."""
+    found = np.uint8(0)
+    for k in range(BLOCK):
+        found |= np.uint8(block[k] == 0xFF)
+    return found == 0
 
 
-@kernel
+@part
+def _copy(block, out):
+    for k in range(BLOCK):
+        out[k] = block[k]
+
+
+@part
+def _word(data, at):
+    """Eight bytes, the first one upmost."""
+    word = np.uint64(data[at]) << np.uint64(56)
+    word |= np.uint64(data[at + np.uint64(1)]) << np.uint64(48)
+    word |= np.uint64(data[at + np.uint64(2)]) << np.uint64(40)
+    word |= np.uint64(data[at + np.uint64(3)]) << np.uint64(32)
+    word |= np.uint64(data[at + np.uint64(4)]) << np.uint64(24)
+    word |= np.uint64(data[at + np.uint64(5)]) << np.uint64(16)
+    word |= np.uint64(data[at + np.uint64(6)]) << np.uint64(8)
+    return word | np.uint64(data[at + np.uint64(7)])
+
+
+@part
+def _at(data, position):
+    """Bits from a position on, the next one upmost: 57 or more, and the byte behind them."""
+    at, skipped = position >> np.uint64(3), position & np.uint64(7)
+    return _word(data, at) << skipped, np.uint64(64) - skipped, at + np.uint64(8)
+
+
+@part
 def _number(word, entry):
     """The difference of a short code: its bits as they are, or less 2^n - 1 below the half."""
     size = np.uint64(entry >> 8)
@@ -193,31 +223,46 @@ def _long(word, limits, symbols):
 def _differences(bits, position, short, limits, symbols, row):
     """A row of differences; the position behind it, 0 where a code is none."""
     count = len(short)
-    upper = np.uint64(64 - SHORT)
-    second = 1 if count > 1 else 0
     pairs = len(row) if count in (1, 2) and len(row) % 2 == 0 else 0
-    for x in range(0, pairs, 2):
-        word = _word(bits, position)
-        one = short[0, word >> upper]
-        rest = word << np.uint64(one & 255)
-        two = short[second, rest >> upper]
-        if one != 0 and two != 0:
-            row[x], row[x + 1] = _number(word, one), _number(rest, two)
-            position += np.uint64((one & 255) + (two & 255))
-        else:
-            for k in range(2):
-                c = second * k
-                row[x + k], used = _long(_word(bits, position), limits[c], symbols[c])
-                if used == 0:
-                    return np.uint64(0)
-                position += np.uint64(used)
+    if pairs:
+        position = _in_pairs(bits, position, short, limits, symbols, row)
     for x in range(pairs, len(row)):
         c = x % count
-        row[x], used = _long(_word(bits, position), limits[c], symbols[c])
+        row[x], used = _long(_at(bits, position)[0], limits[c], symbols[c])
         if used == 0:
             return np.uint64(0)
         position += np.uint64(used)
     return position
+
+
+@part
+def _in_pairs(bits, position, short, limits, symbols, row):
+    """Two short codes at a time, from a word that is filled up while the next are looked up."""
+    upper = np.uint64(64 - SHORT)
+    second = 1 if len(short) > 1 else 0
+    first_table, second_table = short[0], short[second]
+    word, have, at = _at(bits, position)
+    for x in range(0, len(row), 2):
+        one = first_table[word >> upper]
+        rest = word << np.uint64(one & 255)
+        two = second_table[rest >> upper]
+        if one != 0 and two != 0:
+            row[x], row[x + 1] = _number(word, one), _number(rest, two)
+            word = rest << np.uint64(two & 255)
+            have -= np.uint64((one & 255) + (two & 255))
+            word |= _word(bits, at) >> have
+            whole = (np.uint64(63) - have) >> np.uint64(3)
+            at, have = at + whole, have + (whole << np.uint64(3))
+        else:
+            position = at * np.uint64(8) - have
+            for k in range(2):
+                c = second * k
+                row[x + k], used = _long(_at(bits, position)[0], limits[c], symbols[c])
+                if used == 0:
+                    return np.uint64(0)
+                position += np.uint64(used)
+            word, have, at = _at(bits, position)
+    return at * np.uint64(8) - have
 
 
 @kernel
@@ -297,4 +342,4 @@ def _unpacked(bits, size, out):
     """The highest bit first, whatever the order of bytes (TIFF 6.0, FillOrder 1)."""
     shift = np.uint64(64 - size)
     for i in range(len(out)):
-        out[i] = _word(bits, np.uint64(i * size)) >> shift
+        out[i] = _at(bits, np.uint64(i * size))[0] >> shift

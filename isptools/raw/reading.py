@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -11,7 +11,7 @@ import numpy as np
 import rawpy
 from numpy.typing import NDArray
 
-from isptools.frame import Capture, Frame, Kind
+from isptools.frame import Capture, Frame
 from isptools.raw import (
     cameras,
     capi,
@@ -26,6 +26,7 @@ from isptools.raw import (
 )
 from isptools.raw.color import xyz_to_camera_of
 from isptools.raw.error import RawError
+from isptools.raw.headers import Header
 from isptools.raw.opcodes import LINEARIZED, OpcodeError
 from isptools.raw.quiet import captured_stderr
 from isptools.raw.tags import Tags, read_tags
@@ -37,22 +38,6 @@ BROKEN = "copy it again from its source, or leave it out"
 LARGER = "put the step `bin` first, or raw.read(..., larger=True)"
 
 Trust = Literal["file", "libraw"]
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What is known of a raw file before a pixel is decoded."""
-
-    height: int  # of the visible area, as in Frame.pixels
-    width: int
-    kind: Kind
-    cfa: str  # as in Capture
-    make: str
-    model: str
-    flip: int  # LibRaw's code, as in Capture
-    iso: float | None = None  # from EXIF, where the file is TIFF-based
-    exposure_s: float | None = None  # seconds
-    taken: int | None = None  # seconds, by the camera's clock; only differences mean something
 
 
 def read(path: str | Path, trust: Trust = "file", larger: bool = False) -> Frame:

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-import tifffile
-
 # What the picture is and where its strips or tiles lie; exposure; DNG's facts. Nothing else is
 # read: profiles and private data can be large.
 WANTED = frozenset({
@@ -60,6 +58,8 @@ def read_tags(file: BinaryIO) -> Tags | None:
 
     A missing fact is then LibRaw's to state; whether a DNG may lack its tags is for the caller.
     """
+    import tifffile  # noqa: PLC0415 - takes longer to load than a directory to read
+
     try:
         with _quiet_tifffile(), tifffile.TiffFile(file) as tiff:
             pages = list(_pages(tiff.pages, set()))
@@ -94,6 +94,8 @@ def _quiet_tifffile() -> Iterator[None]:
 
 def _pages(pages: Any, seen: set[int]) -> Iterator[Any]:
     """Directories in the order of the file, the first MOST; a chain ends where it meets itself."""
+    import tifffile  # noqa: PLC0415 - see above
+
     for index in range(MOST):
         try:
             page = pages[index] if pages else None

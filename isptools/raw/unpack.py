@@ -7,10 +7,12 @@ have it is LibRaw's to decide about. Facts stay LibRaw's, which sees the file wi
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.compiled import is_loaded
 from isptools.frame import empty
 from isptools.raw import ljpeg
 from isptools.raw.capi import Info
@@ -23,6 +25,8 @@ STRIPS, TILES, TILE = (273, 279), (324, 325), (322, 323)  # offsets, lengths; wi
 PLAIN, JPEG, MOSAIC = 1, 7, 32803
 DECODERS = {JPEG: "lossless_dng_load_raw()", PLAIN: "packed_dng_load_raw()"}  # LibRaw's
 FEWEST = 2_000_000  # pixels: a smaller picture is decoded sooner than the kernels are loaded
+AHEAD = 40_000_000  # the same, where numba has to be loaded too
+_asked = [0]  # pixels that this process was asked for: after AHEAD there will be more
 OLDEST = (1, 1)  # before DNG 1.1 differences of 16 bits were written in another way
 
 
@@ -37,14 +41,18 @@ class Piece:
     shape: tuple[int, int]  # as stored; what reaches over the sensor's edge is padding
 
 
-def sensor(data: bytes, tags: Tags | None, info: Info, fewest: int = FEWEST) -> U16 | None:
+def sensor(data: bytes, tags: Tags | None, info: Info, fewest: int | None = None) -> U16 | None:
     """Every number of the sensor (H, W), margins too, as LibRaw's raw_image.
 
-    None for another layout, for less than `fewest` pixels, and for damage of any kind.
+    None for another layout, for less than `fewest` pixels (left out: as many as make it worth to
+    load what decodes them), and for damage of any kind.
     """
     if tags is None or not _is_ours(tags, info) or not _is_whole(tags, len(data)):
         return None
     height, width = _number(tags, HEIGHT), _number(tags, WIDTH)
+    _asked[0] += height * width
+    if fewest is None:
+        fewest = FEWEST if is_loaded() or _asked[0] > AHEAD else AHEAD
     if height * width < fewest:
         return None
     pixels = empty((height, width), np.uint16)
@@ -65,15 +73,20 @@ def without_pixels(data: bytes, tags: Tags) -> bytes:
 
     Lossless JPEG without its first marker ends its decoding; plain numbers are said to be such.
     """
-    offsets = tags.raw.get(TILES[0]) or tags.raw[STRIPS[0]]
-    start = int(offsets[0])
-    copy = bytearray(data)
-    copy[start : start + 2] = b"\0\0"
-    little = tags.order == "<"
-    copy[tags.compression_at : tags.compression_at + 2] = JPEG.to_bytes(
-        2, "little" if little else "big"
+    places, sizes = (
+        tags.raw.get(tile) or tags.raw[strip] for tile, strip in zip(TILES, STRIPS, strict=True)
     )
-    return bytes(copy)
+    start, end = int(places[0]), max(map(sum, zip(places, sizes, strict=True)))
+    order: Literal["little", "big"] = "little" if tags.order == "<" else "big"
+    changed = {start: b"\0\0", tags.compression_at: JPEG.to_bytes(2, order)}
+    size = len(data)
+    if size - end < 2 and start == min(places) and tags.compression_at < start:
+        size = start + 2  # nothing stands behind the pixels
+    view, parts, at = memoryview(data), list[bytes | memoryview](), 0
+    for place in sorted(changed):
+        parts += view[at:place], changed[place]
+        at = place + 2
+    return b"".join([*parts, view[at:size]])
 
 
 def _number(tags: Tags, tag: int, default: int = 0) -> int:

@@ -35,6 +35,7 @@ class Page:
     sentence: str
     facts: tuple[Fact, ...]
     problems: tuple[Problem, ...]
+    places: tuple[int | None, ...]  # of each problem: that of its first sample in `samples`
     samples: tuple[Shown, ...]
     layers: dict[int, dict[str, str]]  # place in `samples` -> layer -> data URI
     strips: tuple[plots.Strip, ...]
@@ -55,20 +56,22 @@ def page(folder: Path, progress: Callable[[str, int, int], None], look: Look | N
     problems = check(folder, lambda done, total: progress("shards", done, total))
     with read.open(folder) as shards:
         samples = gathered(shards, lambda done, total: progress("rows", done, total))
-        odd = list(_odd_lines(samples))
+        odd, twins = list(_odd_lines(samples)), _twins(samples)
         problems = [*problems, *odd]
-        _add(problems, samples)
+        named = [*_add(problems, samples), *(one.index for one, _ in twins)]
+        problems += _told(twins)  # no fault of either
         samples.sort(key=lambda one: (-one.worst, one.index))
+        at = {one.index: place for place, one in enumerate(samples)}
         pictures = {
             place: {name: uri(data, "jpeg") for name, data in large(shards, one)}
             for place, one in enumerate(samples[:LAYERS])
         }
-        twins = _twins(samples)
         attrs = shards.tables[0].attrs
-        verdict, sentence = _verdict(problems, len(odd), twins, len(samples))
+        verdict, sentence = _verdict(problems, len(odd), len(twins), len(samples))
         return Page(
             title=str(attrs["title"]), sample=bool(attrs["sample"]), verdict=verdict,
             sentence=sentence, facts=tuple(_facts(shards, samples)), problems=tuple(problems),
+            places=tuple(None if index is None else at[index] for index in named),
             samples=tuple(samples), layers=pictures, strips=tuple(_strips(samples)),
             histograms=tuple(_histograms(samples)), twins=twins, pairs=_pairs(samples),
             flows=tuple(_flows(shards)), left=_left(folder, samples, look),
@@ -107,14 +110,20 @@ def numbers(made: Page) -> bytes:
     return json.dumps(out, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
-def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> None:
-    """A problem that names a sample stands beside it, once a kind: it may be of both truths."""
+def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> list[int | None]:
+    """A problem that names a sample stands beside it, once a kind: it may be of both truths.
+
+    Gives each problem's first sample, by its index.
+    """
+    first: list[int | None] = []
     for problem in problems:
-        for one in samples:
-            again = any(told.startswith(f"{problem.what}: ") for told in one.problems)
-            if _names(problem.detail, one.key) and not again:
+        of_it = [one for one in samples if _names(problem.detail, one.key)]
+        first.append(of_it[0].index if of_it else None)
+        for one in of_it:
+            if not any(told.startswith(f"{problem.what}: ") for told in one.problems):
                 rest = problem.detail.removeprefix(one.key).lstrip(" ,:")
                 one.problems.append(f"{problem.what}: {rest}")
+    return first
 
 
 def _names(text: str, key: str) -> bool:
@@ -133,18 +142,26 @@ def _odd_lines(samples: Sequence[Shown]) -> Iterator[Problem]:
             yield Problem(one.shard, what, detail, sure=False)
 
 
-def _verdict(
-    problems: Sequence[Problem], odd: int, twins: Sequence[Any], count: int
-) -> tuple[str, str]:
+def _told(twins: Sequence[tuple[Shown, Shown]]) -> Iterator[Problem]:
+    for one, other in twins:
+        detail = f"{one.key} of {one.split} looks like {other.key} of {other.split}"
+        yield Problem(
+            "", "alike", f"{detail}: one scene in two splits makes a test too easy", False
+        )
+
+
+def _verdict(problems: Sequence[Problem], odd: int, twins: int, count: int) -> tuple[str, str]:
     sure, unsure = (sum(one.sure is each for one in problems) for each in (True, False))
-    unsure -= odd
+    unsure -= odd + twins
+    parts = [f"{_many(unsure, 'pair')} too dark or too plain to be told"] * bool(unsure)
+    parts += [f"{_many(odd, 'input')} with a line that stands out"] * bool(odd)
+    parts += [f"{_many(twins, 'pair')} of splits' scenes alike"] * bool(twins)
+    look = " and ".join(parts)
     if sure:
-        return "stop", f"Do not train on this yet: {_many(sure, 'thing')} wrong."
-    if unsure or odd or twins:
-        parts = [f"{_many(unsure, 'pair')} too dark or too plain to be told"] * bool(unsure)
-        parts += [f"{_many(odd, 'input')} with a line that stands out"] * bool(odd)
-        parts += [f"{_many(len(twins), 'pair')} of splits' scenes alike"] * bool(twins)
-        return "look", f"Nothing is known to be wrong, but look at these: {' and '.join(parts)}."
+        said = f"Do not train on this yet: {_many(sure, 'thing')} wrong."
+        return "stop", f"{said} Look at these too: {look}." if look else said
+    if look:
+        return "look", f"Nothing is known to be wrong, but look at these: {look}."
     return "ship", f"Ship it: all that was looked at in {_many(count, 'input')} is as it should be."
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from isptools.report.facts import Top, uri
 from isptools.report.folder import Page
+from isptools.report.meanings import MEANINGS
 from isptools.report.plots import BOTTOM, HEIGHT, LEFT, QUIET, RIGHT, TOP, WIDTH
 from isptools.report.samples import Measured
 from isptools.report.template import rendered
@@ -16,8 +17,9 @@ def html(made: Page) -> bytes:
     """Everything that comes from files, names and EXIF is escaped."""
     top = Top(made.title, made.verdict, made.sentence, made.facts, made.sample)
     thumbnails = [uri(one.thumbnail, "webp") for one in made.samples]
-    return rendered("page.html.j2", top, _viewer(made),
-                    {"page": made, "thumbnails": thumbnails, **SIZES})  # fmt: skip
+    places = {one.index: place for place, one in enumerate(made.samples)}
+    words = {"page": made, "thumbnails": thumbnails, "places": places, "meanings": MEANINGS}
+    return rendered("page.html.j2", top, _viewer(made), words | SIZES)
 
 
 def _share(one: Measured) -> float:

@@ -16,6 +16,7 @@ from isptools.shards.schema import KINDS, InputRow
 from isptools.train import data
 from isptools.train.camera import Camera, least
 from isptools.train.data import Window
+from isptools.train.device import unusable
 from isptools.train.intake import named
 
 Array = NDArray[Any]
@@ -74,8 +75,7 @@ def device_of(name: str) -> str:
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:  # torch asserts where it has no CUDA
-        said = " ".join(str(error).split())[:150]
-        raise ValueError(f"--device {name}: can't be used here ({said})") from None
+        raise ValueError(unusable(name, error)) from None
     return name
 
 

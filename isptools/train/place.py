@@ -10,6 +10,7 @@ from lightning.fabric import Fabric
 
 from isptools.children import safe_path
 from isptools.train.checkpoint import TrainError
+from isptools.train.device import unusable
 
 PRECISIONS = {
     "fp32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed",
@@ -61,8 +62,7 @@ def launched(place: Place, precision: str, turns: bool = False) -> Any:
                 else "auto",
             )
         except Exception as error:  # Lightning has types of its own for a device that is not there
-            said = " ".join(str(error).split())[:150]
-            raise TrainError(f"--device {place.device}: can't be used here ({said})") from None
+            raise TrainError(unusable(place.device, error)) from None
         with safe_path():
             fabric.launch()
     return fabric

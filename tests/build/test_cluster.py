@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from isptools.build import BuildError, Share, Summary, WaitError, cluster, folder
+from isptools.build import BuildError, Share, Summary, WaitError, cluster, folder, workers
 from isptools.build.work import Work
 from isptools.cli import main
 from isptools.shards import disk
@@ -174,10 +174,10 @@ def test_a_worker_so_slow_that_another_one_takes_its_unit(
 ) -> None:
     """It wakes up when its build is over, and leaves the folder as it is."""
     machines.worker(address(local), "slow")
-    until(lambda: "slow" in {one["name"] for one in workers(local).values()})
+    until(lambda: "slow" in {one["name"] for one in known(local).values()})
     building = meanwhile(held.build, cluster=address(local))
-    (name,) = [at for at, one in workers(local).items() if one["name"] == "slow"]
-    until(lambda: local.processing()[name] and len(disk.stale(held.out)) == len(workers(local)))
+    (name,) = [at for at, one in known(local).items() if one["name"] == "slow"]
+    until(lambda: local.processing()[name] and len(disk.stale(held.out)) == len(known(local)))
     (slow,) = machines.running
 
     async def given_up(dask_scheduler: Any) -> None:
@@ -199,7 +199,7 @@ def test_a_worker_so_slow_that_another_one_takes_its_unit(
     assert times == {path: path.stat().st_mtime_ns for path in held.out.glob("*.h5")}
 
 
-def workers(client: Any) -> dict[str, Any]:
+def known(client: Any) -> dict[str, Any]:
     return dict(client.scheduler_info(n_workers=-1)["workers"])
 
 
@@ -244,8 +244,9 @@ def slurm(held: Tiny, monkeypatch) -> Callable[[str], Path]:
     jobs, programs = held.folder / "jobs", held.folder / "programs"
     programs.mkdir()
 
-    def put(sbatch: str) -> Path:
-        for name, text in (("sbatch", sbatch), ("scancel", "#!/bin/sh\nkill -- -$1\n")):
+    def put(sbatch: str, squeue: str = "#!/bin/sh\nexit 1\n") -> Path:
+        stop = "#!/bin/sh\nkill -- -$1\n"
+        for name, text in (("sbatch", sbatch), ("squeue", squeue), ("scancel", stop)):
             (programs / name).write_text(text.format(jobs=jobs))
             (programs / name).chmod(0o755)
         monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
@@ -280,6 +281,63 @@ def test_what_sbatch_refuses_is_said(held: Tiny, slurm) -> None:
     ) as error:
         held.build(cluster="slurm:interface=lo")
     assert "\n" not in str(error.value)
+
+
+QUEUED = """#!/bin/sh
+# a Slurm whose job waits once, and has ended when it is asked for again
+test -e {jobs}.asked && {{ echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1; }}
+touch {jobs}.asked
+echo '17 PENDING Resources'
+"""
+
+
+@posix
+def test_a_job_that_ends_before_its_worker_comes(held: Tiny, slurm, monkeypatch) -> None:
+    """It is waited for as long as Slurm knows it, and no longer."""
+    slurm("#!/bin/sh\necho 'Submitted batch job 17'\n", QUEUED)
+    monkeypatch.setattr(workers, "LOOK", 0.0)
+    monkeypatch.setattr(workers, "GONE", 0.2)
+    told: list[tuple[str, int, int]] = []
+    with pytest.raises(BuildError, match=r"every job of Slurm's ended .*\(17\): see slurm-17.out"):
+        held.build(cluster="slurm:interface=lo", progress=lambda *one: told.append(one))
+    waited = [one for one in told if one[0].startswith("waiting")]
+    assert waited == [
+        ("waiting for Slurm: job 17 PENDING (Resources)", 0, 1),
+        ("waiting for Slurm: job 17 PENDING (Resources)", 1, 1),
+        ("waiting for a worker of slurm:interface=lo", 0, 1),
+    ]
+
+
+def test_no_worker_ever_comes(tiny: Tiny, monkeypatch) -> None:
+    """The same command goes on when there are some."""
+    monkeypatch.setattr(workers, "LOOK", 0.0)
+    monkeypatch.setattr(workers, "COME", 0.2)
+    how = {"n_workers": 0, "processes": False, "dashboard_address": None, "silence_logs": 50}
+    with distributed.LocalCluster(**how) as nobody:
+        where = nobody.scheduler_address
+        with pytest.raises(WaitError, match=f"no worker has come to {where} within") as error:
+            tiny.build(cluster=where)
+    assert "\n" not in str(error.value)
+    assert tiny.build().made == 4
+
+
+@pytest.mark.parametrize(
+    ("code", "out", "err", "queue"),
+    [
+        (0, "18 RUNNING None\n19 PENDING (Priority)\n", "", "18 RUNNING (None)"),
+        (0, "", "", ""),
+        (1, "", "slurm_load_jobs error: Invalid job id specified\n", ""),
+        (1, "", "squeue: error: Unable to contact slurm controller\n", None),
+    ],
+)
+def test_what_slurm_says_of_jobs(code, out, err, queue, monkeypatch) -> None:
+    def run(line: list[str], **_: Any) -> Any:
+        assert line[0] == "squeue"
+        assert line[-1] == "17,18,19"
+        return subprocess.CompletedProcess(line, code, out, err)
+
+    monkeypatch.setattr(workers.subprocess, "run", run)
+    assert workers.queued(["17", "18", "19"]) == queue
 
 
 def test_local_processes(tmp_path: Path) -> None:

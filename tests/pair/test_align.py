@@ -12,6 +12,7 @@ import pytest
 from isptools.cli import raws
 from isptools.pair import plane
 from isptools.pair.align import Limits, align
+from isptools.pair.area import reduced
 from isptools.pair.light import gray
 from isptools.pair.match import match
 from tests.pair import views
@@ -163,3 +164,22 @@ def test_the_same_on_one_thread_and_on_three():
         ).stdout
 
     assert run("1") == run("3")
+
+
+@pytest.mark.parametrize("size", [(75, 101), (200, 300), (67, 299), (40, 60)])
+def test_a_reduced_picture_is_the_mean_over_areas(size):
+    picture = np.random.default_rng(1).integers(0, 256, (200, 300)).astype(np.uint8)
+    found = reduced(picture, *size)
+    expected = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert (found != expected).mean() < 2e-3  # rounded after other sums
+    across = [cover(300, size[1], k) for k in range(size[1])]
+    down = [cover(200, size[0], k) for k in range(size[0])]
+    assert np.abs(found - down @ picture @ np.transpose(across)).max() < 0.501
+
+
+def cover(size, fewer, k):
+    """Which part of each of `size` pixels lies in the k-th of `fewer`, over their sum."""
+    edges = np.array([k, k + 1]) * size / fewer
+    inside = np.clip(np.arange(size) + 1, *edges) - np.clip(np.arange(size), *edges)
+    return inside / inside.sum()

@@ -174,7 +174,9 @@ def test_a_walk_through_the_page_finds_ten_of_ten(
     done = CliRunner().invoke(main, ["report", str(ten_faults), "--out", str(out)])
     assert done.exit_code == 3, done.output
     browser.get(out.as_uri())
-    assert "Do not train on this yet" in one(browser, ".verdict.stop").text
+    verdict = one(browser, ".verdict.stop").text
+    assert "Do not train on this yet" in verdict
+    assert "1 input with a line that stands out and 1 pair of splits' scenes alike" in verdict
     told: dict[str, str] = {}
     for place in range(len(browser.find_elements("css selector", "#gallery > li.wrong"))):
         browser.find_elements("css selector", "#gallery > li.wrong button")[place].click()
@@ -183,8 +185,16 @@ def test_a_walk_through_the_page_finds_ten_of_ten(
         told[key] = one(browser, "#viewer-numbers").text
         webdriver.ActionChains(browser).send_keys(webdriver.Keys.ESCAPE).perform()
     found = {name for name, (word, key) in ten.WRONG.items() if f"{word}: " in told.get(key, "")}
-    splits = one(browser, "#splits").text
-    if all(scene in splits for scene in ten.TWINS):
+    (alike,) = [line for line in browser.find_elements("css selector", "#problems li")
+                if line.text.startswith("alike")]  # fmt: skip
+    linked = alike.find_element("css selector", "a")
+    key = linked.text
+    linked.click()
+    assert one(browser, "#viewer-key").text == key
+    webdriver.ActionChains(browser).send_keys(webdriver.Keys.ESCAPE).perform()
+    splits = one(browser, "#splits")
+    assert len(splits.find_elements("css selector", "a[data-sample] img")) == 2
+    if all(scene in splits.text and scene in alike.text for scene in ten.TWINS):
         found.add("duplicate across splits")
     for item in browser.find_elements("css selector", "#ledger details"):
         if ten.REFUSED[0] in item.text and ten.REFUSED[1] in item.text:

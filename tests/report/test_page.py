@@ -14,6 +14,7 @@ from isptools.cli import main
 from isptools.cli.report import _maker, _pair, _shards
 from isptools.report import folder as of_folder
 from isptools.report import plots
+from isptools.report.meanings import MEANINGS
 from isptools.report.page import html
 from isptools.report.samples import BINS, SPAN, Shown, gathered
 
@@ -134,3 +135,9 @@ def test_dots_stand_where_their_values_are() -> None:
     assert np.allclose(np.diff(down[1:]), -height / 3, atol=0.11)
     assert strip.limit == down[3]
     assert strip.wrong == 1
+
+
+def test_each_number_of_a_pair_has_its_meaning_on_the_page() -> None:
+    """The words are those of docs/check.md; `pairing` has no plot."""
+    page = (Path(__file__).parents[2] / "docs/check.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `([^`]+)` \|", page, re.M)) == {*MEANINGS, "pairing"}

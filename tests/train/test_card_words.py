@@ -12,6 +12,7 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 from isptools.train import (  # noqa: E402 - behind the skip
     camera,
     carry,
+    device,
     edges,
     fused,
     here,
@@ -104,8 +105,27 @@ def test_a_device_by_its_name(monkeypatch):
     for there in (True, False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert infer.device_of("auto") == ("cuda" if there else "cpu")
-    with pytest.raises(ValueError, match="--device mars: can't be used here"):
+    with pytest.raises(
+        ValueError, match=r"mars: can.t be used here \(there are auto, cpu, cuda and"
+    ):
         infer.device_of("mars")
+
+
+@pytest.mark.parametrize(
+    ("name", "there", "says"),
+    [
+        ("cuda", 0, "PyTorch finds no GPU; leave --device out, or give cpu"),
+        ("cuda:1", 0, "PyTorch finds no GPU; leave --device out, or give cpu"),
+        ("cuda:2", 2, "the last GPU is cuda:1"),
+        ("cuda:1", 2, "out of memory"),
+        ("gpu", 2, "there are auto, cpu, cuda and cuda:N"),
+    ],
+)
+def test_a_device_that_cannot_be_used_says_what_to_give(name, there, says, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(there))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: there)
+    said = device.unusable(name, RuntimeError("out of\n memory"))
+    assert said == f"--device {name}: can't be used here ({says})"
 
 
 # -- steps -----------------------------------------------------------------------------------------

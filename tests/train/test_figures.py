@@ -106,6 +106,7 @@ def test_a_plan_is_the_sum_of_its_stages(monkeypatch, tmp_path):
     assert lines[5].startswith("in all about 6.0 minutes in one process")
     only = list(dry.planned(settings(), Job(tmp_path, tmp_path, Place("cpu"), only="enhance")))
     assert [line[:8] for line in only[3:]] == ["enhance:", "in all a"]
+    assert only[3].startswith("enhance: 8 steps of 4 cuts (3.2 epochs of 10 inputs)"), "one process"
 
 
 @pytest.mark.parametrize(
@@ -275,6 +276,28 @@ def test_codecs_are_asked_where_jpeg_has_80_to_96(monkeypatch):
               + " " + one["quality_scale"] for name in codecs.FORMS}  # fmt: skip
     assert stated == {"jpeg": "4:4:4 of the codec", "webp": "4:2:0 of the codec",
                       "jpeg2000": "none dB", "avif": "4:4:4 of the codec"}  # fmt: skip
+
+
+def test_what_codecs_write_by_their_own_headers():
+    """T.81, B.2.2: how often each component is sampled; T.800, table A.20: 0 is the lossy wavelet.
+
+    Of JPEG 2000 the quality is the PSNR of the whole file, of the others a number of the codec's.
+    """
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:64, :64] / 64
+    picture = codecs.eight_bits(np.stack([x, y, x * y], -1) + 0.1 * rng.random((64, 64, 1)))
+    for chroma, first in (("4:4:4", 0x11), ("4:2:2", 0x21), ("4:2:0", 0x22)):
+        data = codecs.Codec("jpeg", chroma).encoded(picture, 90)
+        frame = data.index(b"\xff\xc0")
+        assert list(data[frame + 11 : frame + 20 : 3]) == [first, 0x11, 0x11]
+    if not codecs.features.check("jpg_2000"):
+        return
+    data = codecs.Codec("jpeg2000").encoded(picture, 36)
+    coding = data.index(b"\xff\x52")
+    assert data[coding + 13] == 0
+    shown, size = codecs.Codec("jpeg2000").through(picture, 36)
+    assert size == len(data)
+    assert measure.psnr(shown, picture, 255) == pytest.approx(36, abs=1)
 
 
 def test_eight_bits_are_rounded():

@@ -113,8 +113,11 @@ def _remembering(plain, kept):
 
 def test_none_is_a_choice(tmp_path):
     filled(tmp_path / "shards", SCENES[:3])
-    train(quick(validation=0.0), Job(tmp_path / "shards", tmp_path / "run", Place("cpu")))
+    said = []
+    job = Job(tmp_path / "shards", tmp_path / "run", Place("cpu"), tell=said.append)
+    train(quick(validation=0.0), job)
     assert all(map(math.isnan, validations(tmp_path / "run")))
+    assert "validation: none, as the settings say" in said
 
 
 def test_the_command_says_who_validates(tmp_path):

@@ -1,254 +1,175 @@
 """AHD: adaptive homogeneity-directed demosaicing (Hirakawa and Parks 2005), as LibRaw computes it.
 
-In column tiles, row by row in float32 (see isptools.develop.planes): samples of row y + 5 come in,
-then greens of y + 3, colors and Lab of y + 2, homogeneity of y + 1, and row y of the picture goes
-out, so that everything in between stays in the cache.
+In column tiles, row by row in float32 (see isptools.develop.planes), red or blue sites and green
+ones apart (see isptools.develop.demosaic.ends): samples of row y + 5 come in, then greens of y + 3,
+colors and Lab of y + 2, homogeneity of y + 1, and row y of the picture goes out, so that everything
+in between stays in the cache.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from isptools.develop.demosaic.border import fill_sides
+from isptools.develop.demosaic.ends import NO_ENDS, PAD, Ends, first_color, show, take
 from isptools.develop.demosaic.green import guess
-from isptools.develop.demosaic.lab import cube_roots, xyz_from_camera
-from isptools.develop.planes import clamped, difference, halved, join_floats, quartered, to_float
-from isptools.develop.rows import kernel, over_mosaic
+from isptools.develop.demosaic.lab import cube_roots, lab_row, xyz_from_camera
+from isptools.develop.demosaic.votes import apart, lead, next_to, vote
+from isptools.develop.planes import clamped, difference, halved, quartered
+from isptools.develop.rows import kernel, over_mosaic, part
 from isptools.frame import Matrix, empty
 
 REACH = 5  # the outer five pixels are means of their window
+MARGIN = 6  # columns beside a tile, even
 TILE = 1024  # columns at a time
-RING = 8  # rows in memory, a power of two above the five that are read together
+RING = 8  # rows of samples in memory, a power of two above the five that are read together
+FEW = 4  # rows of what is computed
 
 
 def ahd(
-    mosaic: NDArray[np.uint16],
-    colors: NDArray[np.uint8],
-    camera_to_srgb: Matrix | None,
-    scratch: bool = False,
-) -> NDArray[np.uint16]:
+    mosaic: NDArray[np.uint16], colors: NDArray[np.uint8], camera_to_srgb: Matrix | None,
+    scratch: bool = False, ends: Ends = NO_ENDS,
+) -> NDArray[np.uint16]:  # fmt: skip
     """(H, W) balanced mosaic to (H, W, 3); `colors` holds 0, 1, 2 per 2x2 position.
 
     The matrix only serves to compare colors in CIELAB. LibRaw: ahd_interpolate.
     With `scratch` the mosaic is used up.
     """
     rgb = empty((*mosaic.shape, 3), np.uint16)
-    matrix = xyz_from_camera(camera_to_srgb)
-    over_mosaic(_ahd, scratch, mosaic, colors, matrix, cube_roots(), rgb)
+    eye = xyz_from_camera(camera_to_srgb), cube_roots()
+    over_mosaic(_strip, scratch, mosaic, colors, eye, ends, rgb)
     return rgb
 
 
-@kernel
-def _ahd(mosaic, colors, matrix, roots, rgb, top, bottom):
-    height, width = mosaic.shape
-    for y in range(top, bottom):
-        fill_sides(mosaic, colors, y, REACH, rgb)
-    top, bottom = max(top, REACH), min(bottom, height - REACH)
-    if top >= bottom:
-        return
-    for left in range(0, width - 2 * REACH, TILE):  # of the samples a tile needs
-        right = min(left + TILE + 2 * REACH, width)
-        _tile(mosaic, colors, matrix, roots, rgb, (top, bottom), (left, right))
+def _strip(source: Any, colors: Any, eye: Any, ends: Ends, rgb: Any, top: int, bottom: int) -> None:
+    height, width = source.shape
+    rows = max(top, REACH), min(bottom, height - REACH)
+    for start in range(0, width if rows[0] < rows[1] else 0, TILE):
+        columns = max(start - MARGIN, 0), min(start + TILE + MARGIN, width)
+        pairs = max(start, REACH - 1) // 2, min(start + TILE, width - REACH + 1) // 2
+        if pairs[0] < pairs[1]:
+            _tile(source, colors, eye, ends, rgb, rows, columns + pairs)
+    fill_sides(source, colors, ends, REACH, rgb, top, bottom)
 
 
 @kernel
-def _tile(mosaic, colors, matrix, roots, rgb, rows, columns):
-    (top, bottom), (left, right) = rows, columns
-    width = right - left  # `left` is even, so that the tile has the CFA phase of the picture
-    sample = np.zeros((RING, width), np.float32)
-    green = np.zeros((2, RING, width), np.float32)
-    delta = np.zeros((2, RING, width), np.float32)
-    color = np.zeros((2, RING, 3, width), np.float32)
-    lab = np.zeros((2, RING, 3, width), np.float32)
-    light = np.zeros((2, 4, width), np.float32)
-    chroma = np.zeros((2, 4, width), np.float64)
-    votes = np.zeros((2, RING, width), np.float32)
-    work = np.zeros((4, width), np.float32)
+def _tile(source, colors, eye, ends, rgb, rows, columns):
+    """`columns`: those that are read, the first even, and the pairs of columns that are shown."""
+    (top, bottom), (left, right, first, last) = rows, columns
+    half = (right - left + 1) // 2
+    size = half + 2 * PAD
+    samples = np.zeros((RING, 2, size), np.float32)
+    green = np.zeros((2, FEW, size), np.float32)  # along rows and columns, at red or blue sites
+    delta = np.zeros((2, FEW, size), np.float32)
+    color = np.zeros((2, FEW, 3, size), np.float32)  # see _colors
+    light = np.zeros((2, 2, 2, size), np.float32)  # direction, row, kind of site
+    chroma = np.zeros((2, 2, 2, 2, size), np.int32)  # and a or b
+    below = np.zeros((2, 2, 2, size), np.float32), np.zeros((2, 2, 2, size), np.uint32)
+    beside = np.zeros((2, 2, size), np.float32), np.zeros((2, 2, size), np.uint32)
+    votes = np.zeros((FEW, 2, size), np.float32)
+    work = np.zeros((4, size), np.float32)
+    pair, shown = np.zeros((2, 3, half), np.float32), np.zeros((2, 3, half), np.uint16)
     for y in range(top - 5, top - 1):
-        to_float(mosaic[y, left:right], sample[y % RING])
+        take(source, ends, y, left, samples[y % RING])
     for y in range(top - 3, bottom + 3):
-        to_float(mosaic[y + 2, left:right], sample[(y + 2) % RING])
+        take(source, ends, y + 2, left, samples[(y + 2) % RING])
         for d in range(2):
-            _green(sample, colors, y, d, green[d, y % RING])
-            difference(sample[y % RING], green[d, y % RING], delta[d, y % RING])
+            _green(samples, colors, y, d, green[d, y % FEW], delta[d, y % FEW])
         if y < top - 1:
             continue
         for d in range(2):
-            _colors(sample, colors, y - 1, green[d], delta[d], color[d, (y - 1) % RING])
-            _lab(color[d, (y - 1) % RING], matrix, roots, work, lab[d, (y - 1) % RING])
+            _colors(samples, colors, y - 1, green[d], delta[d], color[d, (y - 1) % FEW])
+            found = light[d, (y - 1) % 2], chroma[d, (y - 1) % 2]
+            _lab(samples, colors, y - 1, green[d], color[d], eye, work, found)
+            if y >= top:
+                apart(light[d], chroma[d], y - 2, below[0][d], below[1][d])
         if y < top + 1:
             continue
+        o = first_color(colors, y - 2)
         for d in range(2):
-            _distances(lab[d], y - 2, light[d], chroma[d])
-        _votes(light, chroma, work, y - 2, votes)
+            next_to(light[d, y % 2], chroma[d, y % 2], o, beside[0][d], beside[1][d])
+        vote(beside, below, y - 2, o, work, votes[(y - 2) % FEW])
         if y >= top + 3:
-            row = rgb[y - 3].reshape(3 * rgb.shape[1])[3 * (left + REACH) : 3 * (right - REACH)]
-            _choose(color, votes, y - 3, work, row)
+            lead(votes, y - 3, 1 - o, work)
+            _choose(samples, colors, y - 3, (green, color), work, pair)
+            show(pair, shown, ends, y - 3, (first - left // 2, last - left // 2, first), rgb)
 
 
-@kernel
-def _green(sample, colors, y, d, green):
-    """Green along the row (d = 0) or the column (1)."""
-    row = sample[y % RING]
-    inner = green[2 : len(row) - 2]
+@part
+def _green(samples, colors, y, d, green, delta):
+    """Greens of the red or blue sites of row y, along the row (d = 0) or the column (1)."""
+    o = first_color(colors, y)
+    here, out = samples[y % RING, o], green[PAD:-PAD]
     if d == 0:
-        guess(row, row[1:], row[2:], row[3:], row[4:], inner)
+        row = samples[y % RING, 1 - o]
+        guess(here[PAD - 1 :], row[PAD - 1 + o :], here[PAD:], row[PAD + o :], here[PAD + 1 :], out)
     else:
-        up_2, up = sample[(y - 2) % RING], sample[(y - 1) % RING]
-        down, down_2 = sample[(y + 1) % RING], sample[(y + 2) % RING]
-        guess(up_2, up, row, down, down_2, green)
-    for x in range(0 if colors[y % 2, 0] == 1 else 1, len(row), 2):
-        green[x] = row[x]
+        up, down = samples[(y - 1) % RING, o, PAD:], samples[(y + 1) % RING, o, PAD:]
+        up_2, down_2 = samples[(y - 2) % RING, o, PAD:], samples[(y + 2) % RING, o, PAD:]
+        guess(up_2, up, here[PAD:], down, down_2, out)
+    difference(here, green, delta)
 
 
-@kernel
-def _colors(sample, colors, y, green, delta, out):
-    """Red, green and blue of row y in one direction, by color difference."""
-    above, below = delta[(y - 1) % RING], delta[(y + 1) % RING]
-    first = 0 if colors[y % 2, 0] == 1 else 1  # column of the first green
-    own_color = colors[y % 2, 1 - first]
-    own, other, row = out[own_color], out[2 - own_color], sample[y % RING]
-    here = green[y % RING]
-    corners = out[1]
-    _of_corners(here, above, below, corners)
-    _of_sides(here, delta[y % RING], own)
-    _of_rows(here, above, below, other)
-    for x in range(1 - first, len(row), 2):
-        own[x] = row[x]
-        other[x] = corners[x]
-    out[1, :] = here
+@part
+def _colors(samples, colors, y, green, delta, out):
+    """What row y has no samples of, in one direction, by color difference.
+
+    out[0] is its own color (red in a row with red samples) at green sites, out[1] the other one
+    there, and out[2] the other one at its red or blue sites.
+    """
+    o = first_color(colors, y)
+    known = samples[y % RING, 1 - o, PAD:]
+    above, here, below = delta[(y - 1) % FEW], delta[y % FEW], delta[(y + 1) % FEW]
+    _of_two(known, here[PAD - o :], here[PAD + 1 - o :], out[0, PAD:-PAD])
+    _of_two(known, above[PAD:], below[PAD:], out[1, PAD:-PAD])
+    start = PAD - 1 + o
+    _of_four(green[y % FEW, PAD:], above[start:], below[start:], out[2, PAD:-PAD])
 
 
-@kernel
-def _of_sides(green, delta, out):
-    right, here, shown = delta[2:], green[1:], out[1:]
-    for x in range(len(out) - 2):
-        shown[x] = clamped(here[x] + halved(delta[x] + right[x]))
-
-
-@kernel
-def _of_rows(green, above, below, out):
+@part
+def _of_two(green, one, other, out):
     for x in range(len(out)):
-        out[x] = clamped(green[x] + halved(above[x] + below[x]))
+        out[x] = clamped(green[x] + halved(one[x] + other[x]))
 
 
-@kernel
-def _of_corners(green, above, below, out):
-    above_r, below_r, here, shown = above[2:], below[2:], green[1:], out[1:]
-    for x in range(len(out) - 2):
+@part
+def _of_four(green, above, below, out):
+    above_r, below_r = above[1:], below[1:]
+    for x in range(len(out)):
         total = (above[x] + above_r[x]) + (below[x] + below_r[x])
-        shown[x] = clamped(here[x] + quartered(total + np.float32(1)))
+        out[x] = clamped(green[x] + quartered(total + np.float32(1)))
 
 
-@kernel
-def _lab(rgb, matrix, roots, work, lab):
-    """CIELAB times 64 as integers, truncated as LibRaw truncates (cielab)."""
-    f_x, f_y, f_z = work[0], work[1], work[2]
-    for k in range(3):
-        _root(rgb, matrix[k], roots, work[k])
-    light, a, b = lab[0], lab[1], lab[2]
-    for x in range(len(light)):
-        light[x] = np.trunc(np.float32(64) * (np.float32(116) * f_y[x] - np.float32(16)))
-    for x in range(len(light)):
-        a[x] = np.trunc(np.float32(32000) * (f_x[x] - f_y[x]))
-    for x in range(len(light)):
-        b[x] = np.trunc(np.float32(12800) * (f_y[x] - f_z[x]))
+@part
+def _lab(samples, colors, y, green, color, eye, work, found):
+    """Of row y in one direction: at red or blue sites, and at green ones."""
+    o, light, chroma = first_color(colors, y), found[0], found[1]
+    known, known_green = samples[y % RING, o], samples[y % RING, 1 - o]
+    green, made = green[y % FEW], color[y % FEW]
+    if colors[y % 2, o] == 0:
+        lab_row((known, green, made[2]), eye, work, light[0], chroma[0])
+        lab_row((made[0], known_green, made[1]), eye, work, light[1], chroma[1])
+    else:
+        lab_row((made[2], green, known), eye, work, light[0], chroma[0])
+        lab_row((made[1], known_green, made[0]), eye, work, light[1], chroma[1])
 
 
-@kernel
-def _root(rgb, m, roots, out):
-    r, g, b = rgb[0], rgb[1], rgb[2]
-    m_r, m_g, m_b = m[0], m[1], m[2]
-    for x in range(len(out)):
-        value = ((np.float32(0.5) + m_r * r[x]) + m_g * g[x]) + m_b * b[x]
-        out[x] = clamped(value)
-    for x in range(len(out)):
-        out[x] = roots[np.uint32(np.int32(out[x]))]
+@part
+def _choose(samples, colors, y, made, leads, pair):
+    """All colors of row y: of the direction with more votes, or the mean of both."""
+    o, green, color = first_color(colors, y), made[0], made[1]
+    own, i, end = colors[y % 2, o], y % FEW, green.shape[2] - PAD
+    pair[o, own] = samples[y % RING, o, PAD:end]
+    pair[1 - o, 1] = samples[y % RING, 1 - o, PAD:end]
+    at_color, at_green = leads[0, PAD:end], leads[1, PAD:end]
+    _pick(green[0, i, PAD:], green[1, i, PAD:], at_color, pair[o, 1])
+    _pick(color[0, i, 2, PAD:], color[1, i, 2, PAD:], at_color, pair[o, 2 - own])
+    _pick(color[0, i, 0, PAD:], color[1, i, 0, PAD:], at_green, pair[1 - o, own])
+    _pick(color[0, i, 1, PAD:], color[1, i, 1, PAD:], at_green, pair[1 - o, 2 - own])
 
 
-@kernel
-def _distances(lab, y, light, chroma):
-    """How far the left, right, upper and lower neighbor lie off in lightness and in chroma."""
-    here, above, below = lab[y % RING], lab[(y - 1) % RING], lab[(y + 1) % RING]
-    last = here.shape[1] - 1
-    _off(here[0], here[0, 1:], light[1, :last])
-    light[0, 1:] = light[1, :last]
-    _off(here[0], above[0], light[2])
-    _off(here[0], below[0], light[3])
-    _off_2(here[1], here[2], here[1, 1:], here[2, 1:], chroma[1, :last])
-    chroma[0, 1:] = chroma[1, :last]
-    _off_2(here[1], here[2], above[1], above[2], chroma[2])
-    _off_2(here[1], here[2], below[1], below[2], chroma[3])
-
-
-@kernel
-def _off(one, two, out):
-    for x in range(len(out)):
-        out[x] = abs(one[x] - two[x])
-
-
-@kernel
-def _off_2(a, b, a_2, b_2, out):
-    for x in range(len(out)):
-        off_a, off_b = np.float64(a[x] - a_2[x]), np.float64(b[x] - b_2[x])
-        out[x] = off_a * off_a + off_b * off_b
-
-
-@kernel
-def _votes(light, chroma, work, y, votes):
-    """How many of the four neighbors look alike, per direction."""
-    near, close = work[0], chroma[0, 0].copy()
-    _bound(light[0, 0], light[0, 1], light[1, 2], light[1, 3], near)
-    _bound(chroma[0, 0], chroma[0, 1], chroma[1, 2], chroma[1, 3], close)
-    for d in range(2):
-        _count(light[d], chroma[d], near, close, votes[d, y % RING])
-
-
-@kernel
-def _bound(a, b, c, d, out):
-    for x in range(len(out)):
-        out[x] = min(max(a[x], b[x]), max(c[x], d[x]))
-
-
-@kernel
-def _count(light, chroma, near, close, votes):
-    l_0, l_1, l_2, l_3 = light[0], light[1], light[2], light[3]
-    c_0, c_1, c_2, c_3 = chroma[0], chroma[1], chroma[2], chroma[3]
-    no, yes = np.float32(0), np.float32(1)
-    for x in range(len(votes)):
-        left = yes if (l_0[x] <= near[x]) & (c_0[x] <= close[x]) else no
-        right = yes if (l_1[x] <= near[x]) & (c_1[x] <= close[x]) else no
-        up = yes if (l_2[x] <= near[x]) & (c_2[x] <= close[x]) else no
-        down = yes if (l_3[x] <= near[x]) & (c_3[x] <= close[x]) else no
-        votes[x] = (left + right) + (up + down)
-
-
-@kernel
-def _choose(color, votes, y, work, out):
-    """The direction with more votes in the 3x3 window, or the mean of both."""
-    lead = work[3]
-    _lead(votes[1], votes[0], y, work[0], lead)
-    for c in range(3):
-        _pick(color[0, y % RING, c], color[1, y % RING, c], lead, work[c])
-    end = len(lead) - REACH
-    join_floats(work[0, REACH:end], work[1, REACH:end], work[2, REACH:end], out)
-
-
-@kernel
-def _lead(votes_v, votes_h, y, column, lead):
-    """Votes along the column minus votes along the row, summed over 3x3."""
-    above, here, below = (y - 1) % RING, y % RING, (y + 1) % RING
-    one, two, three = votes_v[above], votes_v[here], votes_v[below]
-    for x in range(len(lead)):
-        column[x] = one[x] + two[x] + three[x]
-    one, two, three = votes_h[above], votes_h[here], votes_h[below]
-    for x in range(len(lead)):
-        column[x] -= one[x] + two[x] + three[x]
-    middle, right, inner = column[1:], column[2:], lead[1:]
-    for x in range(len(lead) - 2):
-        inner[x] = column[x] + middle[x] + right[x]
-
-
-@kernel
+@part
 def _pick(h, v, lead, out):
     for x in range(len(out)):
         one = v[x] if lead[x] > 0 else h[x]

@@ -2,42 +2,46 @@
 
 import numpy as np
 
-from isptools.develop.rows import kernel
+from isptools.develop.demosaic.ends import prepared, put
+from isptools.develop.rows import kernel, part
 
 
-@kernel
-def mean_of_window(mosaic, colors, y, x, color):
-    """Mean of the samples of one color in the 3x3 window, integer division; own sample as it is.
+@part
+def means(source, colors, ends, place, sums):
+    """Red, green and blue at (y, x) into sums[0]: means of the samples of a 3x3 window.
 
-    `colors` holds 0, 1, 2 per CFA position. LibRaw: border_interpolate.
+    Integer division; its own sample as it is. `colors` holds 0, 1, 2 per 2x2 position, `sums` is
+    (2, 3). LibRaw: border_interpolate.
     """
-    side = colors.shape[0]
-    if colors[y % side, x % side] == color:
-        return mosaic[y, x]
-    total, count = np.uint32(0), np.uint32(0)
-    for v in range(max(y - 1, 0), min(y + 2, mosaic.shape[0])):
-        for u in range(max(x - 1, 0), min(x + 2, mosaic.shape[1])):
-            if colors[v % side, u % side] == color:
-                total += np.uint32(mosaic[v, u])
-                count += np.uint32(1)
-    return np.uint16(total // max(count, np.uint32(1)))
+    y, x = place
+    height, width = source.shape
+    sums[:] = 0
+    for v in range(max(y - 1, 0), min(y + 2, height)):
+        for u in range(max(x - 1, 0), min(x + 2, width)):
+            color = colors[v % 2, u % 2]
+            value = prepared(source[v, u], ends.black[v % 2, u % 2], ends.factor[v % 2, u % 2])
+            sums[0, color] += np.int64(value)
+            sums[1, color] += 1
+    for color in range(3):
+        sums[0, color] //= max(sums[1, color], 1)
+    own = prepared(source[y, x], ends.black[y % 2, x % 2], ends.factor[y % 2, x % 2])
+    sums[0, colors[y % 2, x % 2]] = np.int64(own)
 
 
 @kernel
-def fill(mosaic, colors, y, left, right, rgb):
-    """All three colors of pixels [left, right) of row y."""
-    for x in range(left, right):
-        for color in range(3):
-            rgb[y, x, color] = mean_of_window(mosaic, colors, y, x, color)
+def fill_sides(source, colors, ends, reach, rgb, top, bottom):
+    """Of rows [top, bottom) what lies in the frame of width `reach`."""
+    height, width = source.shape
+    sums = np.zeros((2, 3), np.int64)
+    for y in range(top, bottom):
+        whole = y < reach or y >= height - reach or width <= 2 * reach
+        for x in range(width if whole else 2 * reach):
+            at = x if whole or x < reach else width - 2 * reach + x
+            _fill(source, colors, ends, (y, at), sums, rgb)
 
 
-@kernel
-def fill_sides(mosaic, colors, y, reach, rgb):
-    """Row y where it lies in the frame of width `reach`; True where the whole row does."""
-    height, width = mosaic.shape
-    if y < reach or y >= height - reach or width <= 2 * reach:
-        fill(mosaic, colors, y, 0, width, rgb)
-        return True
-    fill(mosaic, colors, y, 0, reach, rgb)
-    fill(mosaic, colors, y, width - reach, width, rgb)
-    return False
+@part
+def _fill(source, colors, ends, place, sums, rgb):
+    means(source, colors, ends, place, sums)
+    r, g, b = np.float32(sums[0, 0]), np.float32(sums[0, 1]), np.float32(sums[0, 2])
+    put(r, g, b, ends, place, rgb)

@@ -3,10 +3,10 @@
 import numpy as np
 
 from isptools.develop.planes import quartered
-from isptools.develop.rows import kernel
+from isptools.develop.rows import part
 
 
-@kernel
+@part
 def guess(c2, g1, here, d1, e2, out):
     """From five samples in a row (color, green, color, green, color), clamped to both greens."""
     for x in range(len(out)):

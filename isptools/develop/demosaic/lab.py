@@ -6,6 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.develop.planes import clamped
+from isptools.develop.rows import part
 from isptools.frame import Matrix
 from isptools.raw.color import XYZ_FROM_SRGB
 
@@ -91,3 +93,32 @@ def xyz_from_camera(camera_to_srgb: Matrix | None) -> NDArray[np.float32]:
         products = XYZ_FROM_SRGB[:, k, None] * camera[None, k, :].astype(np.float64)
         out += (products / white[:, None]).astype(np.float32)
     return out
+
+
+@part
+def lab_row(rgb, eye, work, light, chroma):
+    """CIELAB times 64 as integers, truncated as LibRaw truncates (cielab): lightness, a and b.
+
+    `eye`: the matrix and the table of roots; `work` is room for three rows.
+    """
+    f_x, f_y, f_z = work[0], work[1], work[2]
+    for k in range(3):
+        _root(rgb, eye[0][k], eye[1], work[k])
+    a, b = chroma[0], chroma[1]
+    for x in range(len(light)):
+        light[x] = np.trunc(np.float32(64) * (np.float32(116) * f_y[x] - np.float32(16)))
+    for x in range(len(light)):
+        a[x] = np.int32(np.float32(32000) * (f_x[x] - f_y[x]))
+    for x in range(len(light)):
+        b[x] = np.int32(np.float32(12800) * (f_y[x] - f_z[x]))
+
+
+@part
+def _root(rgb, m, roots, out):
+    r, g, b = rgb[0], rgb[1], rgb[2]
+    m_r, m_g, m_b = m[0], m[1], m[2]
+    for x in range(len(out)):
+        value = ((np.float32(0.5) + m_r * r[x]) + m_g * g[x]) + m_b * b[x]
+        out[x] = clamped(value)
+    for x in range(len(out)):
+        out[x] = roots[np.uint32(np.int32(out[x]))]
