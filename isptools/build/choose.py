@@ -98,9 +98,10 @@ def _noted(scene: Scene, like: str, order: Order) -> Line:
 
 def _print(path: Path, name: str) -> int | None:
     try:
-        return apart(Elsewhere(FILES, "print_of"), path, name)
+        found: int = apart(Elsewhere(FILES, "print_of"), path, name)
     except (Refusal, ContentError):
         return None  # the build itself says why
+    return found
 
 
 def settled(scenes: Iterable[Scene], groups: Groups) -> list[Scene]:

@@ -71,11 +71,12 @@ def hash_and_picture(path: Path, colors: "picture.Colors" = "srgb") -> tuple[str
     UnsupportedError with the reason if it is none; FaultError.
     """
     try:
-        return apart(Elsewhere(FILES, "shown"), path, path.name, colors, True)
+        found: tuple[str, Array] = apart(Elsewhere(FILES, "shown"), path, path.name, colors, True)
     except Refusal as refusal:
         raise UnsupportedError(refusal.detail) from None
     except ContentError as error:
         raise UnsupportedError(f"{path.name}: {error}") from None
+    return found
 
 
 def _begins(stem: str, scene: str) -> bool:

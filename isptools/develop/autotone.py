@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from isptools.develop.planes import join, split
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import empty
 from isptools.raw.color import XYZ_FROM_SRGB
@@ -31,6 +32,7 @@ def auto_tone(xyz: F32, clip: float, middle: float) -> tuple[U16, tuple[float, f
     may to `middle` on the display scale. Also returned: black, white (luminance) and the exponent.
     It stands in for the closed auto tool of the papers and does not try to equal it.
     """
+    xyz = np.ascontiguousarray(xyz)
     counts = np.sum(over_rows(_luminance_histogram, len(xyz), xyz, np.zeros(0)), axis=0)
     black, median, white = (_quantile(counts, share) for share in (clip, 0.5, 1 - clip))
     white = max(white, black + 1 / BINS)
@@ -50,15 +52,19 @@ def _quantile(counts: NDArray[np.int64], share: float) -> float:
 @kernel
 def _luminance_histogram(xyz, _, top, bottom):
     counts = np.zeros(BINS, np.int64)
+    places = np.empty(xyz.shape[1], np.int32)
     for y in range(top, bottom):
-        for x in range(xyz.shape[1]):
-            light = min(max(xyz[y, x, 1], np.float32(0)), np.float32(4))
-            counts[int(np.sqrt(light / np.float32(4)) * np.float32(BINS - 1))] += 1
+        row = xyz[y].reshape(xyz[y].size)
+        for x in range(len(places)):
+            light = min(max(row[3 * x + 1], np.float32(0)), np.float32(4))
+            places[x] = np.int32(np.sqrt(light / np.float32(4)) * np.float32(BINS - 1))
+        for place in places:
+            counts[place] += 1
     return counts
 
 
 def _shape(xyz: F32, black: float, white: float, exponent: float) -> U16:
-    out = empty(xyz.shape, np.uint16)
+    xyz, out = np.ascontiguousarray(xyz), empty(xyz.shape, np.uint16)
     scale = SRGB_FROM_XYZ / np.float32(white - black)
     levels = np.array([black / (white - black)], np.float32)
     over_rows(_apply, len(xyz), xyz, scale, levels, _display(exponent), out)
@@ -67,16 +73,34 @@ def _shape(xyz: F32, black: float, white: float, exponent: float) -> U16:
 
 @kernel
 def _apply(xyz, m, black, table, out, top, bottom):
+    width = xyz.shape[1]
+    planes, shown = np.empty((3, width), np.float32), np.empty((3, width), np.uint16)
+    low, part = np.empty(width, np.int32), np.empty(width, np.float32)
     for y in range(top, bottom):
-        for i in range(xyz.shape[1]):
-            x, light, z = xyz[y, i, 0], xyz[y, i, 1], xyz[y, i, 2]
-            for c in range(3):
-                value = m[c, 0] * x + m[c, 1] * light + m[c, 2] * z - black[0]
-                place = np.sqrt(min(max(value, np.float32(0)), np.float32(1))) * np.float32(65535)
-                low = min(np.int32(place), np.int32(65534))
-                part = place - np.float32(low)
-                shown = table[low] * (np.float32(1) - part) + table[low + 1] * part
-                out[y, i, c] = np.uint16(shown + np.float32(0.5))
+        split(xyz[y].reshape(xyz[y].size), planes)
+        for c in range(3):
+            _places(planes, m[c], black[0], low, part)
+            _between(table, low, part, shown[c])
+        join(shown, out[y].reshape(out[y].size))
+
+
+@kernel
+def _places(planes, m, black, low, part):
+    """Where in the table of square roots the light of a row lies."""
+    x, light, z = planes[0], planes[1], planes[2]
+    m_x, m_y, m_z = m[0], m[1], m[2]
+    for i in range(len(low)):
+        value = m_x * x[i] + m_y * light[i] + m_z * z[i] - black
+        place = np.sqrt(min(max(value, np.float32(0)), np.float32(1))) * np.float32(65535)
+        low[i] = min(np.int32(place), np.int32(65534))
+        part[i] = place - np.float32(low[i])
+
+
+@kernel
+def _between(table, low, part, shown):
+    for i in range(len(shown)):
+        value = table[low[i]] * (np.float32(1) - part[i]) + table[low[i] + 1] * part[i]
+        shown[i] = np.uint16(value + np.float32(0.5))
 
 
 @lru_cache(64)

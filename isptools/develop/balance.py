@@ -7,7 +7,7 @@ from isptools.develop.rows import along_rows, kernel, over_rows
 from isptools.frame import Capture, Frame, UnsupportedError, empty, usable
 
 U16 = NDArray[np.uint16]
-Gains = tuple[float, float, float, float]  # R, G, B, G2
+Gains = tuple[float, ...]  # R, G, B, G2
 
 
 def color_indices(cfa: str) -> NDArray[np.uint8]:

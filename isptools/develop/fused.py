@@ -70,8 +70,8 @@ def through(frame: Frame, steps: Sequence[Step], scratch: bool) -> Frame:
         if isinstance(step, Demosaic):
             method = step.method
     ends = Ends(*map(readonly, ends))
-    source = np.ascontiguousarray(source)  # a piece of a picture: kernels are compiled for wholes
-    return replace(frame, pixels=own.picture(method, source, frame.capture, scratch, ends))
+    whole = np.ascontiguousarray(source)  # a piece of a picture: kernels are compiled for wholes
+    return replace(frame, pixels=own.picture(method, whole, frame.capture, scratch, ends))
 
 
 def _told(step: Step, frame: Frame, ends: Ends) -> tuple[Frame, Ends]:

@@ -200,7 +200,7 @@ class Balance(Base, frozen=True, tag="balance"):
 
     def __call__(self, frame: Frame, scratch: bool = False) -> Frame:
         told = self.told(frame)
-        pixels = balance.scale(told.pixels, told.capture.cfa, told.gains, told.white)
+        pixels = balance.scale(_integers(told), told.capture.cfa, told.gains, told.white)
         return replace(told, pixels=pixels)
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from isptools.raw.error import RawError
-from isptools.raw.header import Header
+from isptools.raw.headers import Header
 
 if TYPE_CHECKING:
     from isptools.raw.cameras import levels

@@ -6,6 +6,7 @@ from isptools import sources
 from isptools.frame import Frame
 from isptools.raw import reading
 from isptools.raw.error import RawError
+from isptools.raw.header import Header
 
 
 def read(path: Path, larger: bool = False) -> Frame:
@@ -13,7 +14,7 @@ def read(path: Path, larger: bool = False) -> Frame:
     return reading.read_bytes(content(path), str(path), larger=larger)
 
 
-def header(path: Path) -> reading.Header:
+def header(path: Path) -> Header:
     """As `raw.header`; LibRaw, which hides what the system says, is asked again with the bytes
     before a file is refused. RawError, FaultError."""
     try:

@@ -26,7 +26,7 @@ from isptools.raw import (
 )
 from isptools.raw.color import xyz_to_camera_of
 from isptools.raw.error import RawError
-from isptools.raw.header import Header
+from isptools.raw.headers import Header
 from isptools.raw.opcodes import LINEARIZED, OpcodeError
 from isptools.raw.quiet import captured_stderr
 from isptools.raw.tags import Tags, read_tags

@@ -139,11 +139,9 @@ class Writer:
         number = len(self.truths)
         counts: dict[str, int] = {}
         for name, picture in self.spec.pictures.items():
-            counts |= {f"{name}_low": 0, f"{name}_high": 0}
-            for channel in range(3):
-                plane, low, high = encode(pictures[name][..., channel], picture)
-                counts[f"{name}_low"] += low
-                counts[f"{name}_high"] += high
+            planes, low, high = encode(pictures[name], picture)
+            counts |= {f"{name}_low": low, f"{name}_high": high}
+            for channel, plane in enumerate(planes):
                 self._store(name, plane, number, channel)
         self.truths.append(replace(row, **counts))  # type: ignore[arg-type] # only integers
         self._texts("truth_", capture, history)

@@ -1,5 +1,7 @@
 """Convolutions in one pass over a GPU's memory, by Triton's interpreter, beside torch's own."""
 
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -61,6 +63,29 @@ def test_maxima_lie_where_those_of_training_do(convolve, sides):
     torch.manual_seed(2)
     x = laid(2, 8, *sides)
     assert torch.equal(convolve.pooled(x), halve(x))
+
+
+def test_nothing_is_written_behind_a_picture(convolve, monkeypatch):
+    """A program holds more pixels and channels than there are."""
+    wholes = []
+
+    def guarded(shape, dtype, **_):
+        n, channels, height, width = shape
+        wholes.append(torch.full((n * channels * height * width + 99,), 7.0, dtype=dtype))
+        return wholes[-1][:-99].view(n, height, width, channels).permute(0, 3, 1, 2)
+
+    own = SimpleNamespace(
+        empty=guarded, channels_last=torch.channels_last,
+        empty_like=lambda x: guarded(x.shape, x.dtype),
+    )  # fmt: skip
+    x, picture = laid(1, 8, 5, 7), laid(1, 3, 5, 7)
+    monkeypatch.setattr(convolve, "torch", own)
+    convolve.pooled(x)
+    convolve.convolved(x, laid(12, 8, 3, 3), torch.randn(12), 1, 0.0, picture=picture)
+    assert len(wholes) == 3
+    for whole in wholes:
+        assert (whole[-99:] == 7).all()
+        assert (whole[:-99] != 7).all()
 
 
 @pytest.mark.parametrize(

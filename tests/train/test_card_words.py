@@ -401,41 +401,6 @@ def test_where_a_convolution_is_one_kernel(off, stride, outputs, suits, monkeypa
     assert fused.halved(torch.rand(1, 8, 4, 4)) is None
 
 
-def test_what_a_kernel_is_given(monkeypatch):
-    """Halves with channels last; inputs by eights, where what is more than there were is 0."""
-    convolve = pytest.importorskip("isptools.train.convolve", reason="Triton is not installed")
-    given = []
-    monkeypatch.setattr(
-        convolve, "convolved", lambda *words: given.append(words) or ("features", "picture")
-    )
-    layer, x, added = (
-        edges.Reflected(5, 8, dilation=2),
-        torch.rand(1, 5, 6, 7),
-        torch.rand(1, 8, 6, 7),
-    )
-    half = torch.get_autocast_dtype("cuda")
-    assert fused.activated(layer, x, 0.25, None, added) == "features"
-    picture = torch.rand(1, 3, 6, 7, dtype=torch.float64)
-    assert fused.corrected(layer, x, picture) == ("features", "picture")
-    for (seen, weight, bias, *rest), (slope, more, shown) in zip(
-        given, ((0.25, added, None), (0.0, None, picture)), strict=True
-    ):
-        for own, whole in ((seen, x), (weight, layer.weight)):
-            assert (own.dtype, own.shape) == (half, (len(whole), 8, *whole.shape[2:]))
-            assert own.is_contiguous(memory_format=torch.channels_last)
-            assert torch.equal(own[:, :5], whole.to(half))
-            assert (own[:, 5:] == 0).all()
-        assert bias is layer.bias
-        assert rest[:3] == [2, slope, None]
-        assert rest[3] is more is None or torch.equal(rest[3], more.to(half))
-        assert rest[4] is shown is None or torch.equal(rest[4], shown.float())
-    given.clear()
-    fused.activated(layer, x[:, :2], 0.25, x[:, 2:], None)  # 2 and 3 channels stay so
-    ((seen, weight, *_, beside, _, _),) = given
-    assert (seen.shape[1], weight.shape[1], beside.shape[1]) == (2, 5, 3)
-    assert torch.equal(beside, x[:, 2:].to(half))
-
-
 def test_a_gpu_that_multiplies_wrongly_is_found(monkeypatch):
     assert here.multiplied() is None or torch.cuda.is_available()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

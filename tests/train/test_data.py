@@ -44,6 +44,16 @@ def test_the_eight_symmetries_are_eight():
     assert len({data.turned(square, k).tobytes() for k in range(8)}) == 8
 
 
+def test_what_each_augmentation_may_draw():
+    """Both mirrors, the one at the right, nothing; turns are all eight."""
+    square = np.arange(9).reshape(3, 3)
+    flips = (square, square[:, ::-1], square[::-1], square[::-1, ::-1])
+    for name, views in (("flips", flips), ("mirror", flips[:2]), ("none", flips[:1])):
+        found = [data.turned(square, k).tobytes() for k in data.AUGMENTS[name]]
+        assert sorted(found) == sorted(view.tobytes() for view in views), name
+    assert data.AUGMENTS["turns"] == tuple(range(8))
+
+
 def test_xtrans_symmetries_keep_the_phase():
     cfa = data.TARGET[36]
     kept = data.symmetries(cfa)

@@ -50,6 +50,14 @@ def test_deepisps_loss_of_two_grays(alpha, divisor):
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
+def test_losses_where_nothing_is_said():
+    """The public codes' numbers: alpha 0.5 and Lab in its own units; an eps of 1e-3."""
+    one, two = flat(0.5, 0.5, 0.5), flat(0.6, 0.6, 0.6)
+    assert objectives.deepisp(one, two) == objectives.deepisp(one, two, 0.5, 1.0)
+    dark = objectives.restoration(flat(0.0, 0.0, 0.0), flat(0.01, 0.01, 0.01)).item()
+    assert dark == pytest.approx(0.01 + math.log(10))
+
+
 def test_lab_is_scikit_images():
     picture = np.concatenate([pair()[0], np.full((1, 23, 3), 0.01)])  # and near black
     ours = objectives.lab(tensor(picture))[0].permute(1, 2, 0).numpy()
@@ -196,6 +204,21 @@ def features(picture, layers):
         x = F.relu(F.conv2d(x, *layer, padding=1))
         seen.append(x)
     return seen[3], seen[15]
+
+
+@pytest.mark.parametrize("taken", [(3,), (1, 3), (0, 1, 2), (0,)])
+def test_features_are_those_of_the_layers_asked_for(taken):
+    """Of layers that double: none behind the last one that is taken is computed."""
+    called = []
+    made = Perceptual.__new__(Perceptual)
+    torch.nn.Module.__init__(made)
+    made.mean, made.deviation, made.taken = torch.tensor(0.5), torch.tensor(0.25), taken
+    made.layers = [lambda x, at=at: called.append(at) or 2 * x for at in range(5)]
+    picture = torch.rand(1, 3, 2, 2)
+    found = made.seen(picture)
+    assert called == list(range(max(taken) + 1))
+    for at, one in zip(taken, found, strict=True):
+        torch.testing.assert_close(one, (picture - 0.5) / 0.25 * 2 ** (at + 1))
 
 
 def test_the_perceptual_loss_is_that_of_two_layers(tmp_path):

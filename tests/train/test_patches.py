@@ -62,6 +62,14 @@ def test_ratio_and_clip(ratio, clip, folder):
     assert (sample["input"] < 0).any() == (expected < 0).any(), "below black nothing is cut"
 
 
+def test_a_batch_may_be_of_one_sample(folder):
+    patches = Patches(folder, form=Form(**PLAIN))
+    for n, batch in zip(range(2), patches.stream(batch=1), strict=False):
+        assert set(batch) == {"input", *BOTH}
+        np.testing.assert_array_equal(batch["input"][0], patches.sample(n)["input"])
+        assert len(batch["input"]) == 1
+
+
 def test_a_mask_is_0_where_a_truth_is_not_to_be_trusted(folder):
     """By the weights of a fusion: any above 0 counts."""
     patches = Patches(folder, form=Form(**PLAIN))
@@ -260,3 +268,24 @@ def test_a_whole_frame_is_in_the_phase_and_knows_where_it_lies(phase, folder):
     inner = x[0, top : top + height, left : left + width]
     np.testing.assert_allclose(inner, expected, rtol=1e-5)
     np.testing.assert_allclose(x[0, top + 51, left + 3], expected[47, 3], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("down", "right"), [(4, 3), (4, 5), (0, 2)])
+def test_a_whole_xtrans_frame_may_begin_anywhere_in_its_cell(down, right, tmp_path, monkeypatch):
+    """So many rows and columns are mirrored in front; every pixel keeps its own black level.
+
+    The pattern is the same three rows and columns on: (4, 3) is (1, 0).
+    """
+    cell = np.roll(np.array(list(data.TARGET[36])).reshape(6, 6), (-down, -right), (0, 1))
+    monkeypatch.setattr(made, "XTRANS", "".join(cell.ravel()))
+    made.shard(tmp_path, made.spec(positions=36), ("s1",))
+    form = Form(augment="none", size=24, truths=(), packing="mosaic", clip=False, ratio=False)
+    patches = Patches(tmp_path, form=form)
+    x, window = patches.frame(0)
+    assert window == (down, right, 50, 70)
+    assert x.shape == (1, 54, 72 if right == 2 else 78)
+    pixels = patches.cuts.source.raw(0).astype(np.float64)
+    rows, columns = np.indices(pixels.shape)
+    black = 60.0 + 6 * (rows % 6) + columns % 6
+    expected = (pixels - black) / (4095 - black)
+    np.testing.assert_allclose(x[0, down : down + 50, right : right + 70], expected, rtol=1e-5)

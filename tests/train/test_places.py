@@ -53,7 +53,10 @@ def test_each_reader_has_a_batch_more_than_it_is_ahead(monkeypatch):
     monkeypatch.setattr(feed, "SHARED", Path("/none"))
     counts = [len(feed.Slots(Rooms(), 4, workers).pixels["raw"]) for workers in (0, 1, 3)]
     assert counts == [1, 3, 9]
+    asked = []
+    monkeypatch.setattr(feed, "_expect_shared", asked.append)
     slots = feed.Slots(Rooms(), 4, 3)
+    assert asked == [9 * 4 * 50_000]
     assert slots.pixels["a"].shape == (9, 4, 3, 100, 100)
     assert slots.pixels["a"].is_shared()
     assert not feed.Slots(Rooms(), 4, 0).pixels["a"].is_shared()

@@ -10,13 +10,16 @@ import pytest
 import tifffile
 from click.testing import CliRunner
 
-pytest.importorskip("torch", reason="the extra `train` is not installed")
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
-from isptools import measure, shards
-from isptools.cli import main
-from isptools.cli.predictions import read
-from tests.shards import made
+from isptools import measure, shards  # noqa: E402 - behind the skip
+from isptools.cli import main  # noqa: E402 - behind the skip
+from isptools.cli.predictions import read  # noqa: E402 - behind the skip
+from isptools.shards.schema import Picture  # noqa: E402 - behind the skip
+from isptools.train import evaluate, intake  # noqa: E402 - behind the skip
+from isptools.train.camera import Camera, Net  # noqa: E402 - behind the skip
+from tests.shards import made  # noqa: E402 - behind the skip
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +142,25 @@ def test_files_that_hold_no_picture(name, values, said, tmp_path):
     with pytest.raises(ValueError, match=said) as caught:
         read(tmp_path / name, (4, 5))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("station", "finished", "beside"),
+    [("xyz", True, (True, False)), ("xyz", False, (False, False)), ("camera", False, (True, True))],
+)
+def test_renderings_stand_beside_finished_pictures_and_camera_rgb(
+    station, finished, beside, tmp_path
+):
+    """Of pictures from elsewhere, and of a network that makes light alone: none is XYZ."""
+    pictures = {"restoration": Picture(station, "uint16", 1.25, "", "develop")}
+    more = {"enhancement": made.spec().pictures["enhancement"]} if finished else {}
+    made.shard(tmp_path, made.spec(pictures=pictures | more), ("s1",))
+    gray = {"gray": lambda *_: np.full((50, 70, 3), 2**15, np.uint16)}
+    camera = Camera([Net(module=torch.nn.Identity(), reach=0)], intake.BILINEAR, restored=0)
+    with shards.open(tmp_path, "train") as source:
+        second = evaluate.given(source, lambda i: np.full((50, 70, 3), 0.5) if i else None, gray)
+        assert [(one.method, one.key) for one in second] == [
+            ("predictions", "s1/1"), *[("gray", "s1/1")] * beside[0],
+        ]  # fmt: skip
+        both = [one.method for one in evaluate.scores(camera, source, gray)]
+    assert both == (["network", "gray"] if beside[1] else ["network"]) * 2

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from types import SimpleNamespace
 
 import imageio.v3 as imageio
 import numpy as np
@@ -316,6 +317,13 @@ def test_free_cores_are_those_that_nobody_keeps_busy(tmp_path, monkeypatch):
     assert threads.allowed() == 2
     (tmp_path / "quota").write_text("100000 100000\n")
     assert threads.allowed() == 1
+    (tmp_path / "quota").write_text("max 100000\n")
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 7)
+    assert threads.allowed() == 2, "of seven those that this process may use"
+    monkeypatch.delattr(threads.os, "sched_getaffinity")
+    assert threads.allowed() == 7, "where the system does not say which"
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: None)
+    assert threads.allowed() == 1
 
 
 def test_a_run_goes_on_with_the_threads_it_began_with(shards_folder, tmp_path, monkeypatch):
@@ -392,6 +400,36 @@ def test_columns_that_come_later_are_added(tmp_path):
     log.appended(path, {"stage": "b", "step": 2, "y": 0.25})
     log.appended(path, {"stage": "b", "step": 3, "x": 2.0})
     assert path.read_text().splitlines() == ["stage,step,x,y", "a,1,0.5,", "b,2,,0.25", "b,3,2.0,"]
+
+
+def test_which_stages_are_done_and_may_grow(tmp_path):
+    """A joint stage goes on from its own end; what it began from stays as long as it was."""
+    kinds = ("restore", "enhance", "joint")
+
+    def chosen(*lengths):
+        stages = [{"train": kind, "steps": n} for kind, n in zip(kinds, lengths, strict=True)]
+        return Settings.of({"title": "t", "network": "cameranet", "stages": stages})
+
+    before = chosen(4, 4, 4)
+    (tmp_path / "joint").touch()
+
+    def finished(at, *lengths):
+        now = chosen(*lengths)
+        job = SimpleNamespace(settings=now, file=lambda stage: tmp_path / stage.train)
+        state = {"settings": before.to_json(), "done": True, "step": 4}
+        return run._finished(job, now.stages[at], state, lengths[at])
+
+    assert finished(2, 4, 4, 4)
+    assert not finished(2, 4, 4, 9)
+    for at in (0, 1):
+        assert finished(at, 4, 4, 9)
+        with pytest.raises(TrainError, match=f"{kinds[at]}: joint has begun from it"):
+            finished(at, *(9 if kind == at else 4 for kind in range(3)))
+    (tmp_path / "joint").unlink()
+    (tmp_path / "enhance").touch()
+    assert not finished(0, 9, 4, 4), "the other network has no part in it"
+    with pytest.raises(TrainError, match="stands at step 4 of joint: 3 are too few"):
+        finished(2, 4, 4, 3)
 
 
 def test_columns_are_added_where_a_kill_left_the_first_line_alone(tmp_path):

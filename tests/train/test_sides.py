@@ -58,6 +58,14 @@ def test_the_reader_multiplies_and_the_integers_stay(tmp_path):
         np.testing.assert_array_equal(source[1].input, plain[1].input)
 
 
+def test_one_shaded_shard_of_two_has_all_cuts_bring_gains(tmp_path):
+    path = shaded(tmp_path)
+    made.shard(tmp_path, made.spec("b.h5"), ("s3",))
+    source = data.open_shards(path.parent, "train", intake.PACKED, TRUTHS)
+    assert [table.shaded for table in source.tables] == [True, False]
+    assert "shading" in data.Cuts(source, 16, 3, TRUTHS).rooms()
+
+
 def test_the_loader_hands_gains_over_beside_the_cut(tmp_path):
     source = data.open_shards(shaded(tmp_path).parent, "train", intake.PACKED, TRUTHS)
     cuts = data.Cuts(source, 16, 3, TRUTHS)
