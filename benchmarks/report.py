@@ -2,10 +2,12 @@
 
     python benchmarks/report.py SHARDS --samples 5000 --out OUT
 
-SHARDS is a folder with restoration and enhancement, as `isptools build sid --sample --out SHARDS`
-makes one. Cuts of it become OUT/shards, each a scene of its own; the page OUT/report.html is made
-of them, and opened in headless Chromium (chromium and chromedriver on the path, and selenium),
-where a script looks at every frame whether a picture is there.
+SHARDS is a folder with restoration and enhancement, as `isptools build unprocess --source PHOTOS
+--out SHARDS` makes one. Cuts of it become OUT/shards, each of another place and a scene of its own;
+the first ones are large, and their inputs lie off their truths, so that the page shows them as
+layers. The page OUT/report.html is made of them, and opened in headless Chromium (chromium and
+chromedriver on the path, and selenium), where a script looks at every frame whether a picture is
+there.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from isptools.shards import write
 from isptools.shards.schema import Picture, Spec
 
 SIDE = (96, 128)
+LARGE, WORST = (480, 640), 32  # so many
 EACH = 500  # scenes of a shard
 SEEN = """
 const seen = () => {
@@ -40,32 +43,35 @@ def cuts(source: shards.Shards, number: int, out: Path) -> None:
     table = source.tables[0]
     pictures = {name: Picture(one.space, one.dtype, one.full_scale, one.note, one.source)
                 for name, one in table.pictures.items()}  # fmt: skip
-    for first in range(0, number, EACH):
-        spec = Spec(f"cuts-{first:05d}.h5", SIDE, 4, max(SIDE), "bitshuffle-lz4", pictures,
-                    {name: value for name, value in table.attrs.items()
-                     if name not in {"format", "kind"}})  # fmt: skip
+    attrs = {name: value for name, value in table.attrs.items() if name not in {"format", "kind"}}
+    for first, last, side in ((0, WORST, LARGE), *(
+        (at, min(at + EACH, number), SIDE) for at in range(WORST, number, EACH)
+    )):  # fmt: skip
+        spec = Spec(f"cuts-{first:05d}.h5", side, 4, max(side), "bitshuffle-lz4", pictures, attrs)
         if (out / spec.name).is_file():  # of a run before
             continue
+        fits = [i for i in range(len(source)) if min(np.subtract(source.shape(i), side)) >= 0]
         with write.shard(out, spec) as shard:
-            for scene in range(first, min(first + EACH, number)):
-                _scene(shard, source, scene)
+            for scene in range(first, last):
+                _scene(shard, source, scene, (fits[scene % len(fits)], side))
         print(f"{spec.name} written", flush=True)
 
 
-def _scene(shard: Any, source: shards.Shards, scene: int) -> None:
+def _scene(shard: Any, source: shards.Shards, scene: int, of: tuple[int, tuple[int, int]]) -> None:
+    i, side = of
     random = np.random.default_rng(scene)
-    i = int(random.integers(len(source)))
     facts, sample = source.facts(i), source[i]
-    top, left = (int(random.integers(0, (high - side) // 2)) * 2
-                 for high, side in zip(source.shape(i), SIDE, strict=True))  # fmt: skip
-    window = slice(top, top + SIDE[0]), slice(left, left + SIDE[1])
+    top, left = (int(random.integers(0, (have - want) // 2 + 1)) * 2
+                 for have, want in zip(source.shape(i), side, strict=True))  # fmt: skip
+    window = slice(top, top + side[0]), slice(left, left + side[1])
     xyz = np.ascontiguousarray(sample.restoration[:, *window].transpose(1, 2, 0))
     shown = np.rint(sample.enhancement[:, *window].transpose(1, 2, 0) * 65535).astype(np.uint16)
     name, capture = f"cut/{scene:05d}", source.capture(i)
     truth = replace(source.truth_facts(i), key=f"{name}-truth", scene=name)
     at = shard.truth(truth, {"restoration": xyz, "enhancement": shown}, capture, ())
     row = replace(facts, key=f"{name}/0", scene=name, restoration=at, enhancement=at)
-    shard.input(row, source.raw(i)[window], capture, ())
+    off = 8 if side == LARGE else 0
+    shard.input(row, np.roll(source.raw(i)[window], (off, off), (0, 1)), capture, ())
 
 
 def opened(page: Path) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def through_codec(simulator: dict[str, Any], quality: int) -> dict[str, Any]:
 
 # the network, what it begins with, and the rate behind that
 STARTS: dict[str, Callable[[int], tuple[dict[str, Any], dict[str, Any], float]]] = {
-    "isp-net": lambda steps: (ISP, stage("whole", steps, 1e-3), 5e-4),
+    "isp-net": lambda steps: (ISP, stage("whole", steps, 1e-4), 2e-5),
     "l3": lambda _: ({"name": "l3"}, stage("fit", CUTS, 1e-4), 1e-4),
 }
 
@@ -96,7 +96,7 @@ def aware(args: argparse.Namespace) -> None:
             objective, before = AGNOSTIC, []
             if name != "agnostic":
                 objective, before = _through_simulator(args, name, runs[name])
-            last = stage("compressed", steps // 2, rate)
+            last = stage("compressed", steps, rate)
             trained(runs[name], args.shards, same | {"objective": objective,
                     "stages": [*before, last]}, runs["start"])  # fmt: skip
         found += _compared(args, seed, runs)
@@ -130,27 +130,35 @@ def _compared(args: argparse.Namespace, seed: int, runs: dict[str, Path]) -> lis
     return found
 
 
-# the paper's forms; texture weighs more than its 1, beside which color is a thousand times larger
 COMBINATIONS = {
-    "color + texture": {"color": 1.0, "texture": 200.0, "variation": 100.0},
-    "texture": {"color": 0.0, "texture": 200.0, "variation": 100.0},
-    "mse + texture": {"color": 0.0, "mse": 1.0, "texture": 200.0, "variation": 100.0},
-    "mse": {"color": 0.0, "mse": 1.0, "texture": 0.0, "variation": 0.0},
-    "color": {"color": 1.0, "texture": 0.0, "variation": 0.0},
+    "color + texture": ("color", "texture", "variation"),
+    "texture": ("texture", "variation"),
+    "mse + texture": ("mse", "texture", "variation"),
+    "mse": ("mse",),
+    "color": ("color",),
 }
-JUDGE = 0.1  # of the generator's rate, for the discriminator: 7 million numbers, eight cuts a step
+# texture of the paper's form weighs more than its 1, beside which color is a thousand times larger;
+# judge: the discriminator's rate, as its 7 million numbers see few cuts a step
+WEIGHTS = {
+    "code": {"color": 0.5, "mse": 0.5, "texture": 0.1, "variation": 400.0, "content": 10.0,
+             "judge": 1.0},
+    "paper": {"color": 1.0, "mse": 1.0, "texture": 200.0, "variation": 100.0, "content": 100.0,
+              "judge": 0.1},
+}  # fmt: skip
+TERMS = ("color", "mse", "texture", "variation", "content")
 
 
 def losses(args: argparse.Namespace) -> None:
     """The appendix's combinations; content takes part where --vgg gives VGG-19's weights."""
-    vgg = {"content": 100.0, "vgg": str(args.vgg)} if args.vgg else {}
     chosen = dict(COMBINATIONS)
-    if vgg:
-        chosen["color + content + texture"] = chosen["color + texture"] | vgg
-        chosen["content + texture"] = chosen["texture"] | vgg
+    if args.vgg:
+        chosen["color + content + texture"] = (*chosen["color + texture"], "content")
+        chosen["content + texture"] = (*chosen["texture"], "content")
     for name in args.only or chosen:
-        weights = chosen[name]
-        objective = {"loss": "dped", "content": 0.0, "judge": JUDGE, **weights}
+        weights = WEIGHTS[args.form]
+        objective = {"loss": "dped", "form": args.form, "judge": weights["judge"],
+                     **{term: weights[term] * (term in chosen[name]) for term in TERMS},
+                     "vgg": str(args.vgg or "")}  # fmt: skip
         _paired(args, name, {"objective": objective})
 
 
@@ -174,7 +182,8 @@ def _paired(args: argparse.Namespace, name: str, words: dict[str, Any]) -> None:
     """
     folder = args.out / name.replace(" ", "-").replace(",", "")
     seconds = trained(folder, args.shards, {
-        "network": GENERATOR | {"start": args.start}, "patch": 64, "batch": 8, "log_every": 25,
+        "network": GENERATOR | {"start": args.start}, "patch": 64, "batch": args.batch,
+        "log_every": 25,
         "stages": [stage("whole", args.steps or 1200, FROM[args.start])], **words,
     })  # fmt: skip
     camera, _ = checkpoint.model(folder)
@@ -236,6 +245,8 @@ def main() -> None:
     parser.add_argument("--taught", type=Path, default=Path("compare-compression-aware-table-1"),
                         help="aware: the folder in which they were taught")  # fmt: skip
     parser.add_argument("--only", nargs="*", choices=COMBINATIONS, help="losses: these alone")
+    parser.add_argument("--form", choices=WEIGHTS, default="paper", help="losses: whose")
+    parser.add_argument("--batch", type=int, default=8, help="losses: cuts a step")
     parser.add_argument("--start", choices=FROM, default="picture", help="losses: the generator's")
     parser.add_argument("--vgg", type=Path, help="losses: torchvision's vgg19 weights")
     args = parser.parse_args()

@@ -35,9 +35,9 @@ WORDS = {
 # no command calls these things otherwise
 STRANGE = {"--workers", "--connections", "--force", "--shards", "--num-workers",
            "--splits", "--silent", "--verbose", "--log-file"}  # fmt: skip
-FACTS = {"align", "bad-pixels", "build", "check", "convert", "doctor", "eval", "fuse", "get",
-         "init", "inspect", "ledger", "manifest", "models", "recipes", "report", "show",
-         "stats"}  # fmt: skip
+FACTS = {"align", "bad-pixels", "build", "check", "compare", "convert", "doctor", "eval",
+         "export", "fuse", "get", "init", "inspect", "ledger", "manifest", "models", "recipes",
+         "report", "show", "stats"}  # fmt: skip
 OF_SHARDS = {"check", "convert", "eval", "ledger", "report", "stats", "train"}
 
 
@@ -225,6 +225,17 @@ def test_a_folder_of_raws_is_told_and_shown_on_one_sheet(damaged, tmp_path):
     empty = run("fuse", tmp_path, "--out", tmp_path / "m.dng")
     assert empty.exit_code == codes.CANT
     assert "there is no raw file in it" in empty.output
+
+
+def test_tables_that_ship_as_json():
+    found = {
+        one["name"]: one["title"] for one in json.loads(run("compare", "--list", "--json").stdout)
+    }
+    told = run("compare", "--list").output
+    assert all(
+        re.search(rf"^{name} +{re.escape(title)}$", told, re.M) for name, title in found.items()
+    )
+    assert len(found) == len(told.splitlines()) >= 5
 
 
 def test_recipes_as_json():

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from isptools.cli import codes
-from isptools.cli.target import Into
+from isptools.cli import codes, output
+from isptools.cli.target import Into, expect_place
 
 if TYPE_CHECKING:
     from isptools.compare.plan import Asked
@@ -31,10 +31,11 @@ PATH = click.Path(path_type=Path)
               help="Rows side by side.")  # fmt: skip
 @click.option("--camera", type=PATH, help="The camera's own JPEGs, named as the raws.")
 @click.option("--code", type=PATH, help="Folder of the modules of your own networks.")
+@click.option("--json", "as_json", is_flag=True, help="Print what table.json holds; of --list all.")
 def command(
     table: str | None, folder: tuple[str, ...], listed: bool, out: Path | None, budget: str,
     only: tuple[str, ...], seeds: str | None, steps: int | None, limit: int | None, device: str,
-    jobs: int, camera: Path | None, code: Path | None,
+    jobs: int, camera: Path | None, code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train and score the rows of TABLE, a TOML or a paper's table that ships.
 
@@ -45,7 +46,7 @@ def command(
     fails costs itself, and the command ends with 3.
     """
     if listed:
-        _list()
+        _list(as_json)
         return
     if table is None:
         raise click.UsageError("give a TABLE, or --list")
@@ -59,7 +60,7 @@ def command(
         asked = _asked(table, folder, out, budget, only, device, code, camera)
         asked = _changed(asked, seeds, steps=steps, limit=limit)
         units = plan.units(asked)
-        outcomes = run(asked, units, jobs, lambda line: click.echo(line, err=True))
+        outcomes = run(asked, units, jobs, _say)
         page = _written(asked, outcomes, budget)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
@@ -69,17 +70,29 @@ def command(
     except KeyboardInterrupt:
         click.echo("stopped; run the same command to go on", err=True)
         raise click.exceptions.Exit(codes.STOPPED) from None
-    _tell(outcomes, page)
+    _tell(outcomes, page, as_json)
 
 
-def _list() -> None:
+def _say(line: str) -> None:
+    """What is done now, and until the next line."""
+    output.now().remark(line)
+    output.now().stage = line
+
+
+def _list(as_json: bool) -> None:
+    import json
+
     from isptools import shipped
     from isptools.compare.table import Table
 
     files = sorted((shipped.folder("recipes") / "papers").glob("*.toml"))
-    width = max(len(file.stem) for file in files)
-    for file in files:
-        click.echo(f"{file.stem:<{width}}  {Table.load(file).title}")
+    titles = {file.stem: Table.load(file).title for file in files}
+    if as_json:
+        click.echo(json.dumps([{"name": name, "title": titles[name]} for name in titles], indent=1))
+        return
+    width = max(map(len, titles))
+    for name, title in titles.items():
+        click.echo(f"{name:<{width}}  {title}")
 
 
 def _asked(
@@ -103,6 +116,7 @@ def _asked(
         raise ValueError("give a FOLDER of shards, one for each data set")
     folders = plan.named(table, given)
     place = out or Path(f"compare-{path.stem}")
+    expect_place(place)
     return plan.Asked(table, folders, place, table.budget(budget), device, code, camera)
 
 
@@ -145,11 +159,15 @@ def _written(asked: "Asked", outcomes: "list[Outcome]", budget: str) -> Path:
     return page.write(asked, outcomes, found, cuts, budget)
 
 
-def _tell(outcomes: "list[Outcome]", page: Path) -> None:
+def _tell(outcomes: "list[Outcome]", page: Path, as_json: bool) -> None:
+    output.now().stage = ""
     for one in outcomes:
         if one.said:
             where = f" on {one.unit.data.name}" if one.unit.data.name else ""
             click.echo(f"{one.unit.row.name}{where}: {one.said}", err=True)
-    click.echo(f"{page}: {len(outcomes)} lines, {sum(one.wrong for one in outcomes)} failed")
+    if as_json:
+        click.echo(page.with_suffix(".json").read_text(encoding="utf-8"), nl=False)
+    else:
+        click.echo(f"{page}: {len(outcomes)} lines, {sum(one.wrong for one in outcomes)} failed")
     if any(one.wrong for one in outcomes):
         raise click.exceptions.Exit(codes.LOOK)

@@ -1,5 +1,6 @@
 """`isptools export`."""
 
+import json
 from pathlib import Path
 
 import click
@@ -16,7 +17,10 @@ PATH = click.Path(path_type=Path)
               metavar="HEIGHT WIDTH", help="Of the frame, in pixels of the mosaic.")  # fmt: skip
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
-def command(model: Path, onnx: Path, size: tuple[int, int], code: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
+def command(
+    model: Path, onnx: Path, size: tuple[int, int], code: Path | None, as_json: bool
+) -> None:
     """Write the network MODEL (a run's folder or its file of weights) as ONNX.
 
     ONNX Runtime must give the same picture within 1e-3, or nothing is written.
@@ -36,4 +40,8 @@ def command(model: Path, onnx: Path, size: tuple[int, int], code: Path | None) -
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"{onnx}: {error.strerror}") from None
+    if as_json:
+        told = {"out": str(onnx), "height": size[0], "width": size[1], "worst": worst}
+        click.echo(json.dumps(told))
+        return
     click.echo(f"{onnx}: {size[1]} x {size[0]}, at most {worst:.1e} from torch's picture")

@@ -1,5 +1,6 @@
 """A trained network as ONNX, checked against itself."""
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def _runtime() -> Any:
 def _program(wrapped: nn.Module, frame: Tensor, names: list[str]) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter warns of its own insides
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # by both ways
         return torch.onnx.export(
             wrapped, (frame,), input_names=["prepared"], output_names=names, dynamo=True,
             verbose=False,

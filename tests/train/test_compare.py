@@ -307,9 +307,9 @@ def compared(tmp_path_factory, shards_folder):
     return folder, done, (folder / "out/table.md").read_text()
 
 
-def called(folder, shards):
+def called(folder, shards, *more):
     words = ["compare", folder / "table.toml", shards, "--out", folder / "out",
-             "--budget", "tiny", "--device", "cpu", "--code", folder]  # fmt: skip
+             "--budget", "tiny", "--device", "cpu", "--code", folder, *more]  # fmt: skip
     return CliRunner().invoke(main, list(map(str, words)))
 
 
@@ -357,7 +357,9 @@ def test_the_same_command_does_nothing_again_and_a_new_row_alone(
 
     monkeypatch.setattr(running, "train", noted)
     monkeypatch.setattr(running, "score", lambda *_: counted.append(1))
-    assert called(folder, shards_folder).exit_code == 3
+    done = called(folder, shards_folder, "--json")
+    assert done.exit_code == 3
+    assert json.loads(done.stdout) == json.loads((folder / "out/table.json").read_text())
     assert (folder / "out/table.md").read_text() == before
     assert (trained, counted) == ([], [])
     text = TABLE.replace("rows = [", 'rows = [\n    { name = "SRCNN", network = "srcnn" },')

@@ -1,5 +1,6 @@
 """The networks that papers compare with: counts, blocks against other forms, L3's solution."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -201,9 +202,12 @@ def test_l3_through_the_commands(shards_folder, tmp_path):
     assert float(scores["network"]) > float(scores["chain + auto-tone"]) + 3
     pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
     onnx = tmp_path / "l3.onnx"
-    words = ["export", str(run), "--onnx", str(onnx), "--size", "32", "48"]
+    words = ["export", str(run), "--onnx", str(onnx), "--size", "32", "48", "--json"]
     done = CliRunner().invoke(main, words)
     assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["height"], told["width"]) == (32, 48)
+    assert told["worst"] < 1e-3
     assert onnx.exists()
 
 

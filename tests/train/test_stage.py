@@ -340,6 +340,19 @@ def test_a_step_is_compiled_where_settings_say_so(shards_folder, tmp_path, monke
     assert type(adams[0][0]) is float
 
 
+def test_readers_are_chosen_once_by_steps_behind_the_first(shards_folder, tmp_path, monkeypatch):
+    """The first ones compile and fill memory: of a look of two the third and the fourth count."""
+    asked = []
+    monkeypatch.setattr(run, "PROBE", 2)
+    monkeypatch.setattr(run.Log, "mark", lambda log: (len(log.losses),) * 3)
+    monkeypatch.setattr(
+        run, "readers", lambda *marks: asked.append([one[0] for one in marks[:2]]) or (0, "")
+    )
+    chosen = settings(batch=1, log_every=100, stages=[{"train": "restore", "steps": 7}])
+    train(chosen, Job(shards_folder, tmp_path, Place("cpu", workers="auto")))
+    assert asked == [[2, 4]]
+
+
 def test_weights_lie_as_settings_say(shards_folder, tmp_path, monkeypatch):
     """Before what Adam keeps of them is laid likewise."""
     laid = []
@@ -351,8 +364,11 @@ def test_weights_lie_as_settings_say(shards_folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr(run.speed, "laid_as_weights", looked)
     one = [{"train": "restore", "steps": 1}]
-    train(settings(channels_last=True, stages=one), Job(shards_folder, tmp_path, CPU))
+    train(settings(channels_last=True, stages=one), Job(shards_folder, tmp_path, CPU, "restore"))
     assert laid == [(laid[0][0], {True})]
+    assert {one.name for one in tmp_path.glob("*.safetensors")} == {
+        "restore.safetensors", "restore-best.safetensors",
+    }, "a stage that was asked for alone makes no model"  # fmt: skip
     assert laid[0][0] > 5
 
 

@@ -121,8 +121,12 @@ class Event:
         return 250.0
 
 
-@pytest.mark.parametrize(("ready", "at"), [(True, 20), (False, None)])
-def test_a_gpus_losses_are_looked_at_without_waiting_for_it(ready, at, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("ready", "wrong", "at"), [(True, 10, 20), (True, 1, 20), (True, 11, 30), (False, 10, None)]
+)
+def test_a_gpus_losses_are_looked_at_without_waiting_for_it(
+    ready, wrong, at, tmp_path, monkeypatch
+):
     """Ten steps are looked at behind the tenth; what was seen is read ten steps later."""
     plain = torch.empty
 
@@ -135,8 +139,8 @@ def test_a_gpus_losses_are_looked_at_without_waiting_for_it(ready, at, tmp_path,
     stream = type("Stream", (), {"record_event": lambda _: event})()
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: stream)
     kept = Log(tmp_path / "log.csv", "whole", True, Work(1, 0, 0))
-    losses = [1.0] * 25
-    losses[9] = math.nan
+    losses = [1.0] * 35
+    losses[wrong - 1] = math.nan
     for step, loss in enumerate(losses, 1):
         try:
             kept.add(torch.tensor(loss).as_subclass(OnCard))
