@@ -27,6 +27,7 @@ from isptools.serving import READY, Limits, end_with, padded, receive, send
 __all__ = [
     "Child",
     "Children",
+    "Crew",
     "DiedError",
     "Limits",
     "StartError",
@@ -255,64 +256,86 @@ decoders = Children()
 atexit.register(decoders.close)
 
 
-def each(
-    function: Callable[[T], R], items: Iterable[T], jobs: int
-) -> Iterator[tuple[T, R | DiedError]]:
-    """Call a function for every item in children, `jobs` at a time; yields in no fixed order.
+class Crew:
+    """Children that start now, each with a thread that hands it items when there are some."""
 
-    An item whose child died is given to another; where that dies too, the DiedError is yielded.
-    What the function raises ends it all.
-    """
-    todo: queue.SimpleQueue[T] = queue.SimpleQueue()
-    for item in items:
-        todo.put(item)
-    done: queue.SimpleQueue[tuple[T, Any, BaseException | None] | None] = queue.SimpleQueue()
-    workers = [_Worker(function, todo, done) for _ in range(min(jobs, todo.qsize()))]
-    try:
-        for worker in workers:
+    def __init__(self, jobs: int, ready: Callable[[], Any] | None = None) -> None:
+        """`ready` is called in each child ahead: it loads what the items will need."""
+        self.todo: queue.SimpleQueue[tuple[Callable[[Any], Any], Any] | None] = queue.SimpleQueue()
+        self.done: queue.SimpleQueue[tuple[Any, Any, BaseException | None] | None] = (
+            queue.SimpleQueue()
+        )
+        self.workers = [_Worker(self.todo, self.done, ready) for _ in range(jobs)]
+        for worker in self.workers:
             worker.start()
-        left = len(workers)
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.stop()
+            self.todo.put(None)
+        for worker in self.workers:
+            worker.join()
+
+    def each(
+        self, function: Callable[[T], R], items: Iterable[T]
+    ) -> Iterator[tuple[T, R | DiedError]]:
+        """Call a function for every item, once; yields in no fixed order, and ends the children.
+
+        An item whose child died is given to another; where that dies too, the DiedError is
+        yielded. What the function raises ends it all.
+        """
+        for item in items:
+            self.todo.put((function, item))
+        for _ in self.workers:
+            self.todo.put(None)
+        left = len(self.workers)
         while left:
-            told = done.get()
+            told = self.done.get()
             if told is None:
                 left -= 1
             elif told[2] is not None:
                 raise told[2]
             else:
                 yield told[0], told[1]
-    finally:
-        for worker in workers:
-            worker.stop()
-        for worker in workers:
-            worker.join()
+
+
+def each(
+    function: Callable[[T], R], items: Iterable[T], jobs: int
+) -> Iterator[tuple[T, R | DiedError]]:
+    """As `Crew.each` in children that start now, `jobs` at most."""
+    todo = list(items)
+    with Crew(min(jobs, len(todo))) as crew:
+        yield from crew.each(function, todo)
 
 
 class _Worker(threading.Thread):
     """Hands items to a child of its own."""
 
-    def __init__(self, function: Callable[[Any], Any], todo: Any, done: Any) -> None:
+    def __init__(self, todo: Any, done: Any, ready: Callable[[], Any] | None) -> None:
         super().__init__(daemon=True)
-        self.function, self.todo, self.done = function, todo, done
+        self.todo, self.done, self.ready = todo, done, ready
         self.child: Child | None = None
         self.lock, self.stopped = threading.Lock(), False
 
     def run(self) -> None:
         try:
-            while not self.stopped:
-                try:
-                    item = self.todo.get_nowait()
-                except queue.Empty:
-                    break
-                self.done.put((item, self._tried(item), None))
+            if self.ready:
+                with suppress(DiedError):  # another one is started for the first item
+                    self._ready().call(self.ready)
+            while (given := self.todo.get()) and not self.stopped:
+                self.done.put((given[1], self._tried(*given), None))
         except BaseException as error:
             self.done.put((None, None, error))
         self.stop()
         self.done.put(None)
 
-    def _tried(self, item: Any) -> Any:
+    def _tried(self, function: Callable[[Any], Any], item: Any) -> Any:
         for again in (True, False):
             try:
-                return self._ready().call(self.function, item)
+                return self._ready().call(function, item)
             except DiedError as died:
                 if not again or self.stopped:
                     return died

@@ -12,14 +12,14 @@ from isptools.apart import SECONDS, time_limit, used_by
 from isptools.build import folder, headers, index, journal, ledger, state
 from isptools.build.journal import Planned
 from isptools.build.plan import Choice, Plan, plan, travelling
-from isptools.build.run import run_units
+from isptools.build.run import run_units, started
 from isptools.build.share import Share, missing
 from isptools.build.stamps import of_libraries
 from isptools.build.task import Undone, Unit, Wait
 from isptools.build.warm import compile_kernels
 from isptools.build.work import Work
 from isptools.build.workers import LostError
-from isptools.children import StartError
+from isptools.children import Crew, StartError
 from isptools.datasets import BuildError, Listing, Opened
 from isptools.datasets.listing import Line
 from isptools.datasets.scene import SPLITS, Couple, Scene, Split
@@ -151,10 +151,17 @@ def _run(todo: Plan, work: Work, options: Options, splits: tuple[Split, ...]) ->
 
 def _made(mine: Sequence[Unit], rest: Sequence[Unit], work: Work, options: Options) -> list[Undone]:
     """Make the rest; gives what is left undone."""
-    if rest:
-        options.progress("kernels", 0, 1)
-        compile_kernels(work.recipe, rest)
-        options.progress("kernels", 1, 1)
+    with started(rest, work, options.jobs, options.cluster) as crew:
+        if rest:
+            options.progress("kernels", 0, 1)
+            compile_kernels(work.recipe, rest)
+            options.progress("kernels", 1, 1)
+        return _made_by(crew, mine, rest, work, options)
+
+
+def _made_by(
+    crew: Crew | None, mine: Sequence[Unit], rest: Sequence[Unit], work: Work, options: Options
+) -> list[Undone]:
     rows = {unit.name: unit.rows for unit in mine}
     done, waited = sum(rows.values()) - sum(unit.rows for unit in rest), ""
 
@@ -168,7 +175,7 @@ def _made(mine: Sequence[Unit], rest: Sequence[Unit], work: Work, options: Optio
 
     tell("")
     undone = []
-    for made in run_units(rest, work, options.jobs, options.cluster, tell):
+    for made in run_units(rest, work, crew, options.cluster, tell):
         if isinstance(made, Undone):
             undone.append(made)
         else:

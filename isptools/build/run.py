@@ -3,8 +3,10 @@
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from types import ModuleType
 
 from isptools.apart import time_limit, used_by
 from isptools.build import cluster
@@ -12,36 +14,59 @@ from isptools.build.journal import Made
 from isptools.build.plan import told_fault
 from isptools.build.task import Undone, Unit, Wait
 from isptools.build.work import Work
-from isptools.children import DiedError, StartError, each, safe_path
+from isptools.children import Crew, DiedError, Limits, StartError, decoders, safe_path
 from isptools.datasets.listing import BuildError
-from isptools.recipe import Align, Develop, Unprocess
+from isptools.decode import files as decode
+from isptools.recipe import Align, Develop, Maker, Unprocess
 from isptools.sources import FaultError
+
+
+@contextmanager
+def started(
+    units: Sequence[Unit], work: Work, jobs: int, where: str | None = None
+) -> Iterator[Crew | None]:
+    """The children that `run_units` needs; they load what makes the units meanwhile.
+
+    `jobs` counts them, each has one OpenMP and one numba thread; 1 works in this process, and gives
+    None, -1 takes every core.
+    """
+    if where or _chosen_by_caller() or jobs == 1 or len(units) < 2:
+        yield None
+        return
+    many = min(jobs if jobs > 0 else os.cpu_count() or 1, len(units))
+    with Crew(many, partial(load, work.recipe.truth)) as crew:
+        yield crew
+
+
+def load(truth: Maker) -> None:
+    """What makes units of a truth, and the process that decodes for it."""
+    _maker(truth)
+    decoders.call(decode.load, limits=Limits())
 
 
 def run_units(
     units: Sequence[Unit],
     work: Work,
-    jobs: int,
+    crew: Crew | None,
     where: str | None = None,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[Made | Undone]:
     """Make every unit and yield it when it is finished, or left undone, in no fixed order.
 
-    `jobs` counts children, each with one OpenMP and one numba thread; 1 works in this process, -1
-    takes every core. `where` names a Dask cluster (isptools.build.cluster), and `tell` is called
-    with what that waits for, and with "" when it has come. A backend that the caller chose with
-    `joblib.parallel_config` is used instead. Wherever it is, files are decoded in another process.
-    A unit is left undone where the machine fails: a source that can't be read, a child that is
-    killed.
+    `crew` are the children that were `started`. `where` names a Dask cluster
+    (isptools.build.cluster), and `tell` is called with what that waits for, and with "" when it has
+    come. A backend that the caller chose with `joblib.parallel_config` is used instead. Wherever it
+    is, files are decoded in another process. A unit is left undone where the machine fails: a
+    source that can't be read, a child that is killed.
     """
     if where and units:
         yield from cluster.run(units, _anywhere(work), where, made, tell)
     elif _chosen_by_caller():
         yield from _parallel(units, work)
-    elif jobs == 1 or len(units) < 2:
+    elif crew is None:
         yield from (made(unit, work) for unit in units)
     else:
-        yield from _children(units, work, jobs if jobs > 0 else os.cpu_count() or 1)
+        yield from _children(units, work, crew)
 
 
 def made(unit: Unit, work: Work) -> Made | Undone:
@@ -58,23 +83,28 @@ def made(unit: Unit, work: Work) -> Made | Undone:
 
 
 def _made(unit: Unit, work: Work) -> Made:
-    """By the maker of its truth, loaded for who makes one: each brings libraries of its own."""
     truth = work.recipe.truth
+    made: Made = _maker(truth).make(unit, work, truth)
+    return made
+
+
+def _maker(truth: Maker) -> ModuleType:
+    """Who makes units of a truth, loaded for who makes one: each brings libraries of its own."""
     if isinstance(truth, Develop):
         from isptools.build import develop  # noqa: PLC0415 - see above
 
-        return develop.make(unit, work, truth)
+        return develop
     if isinstance(truth, Align):
         from isptools.build import align  # noqa: PLC0415
 
-        return align.make(unit, work, truth)
+        return align
     if isinstance(truth, Unprocess):
         from isptools.build import unprocess  # noqa: PLC0415
 
-        return unprocess.make(unit, work, truth)
+        return unprocess
     from isptools.build import released  # noqa: PLC0415
 
-    return released.make(unit, work, truth)
+    return released
 
 
 def undone(unit: Unit, why: str) -> Undone:
@@ -82,9 +112,11 @@ def undone(unit: Unit, why: str) -> Undone:
     return Undone(unit.name, tuple(Wait(task.scene, why) for task in unit.tasks))
 
 
-def _children(units: Sequence[Unit], work: Work, jobs: int) -> Iterator[Made | Undone]:
+def _children(units: Sequence[Unit], work: Work, crew: Crew) -> Iterator[Made | Undone]:
+    """The largest first: then children end at about the same time."""
     try:
-        for unit, answer in each(partial(_made_of, _anywhere(work)), units, jobs):
+        largest = sorted(units, key=lambda unit: -unit.rows)
+        for unit, answer in crew.each(partial(_made_of, _anywhere(work)), largest):
             if isinstance(answer, DiedError):
                 yield undone(unit, f"{unit.name}: {answer}")
             else:

@@ -6,8 +6,6 @@ kernels of `prior`, 9 x 9 pixels) less than half of that error remains, at less 
 whole cells still gives back the frame's own numbers.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +13,7 @@ from isptools.burst.planes import F32, PAD
 from isptools.burst.prior import REACH, missing
 from isptools.develop.rows import kernel, over_rows
 from isptools.frame import Array, empty
-from isptools.vectors import WIDTH, vectors
+from isptools.vectors import WIDTH, Number, vectors
 
 MARGIN = 2  # outermost cells that are left empty
 BLOCK = 2 * WIDTH  # cells that are made together
@@ -120,8 +118,8 @@ def _add(lines, own, beside, step, weights, one, two, at):
 
     `own` is where the pixels of the places' columns are, `beside` those of the columns between.
     """
-    sums: dict[tuple[int, int], Any] = {}
     own, beside = lines + own, lines + beside
+    sums: dict[tuple[int, int], Number] = {}  # by color and half
     for far in range(REACH + 1):
         for start in (0, WIDTH):
             near = _sides(own + start, beside + start)

@@ -17,6 +17,10 @@ from isptools.develop.binning import SIDES
 from isptools.frame import Array, Capture, Frame
 
 
+def load() -> None:
+    """Nothing: who calls it has this module, and what it needs, loaded in its process."""
+
+
 def header(path: Path, told: Told, beside: Mapping[str, Path], bins: bool) -> raw.Header:
     """With `bins` that of the Bayer frame that the step `bin` makes."""
     with judged(path, told.name, told.size):

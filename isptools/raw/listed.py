@@ -6,7 +6,7 @@ from isptools import sources
 from isptools.frame import Frame
 from isptools.raw import reading
 from isptools.raw.error import RawError
-from isptools.raw.header import Header
+from isptools.raw.headers import Header
 
 
 def read(path: Path, larger: bool = False) -> Frame:

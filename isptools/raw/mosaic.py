@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from isptools.frame import Capture, Frame, Space
 from isptools.raw import imfinfo, mat
 from isptools.raw.error import RawError
-from isptools.raw.header import Header
+from isptools.raw.headers import Header
 
 SUFFIXES = frozenset({".png", ".mat"})
 BARE = frozenset({".raw", ".bin"})  # numbers alone; only where their width and height are stated
