@@ -91,7 +91,7 @@ class ACN(nn.Module):
             self.enter.weight[: len(seen)] = 0
             self.enter.weight[: len(seen), :, 1, 1] = seen
         for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
-            bends(first)
+            bends(first)  # type: ignore[has-type] # the same
             start.nothing(second)  # type: ignore[has-type] # the same
 
     def forward(self, x: Tensor) -> Tensor:
