@@ -216,6 +216,46 @@ def test_sample_writes_the_same_bytes_twice(tmp_path):
         assert path.read_bytes() == other.read_bytes()
 
 
+def test_sample_writes_over_no_photograph(tmp_path):
+    photograph = tmp_path / "Sony/short/10003_00_0.1s.ARW"
+    photograph.parent.mkdir(parents=True)
+    photograph.write_bytes(b"the data set's own")
+    done = run("sample", "sid", "--out", tmp_path)
+    assert done.exit_code == 1
+    assert done.output.splitlines()[-1].startswith(f"Error: {photograph} is there, and another")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [photograph]
+    assert photograph.read_bytes() == b"the data set's own"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("render", "a.tif", "--out", "a.tif"),
+        ("render", "a.tif", "--out", "other/../a.tif"),
+        ("inspect", "a.png", "--image", "link.png"),
+        ("fuse", "b.dng", "a.dng", "--out", "a.dng"),
+        ("fuse", "b.dng", "a.dng", "--out", "x.dng", "--report", "c.json", "--weights", "b.tif"),
+        ("fuse", ".", "--out", "a.dng"),
+        ("bad-pixels", "a.dng", "--out", "a.dng"),
+        ("align", "c.json", "a.png", "--out", "o", "--report", "c.json"),
+        ("eval", "run", "shards", "--image", "x.png", "--out", "run"),
+    ],
+)
+def test_what_is_read_is_not_written_over(words, tmp_path, monkeypatch):
+    """By another name too; a folder's files as well."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+    names = ("a.tif", "a.png", "a.dng", "b.dng", "c.json", "run")
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "link.png").symlink_to("a.png")
+    (tmp_path / "b.tif").symlink_to("b.dng")
+    done = run(*words)
+    assert done.exit_code == 1
+    assert "it is read too; choose another name" in done.output
+    assert all((tmp_path / name).read_bytes() == name.encode() for name in names)
+
+
 def test_an_unknown_sample_is_one_line(tmp_path):
     done = run("sample", "mars", "--out", tmp_path / "x")
     assert done.exit_code == 1

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -266,6 +267,16 @@ def test_a_folder_is_replaced_only_if_asked(built: Path, tmp_path: Path) -> None
     line = [built, "--to", "npz", "--split", "val", "--out", tmp_path, "--overwrite"]
     assert call(*line).exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "facts.jsonl", "val"]
+
+
+def test_shards_are_not_replaced_by_what_is_made_of_them(built: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine/shards"
+    shutil.copytree(built, own)
+    for out in (own, own.parent, own / "../../mine"):
+        done = call(own, "--to", "npz", "--split", "val", "--out", out, "--overwrite")
+        assert done.exit_code == 1
+        assert "holds the shards that are read" in done.output
+    assert (own / "index.json").is_file()
 
 
 def test_a_library_that_is_not_there(built: Path, tmp_path: Path, monkeypatch) -> None:

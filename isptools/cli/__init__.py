@@ -10,6 +10,7 @@ import click
 from isptools.cli import output
 from isptools.cli.codes import EPILOG
 from isptools.cli.former import renamed
+from isptools.cli.target import guarded
 from isptools.shipped import DISTRIBUTION
 
 COMMANDS = {
@@ -64,6 +65,7 @@ class Lazy(click.Group):
         module = cmd_name.replace("-", "_")
         command: click.Command = import_module(f"isptools.cli.{module}").command
         if command.epilog is None:  # the first time
+            command.callback = guarded(command)
             command.params += output.options()
             command.epilog = EPILOG
         return command

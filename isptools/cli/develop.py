@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isptools.cli.codes import LOOK
-from isptools.cli.target import expect_writable
+from isptools.cli.target import expect_apart, expect_writable
 
 if TYPE_CHECKING:
     from isptools.frame import Array, Frame
@@ -46,6 +46,7 @@ def command(
     pairs = _targets(raws, out)
     for _, target in pairs:
         expect_writable(target)
+        expect_apart(target, raws)
     try:
         camera, settings = checkpoint.model(model, code)
         how = infer.How(tile, infer.device_of(device), settings.precision)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import click
 
 from isptools.cli.codes import LOOK
-from isptools.cli.target import Target, save
+from isptools.cli.target import Target, expect_apart, save
 
 if TYPE_CHECKING:
     from isptools.burst import Fused, Noted, Refused
@@ -43,6 +43,7 @@ def command(
     from isptools.raw import write_dng
 
     frames = tuple(one for path in frames for one in _raws(path))
+    expect_apart(out, frames)  # a folder's too
     try:
         with shown() as show:
             step = partial(show, "frames")

@@ -1,5 +1,7 @@
 """`isptools sample`."""
 
+import filecmp
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +26,7 @@ def command(name: str, out: Path, seed: int) -> None:
         out.mkdir(parents=True, exist_ok=True)
         with busy("drawing"), scratch.folder(out) as place:  # all of it, or nothing
             files = miniature(name, place, seed)
+            _expect_free(out, place, files)
             for file in files:
                 target = out / file.relative_to(place)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +39,14 @@ def command(name: str, out: Path, seed: int) -> None:
         why = error.strerror or error
         raise click.ClickException(f"{out}: it can't be written there ({why})") from None
     click.echo(f"{len(files)} files of the {name} miniature in {out}")
+
+
+def _expect_free(out: Path, place: Path, files: Sequence[Path]) -> None:
+    """ValueError where another file has one of the names: the data set's own, maybe."""
+    for file in files:
+        there = out / file.relative_to(place)
+        if there.exists() and not filecmp.cmp(file, there, shallow=False):
+            raise ValueError(f"{there} is there, and another file: choose a new folder with --out")
 
 
 def _leave(out: Path, there: bool) -> None:

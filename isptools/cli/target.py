@@ -3,6 +3,8 @@
 import io
 import os
 import tempfile
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,36 @@ def _no_files(folder: Path) -> str:
             return ""
     except OSError as error:
         return error.strerror or str(error)
+
+
+def expect_apart(out: Path, inputs: Iterable[Path]) -> None:
+    """ClickException if what is to be written is what is read: a photograph would be gone."""
+    for path in inputs:
+        if out.is_file() and path.is_file() and out.samefile(path):
+            raise click.ClickException(f"{out}: it is read too; choose another name to write to")
+
+
+def guarded(command: click.Command) -> Callable[..., Any]:
+    """Its callback, which begins only where no file that it writes is one that it reads."""
+    callback = command.callback
+    assert callback is not None  # click's own
+    targets = {one.name for one in command.params if isinstance(one.type, Target)}
+    paths = {one.name for one in command.params if isinstance(one.type, click.Path)} - targets
+
+    @wraps(callback)
+    def checked(**values: Any) -> Any:
+        inputs = [path for name in paths for path in _several(values.get(str(name)))]
+        for name in targets:
+            for out in _several(values.get(str(name))):
+                expect_apart(out, inputs)
+        return callback(**values)
+
+    return checked
+
+
+def _several(value: Any) -> tuple[Path, ...]:
+    """Of an option or argument that is given, left out, or given many times."""
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def save(path: Path, data: bytes) -> None:

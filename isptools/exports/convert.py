@@ -65,6 +65,8 @@ def convert(folder: str | Path, kind: str, out: Path, options: Options | None = 
     options = options or Options()
     if out.exists() and not options.overwrite and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} is there: choose another --out, or give --overwrite")
+    if out.exists() and out.resolve() in {(read := Path(folder).resolve()), *read.parents}:
+        raise ValueError(f"{out} holds the shards that are read: choose another --out")
     out.parent.mkdir(parents=True, exist_ok=True)
     temp = out.with_name(f".{out.name}.{uuid.uuid4().hex}.tmp")
     temp.mkdir()

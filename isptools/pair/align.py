@@ -18,6 +18,9 @@ from isptools.pair.refine import Refined
 SECOND = 3e6  # pixels of the second try, where the first found little
 FEW = 40  # inliers below which a second try is worth its time
 LAGS = 1.2e5  # pixels of the picture that repetition is looked for on
+GAIN = 0.1  # pixels by which offsets must bring held-out windows nearer (95 %) ...
+MORE = 0.05  # ... or so large a part more of them must agree
+LITTLE = 0.15  # pixels that a plane leaves (95 %): offsets would have to leave a third of it
 FLAT = 2.0  # standard deviation of the unstretched luminance, 8 bit, below which nothing is shown
 
 
@@ -103,7 +106,7 @@ def _judged(
     centers = refined.held.still + 0.5
     without = np.hypot(*refined.held.shift[refined.held.near].T)
     held, field = refined.held, None
-    if offsets:
+    if offsets and not _holds(held):
         middle = plane.corners(pair[0].shape).mean(0)[None]
         fine = equally_fine(pair[1], plane.scale(refined.h, middle))
         tried = local.refine(pair[0], fine, refined.h)
@@ -141,13 +144,19 @@ def _judged(
     return Alignment(mapping, found, shifts, places, numbers, reasons)
 
 
+def _holds(held: refine.Found) -> bool:
+    """Whether the plane leaves so little that no offsets could be worth it: see `_better`."""
+    length = np.hypot(*held.shift[held.near].T)
+    return held.agreeing >= 1 - MORE and _percentile(length, 95) <= LITTLE
+
+
 def _better(left: refine.Found, held: refine.Found) -> bool:
     """Offsets are worth it where no fewer windows agree and they are less far off."""
     if left.agreeing < held.agreeing - 0.02:
         return False
     after, before = (np.hypot(*one.shift[one.near].T) for one in (left, held))
     gain = _percentile(before, 95) - _percentile(after, 95)
-    return left.agreeing > held.agreeing + 0.05 or gain > max(0.1, 0.2 * _percentile(before, 95))
+    return left.agreeing > held.agreeing + MORE or gain > max(GAIN, 0.2 * _percentile(before, 95))
 
 
 def _reasons(numbers: dict[str, float], limits: Limits) -> list[str]:

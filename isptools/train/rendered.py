@@ -7,6 +7,7 @@ values of weights is set: layers and counts stay, and all weights learn.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +16,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from isptools.train import start
-from isptools.train.camera import Examples
+from isptools.train.camera import F32, Examples
 
 F64 = NDArray[np.float64]
+Pairs = list[tuple[F32, F32]]
 GAMMA = 2.2  # by which a picture becomes nearly linear, for a first guess of the matrix
 PIXELS = 2000  # of each picture that are looked at
 RIDGE = 1e-6  # of the mean square of a feature: keeps maps that are alike from cancelling
 SIDE = 3  # of the last convolution
 
 
-def begin(module: nn.Module, examples: Examples) -> None:
+def begin(module: Any, examples: Examples) -> None:
     """Set a UNet's first and last block and its head from pairs of an input and its truth."""
     pairs = list(examples)
     matrix, begins = guess(pairs, module.down[0][0].out_channels // 4)
@@ -32,7 +34,7 @@ def begin(module: nn.Module, examples: Examples) -> None:
     solve(module, pairs)
 
 
-def guess(pairs: list[tuple[NDArray[np.float32], ...]], count: int) -> tuple[F64, F64]:
+def guess(pairs: Pairs, count: int) -> tuple[F64, F64]:
     """The matrix (3 x 4, the last an offset) onto linear colors, and where maps are to bend.
 
     `begins` (3, count): evenly spaced in the picture's own values, from its 1st percentile up.
@@ -40,14 +42,15 @@ def guess(pairs: list[tuple[NDArray[np.float32], ...]], count: int) -> tuple[F64
     some = [_some(x, y) for x, y in pairs]
     x, y = (np.concatenate([pair[at] for pair in some]) for at in (0, 1))
     design = np.concatenate([x, np.ones((len(x), 1))], 1)
-    matrix = np.linalg.lstsq(design, np.clip(y, 0, 1) ** GAMMA, rcond=None)[0].T
+    matrix: F64 = np.linalg.lstsq(design, np.clip(y, 0, 1) ** GAMMA, rcond=None)[0].T
     linear = np.clip(design @ matrix.T, 0, 1) ** (1 / GAMMA)
     ends = np.quantile(linear, (0.01, 0.99), axis=0)
     shares = np.arange(count) / max(count, 1)
-    return matrix, ((ends[:1] + shares[:, None] * np.diff(ends, axis=0)) ** GAMMA).T
+    begins: F64 = ((ends[:1] + shares[:, None] * np.diff(ends, axis=0)) ** GAMMA).T
+    return matrix, begins
 
 
-def bend(module: nn.Module, matrix: F64, begins: F64) -> None:
+def bend(module: Any, matrix: F64, begins: F64) -> None:
     """The first maps: a color of `matrix` less where it begins; carried up past all levels."""
     count = begins.size
     maps = range(count)
@@ -68,7 +71,7 @@ def bend(module: nn.Module, matrix: F64, begins: F64) -> None:
             gains[-2].weight.mul_(0.01)  # at first much the same for every picture
 
 
-def solve(module: nn.Module, pairs: list[tuple[NDArray[np.float32], ...]]) -> None:
+def solve(module: Any, pairs: Pairs) -> None:
     """The head's weights: least squares from the maps before it to the truths."""
     size = module.head.in_channels * SIDE**2 + 1
     products, sums = np.zeros((size, size)), np.zeros((size, 3))
@@ -82,9 +85,7 @@ def solve(module: nn.Module, pairs: list[tuple[NDArray[np.float32], ...]]) -> No
         module.head.bias.copy_(torch.from_numpy(solution[:, -1]))
 
 
-def _before_head(
-    module: nn.Module, pairs: list[tuple[NDArray[np.float32], ...]]
-) -> Iterator[tuple[F64, F64]]:
+def _before_head(module: Any, pairs: Pairs) -> Iterator[tuple[F64, F64]]:
     """Of some pixels: what the head sees and a 1, (n, 9 C + 1); the truth, (n, 3)."""
     seen: list[Tensor] = []
     hook = module.head.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -98,7 +99,7 @@ def _before_head(
         hook.remove()
 
 
-def _some(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[F64, F64]:
+def _some(x: F32, y: F32) -> tuple[F64, F64]:
     """At most PIXELS of (C, ...) and (3, ...), evenly spread: (n, C) and (n, 3)."""
     ours, theirs = (one.reshape(len(one), -1).astype(np.float64).T for one in (x, y))
     every = max(len(ours) // PIXELS, 1)

@@ -91,7 +91,7 @@ class ACN(nn.Module):
             self.enter.weight[: len(seen)] = 0
             self.enter.weight[: len(seen), :, 1, 1] = seen
         for first, second in self.blocks:  # type: ignore[misc] # a list of pairs
-            bends(first)
+            bends(first)  # type: ignore[has-type] # the same
             start.nothing(second)  # type: ignore[has-type] # the same
 
     def forward(self, x: Tensor) -> Tensor:
@@ -125,8 +125,8 @@ def bends(convolution: nn.Conv2d) -> None:
     amplitude = low * (high / low) ** torch.rand(width)
     with torch.no_grad():
         convolution.weight *= sign.view(-1, 1, 1, 1)
-        # maps come out of a leaky ReLU, which makes negative ones smaller
-        convolution.bias.copy_(-amplitude * torch.where(sign > 0, 1.0, SLOPE))
+    # maps come out of a leaky ReLU, which makes negative ones smaller
+    start.offset(convolution, -amplitude * torch.where(sign > 0, 1.0, SLOPE))
 
 
 def frequencies() -> Tensor:

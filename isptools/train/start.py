@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def glorot(network: nn.Module) -> None:
@@ -54,6 +54,13 @@ def carry(convolution: nn.Conv2d, source: Sequence[int], target: Sequence[int]) 
             convolution.weight[out, taken, height // 2, width // 2] = 1
             if convolution.bias is not None:
                 convolution.bias[out] = 0
+
+
+def offset(convolution: nn.Conv2d, values: Tensor) -> None:
+    """Biases of the first maps, as many as values."""
+    with torch.no_grad():
+        if convolution.bias is not None:
+            convolution.bias[: len(values)] = values.to(convolution.bias)
 
 
 def identity(convolution: nn.Conv2d) -> None:

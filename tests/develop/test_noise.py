@@ -37,6 +37,18 @@ def test_blocks_are_those_of_numpy(shape, dtype, side):
         expected = of_plane(plane, black[i], 4095)
         np.testing.assert_array_equal(mean, expected[0])
         np.testing.assert_array_equal(variance, expected[1])
+        for found, wanted in zip(rough.in_plane(plane, black[i], 4095), expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_one_picture_is_looked_at_without_compiled_loops(monkeypatch):
+    pixels = np.random.default_rng(2).normal(1200, 350, (64, 96)).clip(0, 4095).astype(np.uint16)
+    compiled = rough.blocks(pixels, (200.0,) * 4, 4095)
+    monkeypatch.setattr(rough, "is_loaded", lambda: False)
+    monkeypatch.setattr(rough, "_blocks", None)
+    for one, other in zip(rough.blocks(pixels, (200.0,) * 4, 4095), compiled, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
 
 
 def test_pure_noise_shows_as_much_at_the_low_tenth():

@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 
 from isptools import whole
 from isptools.cli import main
-from isptools.decode import files
 from tests.build.tiny import Tiny, make
 
 RAW, OTHER = "short/a1_0.dng", "short/a1_1.dng"
@@ -58,7 +57,7 @@ def expect_one_line(done: Result, *told: str) -> None:
         assert word in line
 
 
-def deadly(path: Path, _name: str, *_given: object) -> None:
+def deadly(path: Path, *_given: object) -> None:
     if path.name == Path(RAW).name:
         os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError("the other file is read after it")
@@ -71,8 +70,7 @@ def test_a_decoder_that_dies(
     words: tuple[str, ...], tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In its own process: ours goes on to say so."""
-    monkeypatch.setattr(files, "raw_file", deadly)
-    monkeypatch.setattr(files, "side", deadly)
+    monkeypatch.setattr("isptools.cli.raws.Elsewhere", lambda *_: deadly)
     monkeypatch.setattr("isptools.apart.TRIES", 1)  # a process's start each
     expect_one_line(run(tiny, tmp_path, words), RAW, "SIGSEGV")
     assert list(tmp_path.iterdir()) == []
@@ -82,7 +80,7 @@ def test_a_decoder_that_dies(
 def test_a_frame_that_kills_its_decoder_is_no_frame(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "raw_file", deadly)
+    monkeypatch.setattr("isptools.cli.raws.Elsewhere", lambda *_: deadly)
     monkeypatch.setattr("isptools.apart.TRIES", 1)
     words = ("fuse", "RAW", "RAW", "--out", "a.dng")
     expect_one_line(run(tiny, tmp_path, words), "SIGSEGV")

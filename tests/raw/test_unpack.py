@@ -179,3 +179,17 @@ def test_a_dng_of_a_camera_is_ours(by, shared_data):
     folder = shared_data / "raw/gopro_hero6"
     for name in ("gopro_hero6_0024_crop.dng", "gopro_hero6_0024_crop_uncompressed.dng"):
         assert both(by, (folder / name).read_bytes())
+
+
+def test_a_process_that_compiled_nothing_leaves_its_first_pictures_to_libraw(monkeypatch):
+    ours, used = unpack.sensor, []
+    monkeypatch.setattr(unpack, "sensor", lambda *given: used.append(ours(*given)) or used[-1])
+    monkeypatch.setattr(unpack, "is_loaded", lambda: False)
+    monkeypatch.setattr(unpack, "FEWEST", 1)
+    monkeypatch.setattr(unpack, "AHEAD", 3 * SHAPE[0] * SHAPE[1])
+    monkeypatch.setattr(unpack, "_asked", [0])
+    data = jpeg(picture(SHAPE, 12), 12)
+    frames = [raw.read_bytes(data, "a.dng") for _ in range(4)]
+    assert [one is not None for one in used] == [False, False, False, True]
+    for frame in frames[1:]:
+        np.testing.assert_array_equal(frame.pixels, frames[0].pixels)
