@@ -68,18 +68,16 @@ def test_command_line_grows_only_on_purpose():
 
 
 def test_help_is_light():
-    """Neither numpy nor torch, and under 150 ms of CPU."""
+    """Nothing that takes long to load: benchmarks/speed.py says the time."""
     heavy = (
-        "import sys, time, isptools.cli as cli\n"
+        "import sys, isptools.cli as cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
         "print('loaded', *sorted({'numpy','torch','h5py','rawpy','numba'} & set(sys.modules)))\n"
-        "print('cpu', time.process_time())\n"
     )
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert "\nloaded\n" in done.stdout
     assert all(name in done.stdout for name in COMMANDS)
-    assert float(done.stdout.split("cpu ")[1]) < 0.15
 
 
 @pytest.mark.parametrize("name", COMMANDS)

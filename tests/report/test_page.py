@@ -43,7 +43,9 @@ def test_one_file_says_all_and_needs_no_other(honest: Path, tmp_path: Path) -> N
     assert {one["key"] for one in numbers["samples"]} == keys
     assert all(key in page for key in keys)
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"|url\(', page)
-    assert numbers["problems"] == []
+    alike = [one for one in numbers["problems"] if one["what"] == "alike"]  # drawn by one hand
+    assert numbers["problems"] == alike
+    assert not any(one["sure"] for one in alike)
     assert numbers["facts"][0]["value"] == "5"
     assert "misaligned" in page  # the ledger's reason, and what was left out beside it
     with (honest / "ledger.jsonl").open() as file:

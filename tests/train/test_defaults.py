@@ -35,7 +35,7 @@ OPTIONS = {
     "deepisp-low": {"layers": 20, "maps": 64, "skip": True},
     "srcnn": {"middle": 5, "start": "gaussian", "takes": "raw"},
     "compression-aware": {"widths": UNET["widths"], "reduction": 16, "start": "torch"},
-    "dped": {"width": 64, "blocks": 4},
+    "dped": {"width": 64, "blocks": 4, "start": "glorot"},
     "johnson": {"blocks": 5, "width": 32, "takes": "raw"},
     "deepcamera": {"widths": [56, 56, 40], "depths": [4, 8, 8]},
     "l3": {"levels": 20, "side": 5, "ridge": 0.01},
@@ -51,7 +51,7 @@ OBJECTIVES = {
         "simulator": {"kind": "cas", "widths": UNET["widths"], "residual": True},
     },
     "dped": {"form": "paper", "color": 1.0, "texture": 1.0, "content": 0.0, "variation": 100.0,
-             "mse": 0.0, "layer": "relu5_2", "vgg": ""},
+             "mse": 0.0, "layer": "relu5_2", "vgg": "", "judge": 1.0},
 }  # fmt: skip
 
 
