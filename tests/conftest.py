@@ -53,8 +53,3 @@ def kernels_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Dispatcher, "compile", alone)
         yield
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take longest come first, so that two processes end at about the same time."""
-    items.sort(key=lambda item: "train" not in item.path.parts)

@@ -105,6 +105,7 @@ def test_truths_are_librawpys_of_the_reference(root, built):
                 return
 
 
+@pytest.mark.long
 def test_same_bytes_for_two_workers(root, tmp_path):
     twice.expect("eld", root, tmp_path)
 

@@ -25,7 +25,7 @@ def told(folder: Path) -> module.Stats:
         return stats(opened)
 
 
-@pytest.mark.parametrize("kind", ["sony", "fuji"])
+@pytest.mark.parametrize("kind", ["sony", pytest.param("fuji", marks=pytest.mark.long)])
 def test_light_is_numpys(kind: str, request: pytest.FixtureRequest) -> None:
     folder = request.getfixturevalue(kind)
     found = told(folder)

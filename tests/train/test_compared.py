@@ -185,6 +185,7 @@ def test_a_network_without_a_closed_form_says_so(shards_folder, tmp_path):
     assert "no closed form" in done.output
 
 
+@pytest.mark.long
 def test_l3_through_the_commands(shards_folder, tmp_path):
     """Solved for, not descended: scored, developed and exported; a second call changes nothing."""
     run = tmp_path / "run"

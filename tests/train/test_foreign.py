@@ -75,6 +75,7 @@ def command(tmp_path):
     return run
 
 
+@pytest.mark.long
 def test_a_run_of_somebody_elses_runs_no_code_of_the_folder(command, shards_folder, tmp_path):
     """Trained where it lies, scored with --code, and from nowhere else."""
     write(tmp_path, "theirs")

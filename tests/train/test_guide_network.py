@@ -62,6 +62,7 @@ def state_of_the_repository():
     }
 
 
+@pytest.mark.long  # a notebook of `make docs` trains a stranger's, in CI too
 def test_a_stranger_adds_a_network(tmp_path):
     assert not tmp_path.is_relative_to(ROOT)
     before = state_of_the_repository()

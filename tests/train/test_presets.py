@@ -57,7 +57,7 @@ def test_every_preset_has_a_case():
 
 SHORT = ("cameranet-sid",)  # and the tiny ones; what the others need built takes minutes
 # tiny ones whose training test_photographs, test_whole_way, test_compression and test_promises hold
-LONG = ("cameranet-tiny", "compression-aware-tiny", "dped-tiny", "johnson-tiny")
+LONG = ("cameranet-tiny", "compression-aware-tiny", "dped-tiny", "johnson-tiny", "nafnet-tiny")
 
 
 @pytest.mark.parametrize(

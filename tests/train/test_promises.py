@@ -31,6 +31,7 @@ def xtrans_folder(tmp_path_factory):
 
 # forms of networks whose own promises are looked at in every run
 LONG = (
+    "cameranet",
     "cameranet-v1", "cameranet-one-stage", "cameranet-three-stage", "srgan-can",
     "srgan-can-one-stage", "deepisp-low", "deepcamera", "sid-unet",
     "cameranet-xtrans", "nafnet",

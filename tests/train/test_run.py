@@ -80,7 +80,7 @@ def test_rates_fall_at_three_quarters():
     "network",
     [
         pytest.param({"name": "cameranet", "widths": [6, 8]}, marks=pytest.mark.long),
-        {"name": "deepisp", "layers": 2},
+        pytest.param({"name": "deepisp", "layers": 2}, marks=pytest.mark.long),
         {"name": "cameranet-v1", "widths": [6, 8]},
         pytest.param({"name": "srgan-can", "noise": False}, marks=pytest.mark.long),
     ],
@@ -98,6 +98,7 @@ def test_a_killed_and_resumed_run_ends_with_the_same_weights(network, shards_fol
     same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
+@pytest.mark.long
 def test_stages_side_by_side_are_stages_in_a_row(shards_folder, tmp_path):
     settings = quick()
     train(settings, Job(shards_folder, tmp_path / "row", CPU))
