@@ -78,7 +78,7 @@ def chosen(preset: str, stages: tuple[str, ...], changes: dict[str, Any]) -> Set
         return Settings.of(words | tables)
     words = {name: words[name] for name in words if name in {"stages", *changes}}
     file = shipped.folder("recipes") / "train" / f"{preset}.toml"
-    return Settings.load(file, words | tables)
+    return Settings.load(file, {"recipes": []} | words | tables)  # any miniature will do
 
 
 def of_weights(state: dict[str, torch.Tensor]) -> str:
