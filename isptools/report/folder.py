@@ -15,7 +15,7 @@ from isptools.report.facts import Fact, uri
 from isptools.report.left import Left, Look, left
 from isptools.report.samples import EDGES, Shown, gathered, large
 from isptools.shards import ledger, read
-from isptools.shards.check import INDEX, LEDGER, Problem, check
+from isptools.shards.check import INDEX, LEDGER, Problem, examined
 from isptools.shards.made import made_by
 from isptools.shards.read import Shards
 
@@ -53,9 +53,10 @@ def page(folder: Path, progress: Callable[[str, int, int], None], look: Look | N
 
     `look` gives pictures of what the ledger names.
     """
-    problems = check(folder, lambda done, total: progress("shards", done, total))
+    found = examined(folder, lambda done, total: progress("shards", done, total))
+    problems = found.problems
     with read.open(folder) as shards:
-        samples = gathered(shards, lambda done, total: progress("rows", done, total))
+        samples = gathered(shards, found.seen, lambda done, total: progress("rows", done, total))
         odd, twins = list(_odd_lines(samples)), _twins(samples)
         problems = [*problems, *odd]
         named = [*_add(problems, samples), *(one.index for one, _ in twins)]
