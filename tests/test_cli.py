@@ -47,7 +47,7 @@ OPTIONS = {
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
         "trust", "auto_bright", "as_json",
     ],
-    "report": ["folder", "out", "source", "as_json"],
+    "report": ["folder", "out", "source", "skip", "jobs", "as_json"],
     "sample": ["name", "out", "seed", "as_json"],
     "show": ["recipe", "as_json"],
     "stats": ["folder", "as_json", "plots"],

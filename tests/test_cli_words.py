@@ -78,7 +78,8 @@ def test_the_pages_tables_are_those_of_the_code():
     for word in WORDS:
         assert f"`{word}" in text
     assert re.search(
-        r"`--jobs N`.*`build`, `check`, `compare`, `get`, `init`, `manifest`, `train`", text
+        r"`--jobs N`.*`build`, `check`, `compare`, `get`, `init`, `manifest`, `report`, `train`",
+        text,
     )
     for word in ("--jobs", "--seed", "--device", "--split", "--overwrite"):
         has = {name for name in COMMANDS if any(word in one.opts for one in params(name))}

@@ -18,8 +18,9 @@ from isptools.shards.schema import InputRow, TruthRow
 from isptools.shards.seen import Seen
 from isptools.shards.table import Table
 
-THUMB = 96  # pixels wide
-SMALL = (cv2.IMWRITE_WEBP_QUALITY, 40)
+THUMB, TALL = 96, 144  # pixels that a thumbnail is wide and high at most
+QUALITIES = (40, 20, 10, 5)  # of WebP, until one has no more than so many bytes
+LIGHT = 1500
 LARGE = 640
 SPAN = (-0.02, 1.06)  # of x = (DN - black) / (white - black) that histograms cover
 BINS = 108
@@ -27,7 +28,7 @@ BINS = 108
 EDGES = squared(np.linspace(root(SPAN[0]), root(SPAN[1]), BINS + 1))
 LINES = 8  # that stand out are named of one input
 EVERY = 4  # CFA cells: a sixteenth of them is counted
-F64 = NDArray[np.float64]
+Counts = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Shown:
     problems: list[str] = field(default_factory=list)
     thumbnail: bytes = b""  # WebP
     bits: int | None = None  # of its picture, to find near-duplicates
-    histogram: dict[str, F64] = field(default_factory=dict)  # color -> counts of BINS
+    histogram: dict[str, Counts] = field(default_factory=dict)  # color -> counts of BINS
     correlation: float | None = None
     residual_px: float | None = None
     lines: tuple[tuple[str, int, float], ...] = ()  # rows and columns that stand out
@@ -123,7 +124,7 @@ def _shown(shards: Shards, index: int, table: Table, measured: tuple[Measured, .
     one = Shown(
         index, sample.key, sample.facts.scene, sample.split, table.path.name, sample.facts,
         shards.truth_facts(index), measured,
-        thumbnail=_encoded(fit(upright(best, sample.facts.flip), THUMB), ".webp", *SMALL),
+        thumbnail=_thumbnail(upright(best, sample.facts.flip)),
         bits=bits_of(best), histogram=_histogram(sample),
     )  # fmt: skip
     truth = sample.restoration if sample.restoration is not None else sample.enhancement
@@ -134,7 +135,7 @@ def _shown(shards: Shards, index: int, table: Table, measured: tuple[Measured, .
     return one
 
 
-def _histogram(sample: Sample) -> dict[str, F64]:
+def _histogram(sample: Sample) -> dict[str, Counts]:
     """Counts of the input's values by color, from every fourth cell down and across."""
     light, cfa = sample.input, sample.facts.cfa
     if light.ndim == 3:
@@ -147,9 +148,20 @@ def _histogram(sample: Sample) -> dict[str, F64]:
             step = slice(place // side, None, side * EVERY), slice(place % side, None, side * EVERY)
             planes.setdefault(color, []).append(light[step])
     return {
-        color: np.sum([np.histogram(np.clip(part, *SPAN), EDGES)[0] for part in parts], 0)
+        color: sum(np.histogram(np.clip(part, *SPAN), EDGES)[0].astype(np.uint32) for part in parts)
         for color, parts in planes.items()
     }
+
+
+def _thumbnail(picture: Bytes) -> bytes:
+    height, width = picture.shape[:2]
+    small = fit(picture, max(1, min(THUMB, TALL * width // height)))
+    data = b""
+    for quality in QUALITIES:
+        data = _encoded(small, ".webp", cv2.IMWRITE_WEBP_QUALITY, quality)
+        if len(data) <= LIGHT:
+            break
+    return data
 
 
 def _encoded(picture: Bytes, kind: str, *quality: int) -> bytes:
