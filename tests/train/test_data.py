@@ -124,6 +124,12 @@ def test_the_device_turns_batches_as_numpy_does(cfa, symmetry):
     np.testing.assert_array_equal(seen, colors("RGGB", (8, 8))[0])
 
 
+def test_a_truths_pixel_counts_where_any_frame_gave_to_it():
+    mask = torch.tensor([[[0, 1], [2, 255]]], dtype=torch.uint8)
+    assert data.trusted({"mask": mask}).tolist() == [[[[False, True], [True, True]]]]
+    assert data.trusted({}) is None
+
+
 def test_a_batch_stays_until_the_next_is_asked_for(shards_folder):
     source = data.open_shards(shards_folder, "train", intake.PACKED, ("restoration",))
     cuts = data.Cuts(source, 32, 1, ("restoration",))

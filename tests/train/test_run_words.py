@@ -83,6 +83,32 @@ def test_what_a_run_began_with_where_it_is_not_known(tmp_path):
         claim.recorded(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("asked", "began", "expected"),
+    [(3, 0, 3), (3, 5, 3), ("auto", 5, 5), ("auto", 0, 2), (0, 0, 1)],
+)
+def test_torch_gets_the_threads_that_are_asked_for_or_free(
+    asked, began, expected, monkeypatch, tmp_path
+):
+    """4 free cores of 6 for two processes; 0 leaves what torch has."""
+    monkeypatch.setattr(claim, "recorded", lambda _: claim.Record(threads=began))
+    monkeypatch.setattr(claim.threads, "allowed", lambda: 6)
+    monkeypatch.setattr(claim.threads, "free", lambda: 4)
+    told = []
+    job = SimpleNamespace(place=Place("cpu", threads=asked), out=tmp_path, tell=told.append)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        claim._set_threads(job, SimpleNamespace(world_size=2, is_global_zero=True))
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)
+    assert told == {
+        ("auto", 5): ["threads: 5 of 6 cores, as this run began (--threads)"],
+        ("auto", 0): ["threads: 2 of 6 cores, the others are busy (--threads)"],
+    }.get((asked, began), [])
+
+
 # -- what does not fit -----------------------------------------------------------------------------
 
 

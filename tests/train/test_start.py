@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from torch import nn  # noqa: E402 - behind the skip
 
-from isptools.train import networks  # noqa: E402 - behind the skip
+from isptools.train import networks, rendered  # noqa: E402 - behind the skip
 from isptools.train.camera import parameters  # noqa: E402 - behind the skip
 
 OTHERWISE = {"deepisp", "deepisp-low", "srcnn", "nafnet", "l3", "compression-aware"}
@@ -128,3 +128,12 @@ def test_isp_net_may_begin_as_a_rendering():
     assert np.sqrt(np.mean((made_of - y)[flat] ** 2)) < 0.045
     camera.nets[0](torch.from_numpy(x)[None]).sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in camera.nets[0].parameters())
+
+
+def test_a_rendering_is_fitted_to_pixels_spread_over_the_picture():
+    """All of a small picture's; of one with twice as many as are looked at, every second."""
+    for pixels, every in ((rendered.PIXELS - 1, 1), (2 * rendered.PIXELS, 2)):
+        x = np.arange(2 * pixels, dtype=np.float32).reshape(2, 1, pixels)
+        ours, theirs = rendered._some(x, -x)
+        assert ours.tolist() == [[i, pixels + i] for i in range(0, pixels, every)]
+        assert (theirs == -ours).all()
