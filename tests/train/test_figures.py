@@ -186,10 +186,12 @@ def test_scores_of_a_pair_are_of_what_a_screen_shows():
     names, columns = ("psnr", "ssim", "ms_ssim", "s_cielab", "color_angle"), evaluate.COLUMNS
     assert columns == names
     expected = [getattr(measure, name)(*cut) for name in names]
-    assert evaluate.values(picture, truth) == pytest.approx(expected)
-    few = evaluate.values(picture[:175], truth[:175])
+    assert evaluate.PAPERS.values(picture, truth) == pytest.approx(expected)
+    few = evaluate.PAPERS.values(picture[:175], truth[:175])
     assert math.isnan(few[2])
     assert not any(math.isnan(one) for one in few[:2] + few[3:])
+    two = evaluate.PAPERS.values(picture, truth, ("s_cielab", "psnr", "bpp"))
+    assert two == pytest.approx((expected[0], expected[3]))  # in the order of the columns
 
 
 def test_means_leave_out_what_is_no_number(tmp_path):
