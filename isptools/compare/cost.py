@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from isptools.compare.score import Scores
 from isptools.compare.table import Budget, Row
@@ -23,8 +22,7 @@ def of(row: Row, budget: Budget, device: str, code: Path | None) -> Scores:
     With a budget's `limit`, a square frame of that side is timed and its time scaled up to FRAME's.
     """
     network = row.network if isinstance(row.network, dict) else {"name": row.network}
-    with torch.device("meta"):
-        counted, _ = networks.built(network, code)
+    counted, _ = networks.outlined(network, code)
     count, flops = parameters(counted), operations(counted, *FRAME)[1]
     camera, _ = networks.built(network | budget.network.get(network["name"], {}), code)
     seconds = _seconds(camera, budget.limit, device_of(device))

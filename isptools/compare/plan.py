@@ -110,7 +110,7 @@ def _unit(asked: Asked, row: Row, data: Data, seed: int, path: Path) -> Unit:
     words = (
         asked.table.kind, row.method, msgspec.to_builtins(row.jpeg), row.set, str(row.network),
         row.preset, data.split, asked.budget.limit, [one.folder.name for one in made],
-        identity(path) if path != Path() else "", str(asked.camera or ""),
+        identity(path) if path != Path() else "", str(asked.camera or ""), asked.table.metrics,
     )  # fmt: skip
     return Unit(row, data, seed, path, _hash(words), made)
 

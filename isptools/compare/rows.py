@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 from msgspec.structs import replace
 
 from isptools import shipped
@@ -26,8 +25,7 @@ def settings(
     name = words["network"]["name"]
     words["network"] |= budget.network.get(name, {})
     words |= _simulator(words, budget)
-    with torch.device("meta"):
-        camera, _ = networks.built(words["network"], code)
+    camera, _ = networks.outlined(words["network"], code)
     stages = _suiting(camera, _chosen_stages(row, _decoded(words.get("stages"))))
     words["stages"] = [_words(stage, budget) for stage in _budgeted(stages, budget)]
     words |= {"batch": budget.batch} if budget.batch else {}

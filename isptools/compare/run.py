@@ -123,7 +123,7 @@ def _scores(unit: Unit, asked: Asked) -> Scores:
                 return simulated.score(simulate, source, jpeg, asked.budget.limit)
     render, camera = renderer(unit, asked)
     with opened(unit, camera) as source:
-        return score(render, source, unit.row.jpeg, asked.budget.limit)
+        return score(render, source, asked.table.metrics, unit.row.jpeg, asked.budget.limit)
 
 
 def _simulate(unit: Unit, jpeg: Jpeg) -> simulated.Simulate:

@@ -1,9 +1,8 @@
 """Pictures of a method against the truths of a split: a line of numbers each."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,16 +68,25 @@ def truth(source: Shards, i: int) -> F32:
     return out
 
 
-def score(render: Render, source: Shards, jpeg: Jpeg | None = None, limit: int = 0) -> Scores:
-    """Every input of `source`, or the first `limit`. ValueError where the method gave none."""
+def score(
+    render: Render, source: Shards, wanted: Collection[str], jpeg: Jpeg | None = None,
+    limit: int = 0,
+) -> Scores:  # fmt: skip
+    """Every input of `source`, or the first `limit`, by those columns of its protocol that are
+    wanted and by its first one, which ranks scenes.
+
+    Behind a JPEG come the bits a pixel too. ValueError where the method gave no picture.
+    """
     protocol = evaluate.of(source)
-    columns = (*protocol.columns, "bpp") if jpeg else protocol.columns
+    wanted = {*wanted, protocol.columns[0]}
+    columns = tuple(name for name in protocol.columns if name in wanted)
+    columns += ("bpp",) if jpeg else ()
     keys, values = [], []
     for i in range(min(len(source), limit) if limit else len(source)):
         picture = render(source, i)
         if picture is None:
             continue
-        measured = _measured(protocol.values, picture, truth(source, i), jpeg)
+        measured = _measured(protocol, wanted, picture, truth(source, i), jpeg)
         keys.append(source.facts(i).key)
         values.append(measured)
     if not keys:
@@ -87,13 +95,13 @@ def score(render: Render, source: Shards, jpeg: Jpeg | None = None, limit: int =
 
 
 def _measured(
-    values: Callable[[Any, Any], tuple[float, ...]], picture: F32, aim: F32, jpeg: Jpeg | None
+    protocol: evaluate.Protocol, wanted: Collection[str], picture: F32, aim: F32, jpeg: Jpeg | None
 ) -> tuple[float, ...]:
     if jpeg is None:
-        return values(picture, aim)
+        return protocol.values(picture, aim, wanted)
     shown, size = behind(picture, jpeg)
     against = behind(aim, jpeg)[0] if jpeg.truth else aim
-    return *values(shown, against), measure.bits_per_pixel(size, aim.shape)
+    return *protocol.values(shown, against, wanted), measure.bits_per_pixel(size, aim.shape)
 
 
 def behind(picture: F32, jpeg: Jpeg) -> tuple[F32, int]:

@@ -71,8 +71,7 @@ def counted(outcomes: Sequence[Outcome], code: Path | None) -> dict[str, int]:
     out = {}
     for one in outcomes:
         if one.unit.trainings and one.scores and one.unit.row.name not in out:
-            with torch.device("meta"):
-                out[one.unit.row.name] = _count(one.unit.trainings[0].settings, code)
+            out[one.unit.row.name] = _count(one.unit.trainings[0].settings, code)
     return out
 
 
@@ -80,8 +79,9 @@ def _count(settings: Settings, code: Path | None) -> int:
     """Of the network, or of the simulator where nothing else is taught."""
     alone = {stage.train for stage in settings.stages} == {SIMULATOR}
     if alone and isinstance(settings.objective, Compressed):
-        return parameters(simulator(settings.objective))
-    return parameters(networks.built(settings.network, code)[0])
+        with torch.device("meta"):
+            return parameters(simulator(settings.objective))
+    return parameters(networks.outlined(settings.network, code)[0])
 
 
 def _section(asked: Asked, data: Data, lines: tuple[Line, ...]) -> Section:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ from isptools.train.infer import How, Mosaic, develop
 F32 = NDArray[np.float32]
 # mosaic, what its file states, its row -> (H, W, 3) uint16 sRGB, or None where there is no picture
 Baseline = Callable[[NDArray[np.uint16], Capture, InputRow], NDArray[Any] | None]
-COLUMNS = ("psnr", "ssim", "ms_ssim", "s_cielab", "color_angle")
-LINEAR_COLUMNS = ("psnr_linear", "psnr_srgb")
+Measure = Callable[[NDArray[Any], NDArray[Any]], float]  # of a picture and its truth, (H, W, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,25 @@ class Score:
 class Protocol:
     """Which numbers are taken of a pair of (H, W, 3), and what must be known of them."""
 
-    columns: tuple[str, ...]
-    values: Callable[[NDArray[Any], NDArray[Any]], tuple[float, ...]]
+    measures: dict[str, Measure]  # by their columns
+    clipped: bool  # both sides to [0, 1] before
     stated: dict[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of all the numbers, in their order."""
+        return tuple(self.measures)
+
+    def values(
+        self, picture: NDArray[Any], truth: NDArray[Any], wanted: Collection[str] | None = None
+    ) -> tuple[float, ...]:
+        """The numbers for one pair of (H, W, 3), in the order of the columns; those `wanted`."""
+        pair = (np.clip(picture, 0, 1), np.clip(truth, 0, 1)) if self.clipped else (picture, truth)
+        return tuple(
+            measured(*pair)
+            for name, measured in self.measures.items()
+            if wanted is None or name in wanted
+        )
 
 
 def scores(
@@ -126,27 +141,20 @@ def _beside(
             yield Score(method, facts.key, measured(shown / np.float32(65535), truth))
 
 
-def values(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
-    """The columns for one pair of (H, W, 3), both clipped to [0, 1]."""
-    pair = np.clip(picture, 0, 1), np.clip(truth, 0, 1)
-    large = min(truth.shape[:2]) >= 176
-    return (
-        measure.psnr(*pair),
-        measure.ssim(*pair),
-        measure.ms_ssim(*pair) if large else math.nan,
-        measure.s_cielab(*pair),
-        measure.color_angle(*pair),
-    )
-
-
-def linear(picture: NDArray[Any], truth: NDArray[Any]) -> tuple[float, ...]:
-    """The columns of Klatzer et al. 2016 for one pair of (H, W, 3) in linear camera RGB."""
-    return measure.linear_psnr(picture, truth), measure.srgb_psnr(picture, truth)
+def _ms_ssim(picture: NDArray[Any], truth: NDArray[Any]) -> float:
+    """NaN for a picture that five scales do not fit into."""
+    return measure.ms_ssim(picture, truth) if min(truth.shape[:2]) >= 176 else math.nan
 
 
 PAPERS = Protocol(
-    COLUMNS,
-    values,
+    {
+        "psnr": measure.psnr,
+        "ssim": measure.ssim,
+        "ms_ssim": _ms_ssim,
+        "s_cielab": measure.s_cielab,
+        "color_angle": measure.color_angle,
+    },
+    True,
     {
         "crop": "none",
         "clipping": "[0, 1]",
@@ -154,9 +162,10 @@ PAPERS = Protocol(
         "color_angle_luminance": [0.05, 0.95],
     },
 )
-LINEAR = Protocol(
-    LINEAR_COLUMNS,
-    linear,
+COLUMNS = PAPERS.columns
+LINEAR = Protocol(  # of Klatzer et al. 2016, in linear camera RGB
+    {"psnr_linear": measure.linear_psnr, "psnr_srgb": measure.srgb_psnr},
+    False,
     {
         "crop": f"{BORDER} pixels on every side",
         "clipping": "[0, 255]",

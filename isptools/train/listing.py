@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from isptools.train import networks
 from isptools.train.camera import parameters
 from isptools.train.flops import operations
@@ -34,8 +32,7 @@ def _published(name: str, code: Path | None) -> dict[str, Any]:
 
 
 def _row(name: str, table: dict[str, Any], code: Path | None) -> dict[str, Any]:
-    with torch.device("meta"):
-        camera, _ = networks.built(table, code)
+    camera, _ = networks.outlined(table, code)
     plain = operations(camera, 4608, 6144)[0] * (3024 * 4032) / (4608 * 6144)
     paper = operations(camera, 3024, 4032)[1]
     return {

@@ -1,7 +1,7 @@
 """Train a network from shards. One page: read it from the top."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Run:
     job: Job
     fabric: Any
     stated: str  # its settings as they were given, for any number of processes
+    opened: dict[tuple[str, ...], held.Parts] = field(default_factory=dict)  # by the truths asked
 
     def file(self, stage: Stage) -> Path:
         """Where the weights of a stage are kept."""
@@ -320,7 +321,11 @@ def _work(run: Run, task: Task) -> Work:
 
 
 def _parts(run: Run, truths: Sequence[str]) -> held.Parts:
-    return held.parted(run.job.shards, run.camera.intake, truths, run.settings.validation)
+    """Opened and looked at once: opening reads the tables of every shard."""
+    asked, share = tuple(truths), run.settings.validation
+    if asked not in run.opened:
+        run.opened[asked] = held.parted(run.job.shards, run.camera.intake, asked, share)
+    return run.opened[asked]
 
 
 def _take_mean(moving: Moving) -> None:

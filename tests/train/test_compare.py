@@ -15,12 +15,14 @@ pytest.importorskip("lightning", reason="the extra `train` is not installed")
 
 from click.testing import CliRunner  # noqa: E402 - behind the skip
 
+from isptools import measure, shards  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
 from isptools.compare import crops, histograms, losses, page, plan, plots, rows, score, summary  # noqa: E402 - behind the skip
 from isptools.compare import run as running  # noqa: E402 - behind the skip
 from isptools.compare.table import Budget, Data, Jpeg, Row, Table  # noqa: E402 - behind the skip
 from isptools.train import networks  # noqa: E402 - behind the skip
 from isptools.train.camera import parameters  # noqa: E402 - behind the skip
+from isptools.train.evaluate import Protocol  # noqa: E402 - behind the skip
 
 SID = Data("SID", ("sid",), "sid", not_comparable="another truth")
 
@@ -160,14 +162,21 @@ def test_a_jpegs_bits_and_pixels_are_pillows():
     file = io.BytesIO()
     shown = Image.fromarray(np.rint(picture * 255).astype(np.uint8))
     shown.save(file, "jpeg", quality=80, subsampling=1)
-    values = score._measured(lambda a, b: (float(np.abs(a - b).max()),), picture, picture, jpeg)
+    most = Protocol({"most": lambda a, b: float(np.abs(a - b).max())}, False, {})
+    values = score._measured(most, {"most"}, picture, picture, jpeg)
     assert values == (0.0, 8 * len(file.getvalue()) / (40 * 56))
     against = Jpeg(80, "4:2:2")
-    error, _ = score._measured(
-        lambda a, b: (float(np.abs(a - b).max()),), picture, picture, against
-    )
+    error, _ = score._measured(most, {"most"}, picture, picture, against)
     read = np.asarray(Image.open(file), np.float32) / 255
     assert error == pytest.approx(np.abs(read - picture).max(), abs=1e-6)
+
+
+def test_what_ranks_scenes_is_measured_though_no_column_shows_it(shards_folder):
+    with shards.open(shards_folder, "test") as source:
+        found = score.score(lambda s, i: score.truth(s, i) / 2, source, {"ssim", "bpp"}, limit=1)
+        pair = score.truth(source, 0) / 2, score.truth(source, 0)
+    assert found.columns == ("psnr", "ssim")
+    assert found.values[0] == pytest.approx((measure.psnr(*pair), measure.ssim(*pair)))
 
 
 def test_histograms_by_hand():
@@ -307,8 +316,8 @@ def compared(tmp_path_factory, shards_folder):
     return folder, done, (folder / "out/table.md").read_text()
 
 
-def called(folder, shards, *more):
-    words = ["compare", folder / "table.toml", shards, "--out", folder / "out",
+def called(folder, given, *more):
+    words = ["compare", folder / "table.toml", given, "--out", folder / "out",
              "--budget", "tiny", "--device", "cpu", "--code", folder, *more]  # fmt: skip
     return CliRunner().invoke(main, list(map(str, words)))
 
@@ -343,6 +352,7 @@ def test_a_comparison_makes_its_folder(compared):
     assert len({one["psnr"] for one in both}) == 2, "another seed, other weights"
     assert float(lines["mine"]["psnr"]) == pytest.approx(mean, rel=1e-5)
     assert lines["mine"]["seeds"] == "2"
+    assert {name for one in both for name in one} == {"psnr"}, "no time for what is not shown"
 
 
 def test_the_same_command_does_nothing_again_and_a_new_row_alone(

@@ -180,3 +180,41 @@ def test_models_counts_a_strangers_network(tmp_path, monkeypatch):
     assert done.exit_code == 1
     assert "no network 'mars'; there are cameranet, " in done.output
     assert done.output.count("\n") == 1
+
+
+ASKS = """
+import torch
+from torch import nn
+from isptools.train.camera import Camera, Net
+from isptools.train.intake import BILINEAR
+
+
+def listed() -> Camera:
+    layer = nn.Conv2d(3, 3, 1)
+    layer.bias.data[:] = torch.tensor(layer.weight.mean((1, 2, 3)).tolist())
+    return Camera([Net(module=layer, reach=0)], BILINEAR, enhanced=0)
+
+
+def of_arrays() -> Camera:
+    layer = nn.Conv2d(3, 3, 1)
+    layer.bias.data[:] = torch.from_numpy(layer.weight.detach().numpy().mean((1, 2, 3)))
+    return Camera([Net(module=layer, reach=0)], BILINEAR, enhanced=0)
+"""
+
+
+@pytest.mark.parametrize("name", ["lists:listed", "arrays:of_arrays", "dped"])
+def test_what_reads_numbers_while_it_is_made_is_outlined_all_the_same(tmp_path, name):
+    """As a row of a table is planned, and as `isptools models` counts it."""
+    write(tmp_path, name.partition(":")[0], ASKS)
+    table = {"name": name} | (
+        {"width": 6, "blocks": 1, "start": "picture"} if name == "dped" else {}
+    )
+    state = torch.get_rng_state()
+    camera, options = networks.outlined(table, tmp_path)
+    assert torch.equal(torch.get_rng_state(), state)
+    made, stated = networks.built(table, tmp_path)
+    assert stated == options
+    assert {(k, v.shape) for k, v in camera.state_dict().items()} == {
+        (k, v.shape) for k, v in made.state_dict().items()
+    }
+    assert {x.device.type for x in camera.state_dict().values()} == {"meta"}

@@ -80,6 +80,25 @@ def built(table: dict[str, Any], code: Path | None = None) -> tuple[Camera, dict
     return found.make(options), {"name": name, **msgspec.to_builtins(options)}
 
 
+def outlined(table: dict[str, Any], code: Path | None = None) -> tuple[Camera, dict[str, Any]]:
+    """The same on torch's meta device: its layers without numbers, to count and to ask.
+
+    A network that asks for a number while it is made, of which there is none there, is made for
+    real first.
+    """
+    import torch  # noqa: PLC0415 - names alone need no torch
+
+    try:
+        with torch.device("meta"):
+            camera, options = built(table, code)
+    except (
+        Exception
+    ):  # torch's and NumPy's errors for it differ; what is wrong otherwise comes again
+        with torch.random.fork_rng(devices=()):
+            camera, options = built(table, code)
+    return camera.to("meta"), options
+
+
 def written_out(table: dict[str, Any]) -> dict[str, Any]:
     """A [network] table with the options that came since it was written; a stranger's as it is."""
     words = dict(table)
