@@ -52,7 +52,7 @@ test-long: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/python docs/site/assemble.py site/source
-	$(BIN)/python -m sphinx -W --keep-going -q -b html site/source site/html
+	$(BIN)/python -m sphinx -j 2 -W --keep-going -q -b html site/source site/html
 
 docs-links: $(VENV)/.installed-docs
 	$(BIN)/python docs/site/assemble.py site/source

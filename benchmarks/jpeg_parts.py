@@ -3,13 +3,16 @@
 python benchmarks/jpeg_parts.py PHOTOGRAPH... [--quality 80]
 
 On a cut of 256 pixels of each, at 4:2:0: handed through; chroma averaged alone; every frequency of
-luma times its best factor (what is linear, learned on the same cuts); the mean over places of the
-grid (the most that who does not see the grid can know); frequencies below half a step left out; all
-rounded. Chroma is interpolated as libjpeg does.
+luma times its best factor (what is linear, learned on the same cuts); the mean over places where
+the grid of 16 pixels may begin, 1, 2, 4 or 8 apart (the most that who knows its place by this
+remainder alone can know; a network of k poolings of two knows it by 2^k, as a picture moved by so
+many pixels gives the same, moved); frequencies below half a step left out; all rounded. Chroma is
+interpolated as libjpeg does.
 """
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,8 @@ from isptools import measure
 from isptools.train.codecs import Codec
 from isptools.train.simulators import CHROMINANCE, LUMINANCE, RGB, SIDE, YCC, scaled
 
-CUT, GRID = 256, 4  # pixels; between the places of the grid that are tried
+CUT = 256  # pixels
+KNOWN = 1, 2, 4, 8  # pixels by whose remainder the place of the grid is known
 Change = Callable[[Any], Any]  # of coefficients in steps of the table
 
 
@@ -49,9 +53,9 @@ def simulated(picture: Any, quality: int, luma: Change, chroma: Change) -> Any:
     return np.clip(np.stack([light, *wide], 2) @ np.transpose(RGB), 0, 255)
 
 
-def over_places(picture: Any, codec: Codec, quality: int) -> Any:
-    """The middle of a picture behind JPEGs whose grid begins elsewhere, in the mean."""
-    places = range(0, 2 * SIDE, GRID)
+def over_places(pictures: list[Any], codec: Codec, quality: int, known: int, i: int) -> Any:
+    """The middle of one behind JPEGs whose grid begins `known` pixels apart, in the mean."""
+    picture, places = pictures[i], range(0, 2 * SIDE, known)
     made = [codec.through(picture[2 * SIDE - y :, 2 * SIDE - x :], quality)[0][y:, x:][:CUT, :CUT]
             for y in places for x in places]  # fmt: skip
     return np.mean(made, 0)
@@ -84,7 +88,10 @@ def main() -> None:
         "handed through": lambda i: cuts[i],
         "chroma averaged": lambda i: simulated(cuts[i], args.quality, lambda x: x, lambda x: x),
         "linear": lambda i: simulated(cuts[i], args.quality, lambda x: x * best, lambda x: x),
-        "mean over grids": lambda i: over_places(wide[i], codec, args.quality),
+        **{
+            f"mean over grids, {k} apart": partial(over_places, wide, codec, args.quality, k)
+            for k in KNOWN
+        },
         "small ones left out": lambda i: simulated(cuts[i], args.quality, *[_without_small] * 2),
         "rounded": lambda i: simulated(cuts[i], args.quality, np.round, np.round),
     }

@@ -219,27 +219,50 @@ def meeting(mutant: Mutant, known: dict[str, dict[str, Any]]) -> list[str]:
     """The tests that call a mutant's function, or its file where it stands in none; quick first.
 
     What is remembered is called once, by whichever test came first: all that call its file count.
+    What stands in no function is read without a call: all of files that import its module count.
     """
     own = f"{mutant.file}:{mutant.function}"
     inner = f"{own}.<locals>"
-    anywhere = mutant.function == MODULE or mutant.function in remembered(mutant.file)
+    constant = mutant.function == MODULE
+    anywhere = constant or mutant.function in remembered(mutant.file)
 
-    def meets(functions: list[str]) -> bool:
-        return any(one == own or one.startswith((inner, f"{mutant.file}:" if anywhere else inner))
-                   for one in functions)  # fmt: skip
+    def meets(name: str, functions: list[str]) -> bool:
+        called = any(one == own or one.startswith((inner, f"{mutant.file}:" if anywhere else inner))
+                     for one in functions)  # fmt: skip
+        return called or (constant and module(mutant.file) in imports(name.partition("::")[0]))
 
-    tests = [name for name, one in known.items() if meets(one["functions"])]
+    tests = [name for name, one in known.items() if meets(name, one["functions"])]
     return sorted(tests, key=lambda name: known[name]["seconds"])
+
+
+def module(file: str) -> str:
+    return file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+
+@cache
+def tree(file: str) -> ast.Module:
+    path = ROOT / file
+    return ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module([], [])
+
+
+@cache
+def imports(file: str) -> set[str]:
+    """Dotted names of what a test's file imports, modules among them."""
+    found: set[str] = set()
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    return found
 
 
 @cache
 def remembered(file: str) -> set[str]:
     """Functions of a file whose results functools keeps."""
-    path = ROOT / file
-    tree = ast.parse(path.read_text("utf-8")) if path.is_file() else ast.Module([], [])
     return {
         node.name
-        for node in ast.walk(tree)
+        for node in ast.walk(tree(file))
         if isinstance(node, ast.FunctionDef)
         and any("cache" in ast.unparse(one) for one in node.decorator_list)
     }
@@ -284,7 +307,7 @@ def plant(mutant: Mutant) -> None:
     """Put a fault into this process: into the function that is loaded, else into a module anew."""
     path = ROOT / mutant.file
     source = path.read_text("utf-8")
-    name = mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    name = module(mutant.file)
     text = planted(source, mutant.at)
     faulty = compile(text, str(path), "exec")
     plain = compile(ast.unparse(ast.parse(source)), str(path), "exec")

@@ -3,11 +3,11 @@
     python benchmarks/report.py SHARDS --samples 5000 --out OUT
 
 SHARDS is a folder with restoration and enhancement, as `isptools build unprocess --source PHOTOS
---out SHARDS` makes one. Cuts of it become OUT/shards, each of another place and a scene of its own;
-the first ones are large, and their inputs lie off their truths, so that the page shows them as
-layers. The page OUT/report.html is made of them, and opened in headless Chromium (chromium and
-chromedriver on the path, and selenium), where a script looks at every frame whether a picture is
-there.
+--out SHARDS` makes one. Cuts of it become OUT/shards, each of another place or turned, and a scene
+of its own; the first ones are large, and their inputs lie off their truths, so that the page shows
+them as layers. The page OUT/report.html is made of them, and opened in headless Chromium (chromium
+and chromedriver on the path, and selenium), where a script looks at every frame whether a picture
+is there.
 """
 
 import argparse
@@ -61,9 +61,7 @@ def _scene(shard: Any, source: shards.Shards, scene: int, of: tuple[int, tuple[i
     i, side = of
     random = np.random.default_rng(scene)
     facts, sample = source.facts(i), source[i]
-    top, left = (int(random.integers(0, (have - want) // 2 + 1)) * 2
-                 for have, want in zip(source.shape(i), side, strict=True))  # fmt: skip
-    window = slice(top, top + side[0]), slice(left, left + side[1])
+    window = tuple(_span(random, *each) for each in zip(source.shape(i), side, strict=True))
     xyz = np.ascontiguousarray(sample.restoration[:, *window].transpose(1, 2, 0))
     shown = np.rint(sample.enhancement[:, *window].transpose(1, 2, 0) * 65535).astype(np.uint16)
     name, capture = f"cut/{scene:05d}", source.capture(i)
@@ -72,6 +70,14 @@ def _scene(shard: Any, source: shards.Shards, scene: int, of: tuple[int, tuple[i
     row = replace(facts, key=f"{name}/0", scene=name, restoration=at, enhancement=at)
     off = 8 if side == LARGE else 0
     shard.input(row, np.roll(source.raw(i)[window], (off, off), (0, 1)), capture, ())
+
+
+def _span(random: np.random.Generator, have: int, want: int) -> slice:
+    """Cells of a cut; half of them from the last one to the first, which keeps the CFA's phase."""
+    first = int(random.integers(0, (have - want) // 2 + 1)) * 2
+    if first + want < have and random.integers(2):
+        return slice(first + want, first, -1)
+    return slice(first, first + want)
 
 
 def opened(page: Path) -> dict[str, Any]:

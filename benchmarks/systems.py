@@ -85,7 +85,7 @@ def aware(args: argparse.Namespace) -> None:
     steps = args.steps or 800
     network, first, rate = STARTS[args.network](steps)
     found: list[rates.Point] = []
-    print("gain at equal bits over the agnostic run, dB; PSNR in dB and bits a pixel at 80 and 90")
+    print("gain at equal bits over the agnostic run, dB; PSNR in dB / bits a pixel at the quality")
     for seed in range(args.seeds):
         same = {"network": network, "patch": 64, "batch": 4, "seed": seed}
         runs = {"start": args.out / f"start-{seed}"}
@@ -120,14 +120,20 @@ def _compared(args: argparse.Namespace, seed: int, runs: dict[str, Path]) -> lis
     networks = {name: checkpoint.model(folder)[0] for name, folder in runs.items()}
     with shards.open(args.shards, "test") as source:
         pictures = rates.pictures(networks, source, How(0))
-        found = list(rates.points(pictures, Codec(), QUALITIES["jpeg"]))
+        found = list(rates.points(pictures, Codec(), qualities(args.quality)))
     curves = rates.means(found)
     for name in runs:
-        at = {one.quality: one for one in curves[name]}
+        at = {one.quality: one for one in curves[name]}[args.quality]
         print(f"seed {seed} | {name} | {rates.gain(curves[name], curves['agnostic']):+.3f} | "
-              + " | ".join(f"{at[q].psnr:.2f} / {at[q].bpp:.3f}" for q in (80, 90)),
-              flush=True)  # fmt: skip
+              f"{at.psnr:.2f} / {at.bpp:.3f}", flush=True)  # fmt: skip
     return found
+
+
+def qualities(middle: int) -> tuple[int, ...]:
+    """The paper's where they hold this one, else as many around it."""
+    if middle in QUALITIES["jpeg"]:
+        return QUALITIES["jpeg"]
+    return tuple(q for q in range(middle - 16, middle + 17, 4) if 1 <= q <= 100)
 
 
 COMBINATIONS = {

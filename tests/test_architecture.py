@@ -41,7 +41,7 @@ GROUND: dict[str, set[str]] = {
     "recipe": {"frame", "develop", "shipped", "synth", "sound"},
     "datasets": {
         "frame", "shipped", "measure", "raw", "develop", "burst", "picture", "synth",
-        "apart", "sources", "shown",
+        "apart", "sources", "shown", "compiled",
     },
     "decode": {"frame", "develop", "sound", "sources", "raw", "picture", "datasets"},
 }  # fmt: skip

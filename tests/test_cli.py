@@ -1,6 +1,7 @@
 """The command line is frozen here: it grows on purpose only."""
 
 import errno
+import json
 import subprocess
 import sys
 
@@ -29,7 +30,7 @@ OPTIONS = {
         "table", "folder", "listed", "out", "budget", "only", "seeds", "steps", "limit", "device",
         "jobs", "camera", "code", "as_json",
     ],
-    "develop": ["model", "raws", "out", "gain", "tile", "device", "code"],
+    "develop": ["model", "raws", "out", "gain", "tile", "device", "code", "as_json"],
     "doctor": ["test", "as_json"],
     "eval": ["run", "folder", "predictions", "split", "out", "image", "tile", "device",
              "baselines", "camera", "code", "codec", "qualities", "beside", "as_json"],
@@ -44,15 +45,16 @@ OPTIONS = {
     "recipes": ["convert", "as_json"],
     "render": [
         "raw", "out", "demosaic", "balance", "space", "gamma", "highlights", "fixed_white",
-        "trust", "auto_bright",
+        "trust", "auto_bright", "as_json",
     ],
-    "report": ["folder", "out", "source", "as_json"],
-    "sample": ["name", "out", "seed"],
+    "report": ["folder", "out", "source", "skip", "jobs", "as_json"],
+    "sample": ["name", "out", "seed", "as_json"],
     "show": ["recipe", "as_json"],
     "stats": ["folder", "as_json", "plots"],
     "train": [
         "name", "folder", "out", "preset", "settings", "changes", "seed", "only", "device",
         "devices", "nodes", "jobs", "threads", "start", "parts", "dry_run", "data",
+        "as_json",
     ],
 }  # fmt: skip
 EVERYWHERE = ["quiet", "log"]
@@ -134,12 +136,15 @@ def test_render_writes_libraws_integers(tmp_path, arguments, choices):
 def test_render_defaults_are_those_of_the_help(tmp_path):
     data, _ = libraw.written(libraw.probe())
     (tmp_path / "a.dng").write_bytes(data)
-    assert run("render", tmp_path / "a.dng", "--out", tmp_path / "a.tif").exit_code == 0
+    done = run("render", tmp_path / "a.dng", "--out", tmp_path / "a.tif", "--json")
     with rawpy.imread(str(tmp_path / "a.dng")) as opened:
         theirs = opened.postprocess(
             use_camera_wb=True, no_auto_bright=True, adjust_maximum_thr=0.0, output_bps=16
         )
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), theirs)
+    told = json.loads(done.stdout)
+    assert (told["height"], told["width"], 3) == theirs.shape
+    assert (told["out"], told["balance"]) == (str(tmp_path / "a.tif"), "as_shot")
 
 
 @pytest.mark.parametrize(("method", "quality"), [("ahd", "AHD"), ("ppg", "PPG")])
@@ -205,10 +210,12 @@ def test_bad_pixels_writes_a_step_a_recipe_takes(tmp_path):
 
 
 def test_sample_writes_the_same_bytes_twice(tmp_path):
-    for name in ("one", "two"):
-        assert run("sample", "sid", "--out", tmp_path / name).exit_code == 0
+    assert run("sample", "sid", "--out", tmp_path / "one").exit_code == 0
+    done = run("sample", "sid", "--out", tmp_path / "two", "--json")
     files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert files
+    told = json.loads(done.stdout)["files"]
+    assert sorted(told) == sorted(path.relative_to(tmp_path / "one").as_posix() for path in files)
     for path in files:
         other = tmp_path / "two" / path.relative_to(tmp_path / "one")
         assert path.read_bytes() == other.read_bytes()

@@ -65,6 +65,17 @@ def test_what_is_remembered_meets_all_tests_of_its_file():
     assert mutants.meeting(turned, known) == ["slow"]
 
 
+def test_a_constant_meets_tests_of_files_that_import_its_module():
+    """It is read without a call."""
+    (constant, *_) = (m for m in mutants.sample(10_000, 0, "train/codecs.py")
+                      if m.function == mutants.MODULE)  # fmt: skip
+    known = {
+        f"{file}::test": {"seconds": 1, "functions": []}
+        for file in ("tests/train/test_figures.py", "tests/train/test_start.py", "tests/gone.py")
+    }
+    assert mutants.meeting(constant, known) == ["tests/train/test_figures.py::test"]
+
+
 def test_the_same_seed_takes_the_same_sample():
     one, two, other = (mutants.sample(50, seed, "") for seed in (0, 0, 1))
     assert one == two

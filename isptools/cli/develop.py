@@ -1,11 +1,12 @@
 """`isptools develop`."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from isptools.cli.codes import LOOK
+from isptools.cli.codes import CANT, LOOK
 from isptools.cli.target import expect_apart, expect_writable
 
 if TYPE_CHECKING:
@@ -29,9 +30,10 @@ PATH = click.Path(path_type=Path)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--code", type=PATH,
               help="Folder of the module of a run's own network.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="What was written, and what not, as JSON.")
 def command(
     model: Path, raws: tuple[Path, ...], out: Path, gain: float, tile: int | None, device: str,
-    code: Path | None,
+    code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Develop FILES with the network MODEL (a run's folder or its file of weights), upright.
 
@@ -53,7 +55,7 @@ def command(
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     undone = settings.shading == "undone"
-    failed = []
+    files: list[dict[str, Any]] = []
     with shown() as show:
         for number, (raw, target) in enumerate(pairs):
             show("developing", number, len(pairs))
@@ -61,15 +63,29 @@ def command(
                 picture = _developed(camera, how, raw, gain, undone)
                 _write(target, picture)
             except ValueError as error:
-                failed.append(" ".join(str(error).split()))
+                files.append({"raw": str(raw), "wrong": " ".join(str(error).split())})
             except OSError as error:
-                failed.append(f"{error.filename or target}: {error.strerror or error}")
+                said = f"{error.filename or target}: {error.strerror or error}"
+                files.append({"raw": str(raw), "wrong": said})
             else:
-                click.echo(f"{target}: {picture.shape[1]} x {picture.shape[0]}")
-    for said in failed:  # the others are developed all the same
+                height, width = picture.shape[:2]
+                files.append(
+                    {"raw": str(raw), "out": str(target), "height": height, "width": width}
+                )
+                if not as_json:
+                    click.echo(f"{target}: {width} x {height}")
+    _end(files, as_json)
+
+
+def _end(files: list[dict[str, Any]], as_json: bool) -> None:
+    """What failed is told last; the others are developed all the same."""
+    failed = [one["wrong"] for one in files if "wrong" in one]
+    for said in failed:
         click.echo(f"Error: {said}", err=True)
+    if as_json:
+        click.echo(json.dumps({"files": files}, indent=1))
     if failed:
-        raise click.exceptions.Exit(LOOK if len(failed) < len(pairs) else 1)
+        raise click.exceptions.Exit(LOOK if len(failed) < len(files) else CANT)
 
 
 def _developed(camera: "Camera", how: "How", path: Path, gain: float, undone: bool) -> Any:

@@ -1,5 +1,6 @@
 """`isptools render`."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -35,9 +36,10 @@ BALANCE = "camera, daylight, auto, or four gains R,G,B,G2 as in 2.1,1,1.5,1 (G2 
               type=click.Choice(["libraw", "file"]),
               help="Whose levels, filters and white, where LibRaw departs.")  # fmt: skip
 @click.option("--auto-bright", is_flag=True, help="Brighten until 1 % of the pixels are white.")
+@click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
 def command(
     raw: Path, out: Path, demosaic: str, balance: str, space: str, gamma: str, highlights: str,
-    fixed_white: bool, trust: Literal["libraw", "file"], auto_bright: bool,
+    fixed_white: bool, trust: Literal["libraw", "file"], auto_bright: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Develop one RAW file with the integers that LibRaw gives for the same choices.
 
@@ -65,12 +67,19 @@ def command(
         text = str(error)
         raise click.ClickException(text if str(raw) in text else f"{raw}: {text}") from None
     save(out, encoded(out, picture))
+    if as_json:
+        told = {"raw": str(raw), "out": str(out), "height": picture.shape[0],
+                "width": picture.shape[1], "space": space, "gamma": gamma,
+                "balance": developed.balance_origin, "trust": trust,
+                "departures": frame.capture.departures}  # fmt: skip
+        click.echo(json.dumps(told))
+        return
     click.echo(f"{out}: {picture.shape[1]} x {picture.shape[0]}, {space}, {gamma} gamma")
-    told = _departures(frame, trust)
+    said = _departures(frame, trust)
     if balance == "camera" and developed.balance_origin == "gray_world":
-        told.append("no usable white balance was read: gray world was taken")
-    if told:
-        click.echo(f"{raw}: {'; '.join(told)}")
+        said.append("no usable white balance was read: gray world was taken")
+    if said:
+        click.echo(f"{raw}: {'; '.join(said)}")
 
 
 def _departures(frame: "Frame", trust: str) -> list[str]:

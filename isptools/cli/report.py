@@ -1,6 +1,7 @@
 """`isptools report`: one page to look at."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -16,8 +17,15 @@ Page = tuple[bytes, bytes, str, str]  # HTML, JSON, verdict, sentence
 @click.option("--out", type=Target(), required=True, help="The page, as .html; .json beside it.")
 @click.option("--source", type=click.Path(path_type=Path),
               help="Where the data set lies, to show files that the build left out.")  # fmt: skip
+@click.option("--skip", type=click.IntRange(min=0), default=0,
+              help="Begin the gallery behind so many samples, the worst: more than 5,000 are more "
+                   "than a page.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Processes that measure.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print what the .json holds.")
-def command(folder: Path, out: Path, source: Path | None, as_json: bool) -> None:
+def command(
+    folder: Path, out: Path, source: Path | None, skip: int, jobs: int, as_json: bool
+) -> None:
     """Make one page of FOLDER: a verdict, its numbers, what is worst to look at.
 
     FOLDER holds shards, or is a run of `isptools train`, a comparison of `isptools compare`, or a
@@ -31,7 +39,7 @@ def command(folder: Path, out: Path, source: Path | None, as_json: bool) -> None
     from isptools.shards import disk
 
     try:
-        page, numbers, verdict, sentence = _maker(folder)(folder, source)
+        page, numbers, verdict, sentence = _maker(folder)(folder, Asked(source, skip, jobs))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
     try:
@@ -48,7 +56,16 @@ def command(folder: Path, out: Path, source: Path | None, as_json: bool) -> None
         raise click.exceptions.Exit(LOOK)
 
 
-def _maker(folder: Path) -> Callable[[Path, Path | None], Page]:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the options say of a folder of shards."""
+
+    source: Path | None
+    skip: int
+    jobs: int
+
+
+def _maker(folder: Path) -> Callable[[Path, Asked], Page]:
     """Whose page it is, by what lies there."""
     from isptools.report import comparison, run
 
@@ -60,32 +77,32 @@ def _maker(folder: Path) -> Callable[[Path, Path | None], Page]:
     return _pair if pair else _shards  # a page may lie beside its shards
 
 
-def _shards(folder: Path, source: Path | None) -> Page:
+def _shards(folder: Path, asked: Asked) -> Page:
     from isptools.cli.ledger_pictures import looking
     from isptools.cli.progress import shown
     from isptools.report import folder as of_folder
     from isptools.report.page import html
 
-    with looking(folder, source) as look, shown() as show:
-        made = of_folder.page(folder, show, look)
+    with looking(folder, asked.source) as look, shown() as show:
+        made = of_folder.page(folder, show, look, asked.skip, asked.jobs)
     return html(made), of_folder.numbers(made), made.verdict, made.sentence
 
 
-def _run(folder: Path, _source: Path | None) -> Page:
+def _run(folder: Path, _asked: Asked) -> Page:
     from isptools.report import run
 
     made = run.page(folder)
     return run.html(made), run.numbers(made), made.top.verdict, made.top.sentence
 
 
-def _comparison(folder: Path, _source: Path | None) -> Page:
+def _comparison(folder: Path, _asked: Asked) -> Page:
     from isptools.report import comparison
 
     made = comparison.page(folder)
     return comparison.html(made), comparison.numbers(made), made.top.verdict, made.top.sentence
 
 
-def _pair(folder: Path, _source: Path | None) -> Page:
+def _pair(folder: Path, _asked: Asked) -> Page:
     """What `isptools align` left in its folder."""
     from isptools.cli import align_report
 

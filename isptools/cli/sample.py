@@ -1,6 +1,7 @@
 """`isptools sample`."""
 
 import filecmp
+import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,8 @@ from isptools.cli.target import Into
 @click.option("--out", type=Into(), required=True, help="Folder to write to.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0),
               help="Other noise and other scenes.")  # fmt: skip
-def command(name: str, out: Path, seed: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="What was written, as JSON.")
+def command(name: str, out: Path, seed: int, as_json: bool) -> None:
     """Write the miniature of data set NAME, made from code, in its real folder layout."""
     from isptools import scratch
     from isptools.cli.progress import busy
@@ -27,8 +29,9 @@ def command(name: str, out: Path, seed: int) -> None:
         with busy("drawing"), scratch.folder(out) as place:  # all of it, or nothing
             files = miniature(name, place, seed)
             _expect_free(out, place, files)
-            for file in files:
-                target = out / file.relative_to(place)
+            names = [file.relative_to(place) for file in files]
+            for file, below in zip(files, names, strict=True):
+                target = out / below
                 target.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(target)
     except ValueError as error:
@@ -38,6 +41,11 @@ def command(name: str, out: Path, seed: int) -> None:
         _leave(out, there)
         why = error.strerror or error
         raise click.ClickException(f"{out}: it can't be written there ({why})") from None
+    if as_json:
+        told = {"data_set": name, "out": str(out), "seed": seed,
+                "files": [below.as_posix() for below in names]}  # fmt: skip
+        click.echo(json.dumps(told, indent=1))
+        return
     click.echo(f"{len(files)} files of the {name} miniature in {out}")
 
 

@@ -1,5 +1,6 @@
 """`isptools train`."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from isptools.cli.output import now
 from isptools.cli.target import Into
 
 if TYPE_CHECKING:
+    from isptools.train.job import Job
     from isptools.train.settings import Settings
 
 PATH = click.Path(path_type=Path)
@@ -54,10 +56,13 @@ class Count(click.ParamType):  # type: ignore[type-arg] # newer versions of clic
 @click.option("--data", type=click.Choice(["auto", "read", "resident"]), default="auto",
               show_default=True,
               help="resident: in the device's memory; auto: where a GPU has room.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True,
+              help="What was trained, or would be, as JSON.")  # fmt: skip
 def command(
     name: str, folder: Path, out: Path, preset: str | None, settings: Path | None,
     changes: tuple[str, ...], seed: int | None, only: str, device: str, devices: int, nodes: int,
     jobs: Any, threads: Any, start: Path | None, parts: str, dry_run: bool, data: Any,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Train NAME from the shards in FOLDER: a preset, a network, or your own as module:callable.
 
@@ -85,10 +90,7 @@ def command(
             job = Job(folder, out, place, only, show=show, tell=now().remark, code=Path.cwd(),
                       start=start, parts=parts)  # fmt: skip
             if dry_run:
-                from isptools.train.dry import planned
-
-                for line in planned(chosen, job, devices * nodes):
-                    click.echo(line)
+                _plan(chosen, job, devices * nodes, as_json)
                 return
             path = train(chosen, job)
     except ValueError as error:
@@ -98,8 +100,39 @@ def command(
     except KeyboardInterrupt:
         click.echo(_stopped(out), err=True)
         raise click.exceptions.Exit(STOPPED) from None
+    if as_json:
+        click.echo(json.dumps(_told(chosen, job, path)))
+        return
     more = " --code ." if ":" in chosen.network["name"] else ""
     click.echo(f"{path}: {chosen.title}; score it with: isptools eval {out} {folder}{more}")
+
+
+def _told(chosen: "Settings", job: "Job", path: Path) -> dict[str, Any]:
+    """What was trained: one stage alone makes no model yet."""
+    stages = [stage.train for stage in chosen.stages if job.only in {"", stage.train}]
+    weights = None if job.only else str(path)
+    return {"out": str(job.out), "weights": weights, "stages": stages, "title": chosen.title,
+            "network": chosen.network["name"], "seed": chosen.seed}  # fmt: skip
+
+
+def _plan(chosen: "Settings", job: "Job", world: int, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from isptools.train import dry
+
+    say = (lambda _: None) if as_json else click.echo
+    nets, costs = [], []
+    for net in dry.nets(chosen, job):
+        say(str(net))
+        nets.append(net)
+    for cost in dry.costs(chosen, job, world):
+        say(str(cost))
+        costs.append(cost)
+    say(dry.said(costs))
+    if as_json:
+        told = {"nets": [asdict(net) for net in nets], "stages": [asdict(cost) for cost in costs],
+                "seconds": sum(cost.whole for cost in costs)}  # fmt: skip
+        click.echo(json.dumps(told, indent=1))
 
 
 def _stopped(out: Path) -> str:

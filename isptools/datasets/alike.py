@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from isptools import sources
+from isptools.datasets.near import linked
 from isptools.frame import Array, UnsupportedError
 from isptools.raw import SUFFIXES as RAW
 
@@ -50,21 +51,36 @@ def bits_of(pixels: Array) -> int | None:
 
 def grouped(prints: Sequence[tuple[str, int | None]], most: int) -> dict[str, Grouped]:
     """Scenes of which any two pictures differ in at most `most` bits are one group."""
-    like: dict[str, str] = {}
-    links: list[tuple[str, str]] = []
-    seen: list[tuple[str, int]] = []
-    for scene, bits in prints:
-        if bits is None:
-            continue
-        for other, known in seen:
-            if other != scene and (bits ^ known).bit_count() <= most:
-                like.setdefault(scene, other)
-                links.append((scene, other))
-        seen.append((scene, bits))
-    groups = joined(dict.fromkeys(scene for scene, _ in prints), links)
+    names = _numbered(prints)
+    seen = [(names[name], bits) for name, bits in prints if bits is not None]
+    owners = np.array([owner for owner, _ in seen], np.int64)
+    first, leaders = linked(np.array([bits for _, bits in seen], np.uint64), owners, most)
+    scenes, like = list(names), dict[int, int]()
+    for at in np.flatnonzero(first >= 0).tolist():
+        like.setdefault(int(owners[at]), int(owners[first[at]]))
+    leader = dict(enumerate(leaders.tolist()))
     return {
-        scene: Grouped(members[0], like.get(scene, "")) for members in groups for scene in members
+        scenes[one]: Grouped(scenes[leader.get(one, one)], scenes[like[one]] if one in like else "")
+        for one in sorted(names.values(), key=lambda one: (leader.get(one, one), one))
     }
+
+
+def earlier(prints: Sequence[tuple[str, int | None]], most: int) -> list[int | None]:
+    """Of each picture the place of the first one before it that is alike, and of another name."""
+    names, places = (
+        _numbered(prints),
+        [at for at, (_, bits) in enumerate(prints) if bits is not None],
+    )
+    owners = np.array([names[prints[at][0]] for at in places], np.int64)
+    first, _ = linked(np.array([prints[at][1] for at in places], np.uint64), owners, most)
+    found: list[int | None] = [None] * len(prints)
+    for at, other in zip(places, first.tolist(), strict=True):
+        found[at] = places[other] if other >= 0 else None
+    return found
+
+
+def _numbered(prints: Iterable[tuple[str, int | None]]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(dict.fromkeys(name for name, _ in prints))}
 
 
 def joined(names: Iterable[str], links: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -73,6 +89,7 @@ def joined(names: Iterable[str], links: Iterable[tuple[str, str]]) -> list[list[
 
     def first(name: str) -> str:
         while leader[name] != name:
+            leader[name] = leader[leader[name]]  # chains stay short
             name = leader[name]
         return name
 

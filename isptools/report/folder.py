@@ -1,6 +1,7 @@
 """What the page of a folder of shards says: a verdict, five numbers, all that is behind them."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -9,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from isptools.datasets.alike import grouped
+from isptools.datasets.alike import earlier
 from isptools.report import plots
 from isptools.report.facts import Fact, uri
 from isptools.report.left import Left, Look, left
 from isptools.report.samples import EDGES, Shown, gathered, large
 from isptools.shards import ledger, read
-from isptools.shards.check import INDEX, LEDGER, Problem, check
+from isptools.shards.check import INDEX, LEDGER, Problem, examined
 from isptools.shards.made import made_by
 from isptools.shards.read import Shards
 
-LAYERS = 24  # samples, the worst, that can be looked at closely
+LAYERS = 24  # samples, the worst, that can be looked at closely, while their pictures have no more
+HEAVY = 4_000_000  # bytes
 SPLITS = ("train", "val", "test")
 FLOWS = 12  # pictures whose patches' shifts are drawn
+CAMERAS = 24  # whose histograms are drawn, those of most inputs
 ALIKE = 6  # bits of 64 in which near-duplicates may differ, as `isptools init` takes them
 
 
@@ -37,6 +40,7 @@ class Page:
     problems: tuple[Problem, ...]
     places: tuple[int | None, ...]  # of each problem: that of its first sample in `samples`
     samples: tuple[Shown, ...]
+    skip: int  # so many are left out of the gallery, the worst
     layers: dict[int, dict[str, str]]  # place in `samples` -> layer -> data URI
     strips: tuple[plots.Strip, ...]
     histograms: tuple[tuple[str, plots.Curves], ...]  # camera
@@ -48,31 +52,35 @@ class Page:
     provenance: tuple[tuple[str, str], ...]
 
 
-def page(folder: Path, progress: Callable[[str, int, int], None], look: Look | None = None) -> Page:
+def page(
+    folder: Path, progress: Callable[[str, int, int], None], look: Look | None = None,
+    skip: int = 0, jobs: int = 1,
+) -> Page:  # fmt: skip
     """Look at everything. ValueError in one line where there is nothing to show.
 
-    `look` gives pictures of what the ledger names.
+    `look` gives pictures of what the ledger names; the gallery begins behind the `skip` worst.
+    `jobs` counts processes that measure.
     """
-    problems = check(folder, lambda done, total: progress("shards", done, total))
+    found = examined(folder, lambda done, total: progress("shards", done, total), jobs)
+    problems = found.problems
     with read.open(folder) as shards:
-        samples = gathered(shards, lambda done, total: progress("rows", done, total))
+        samples = gathered(shards, found.seen, lambda done, total: progress("rows", done, total))
+        if skip and skip >= len(samples):
+            raise ValueError(f"{folder}: there are {len(samples)} samples, none behind {skip}")
         odd, twins = list(_odd_lines(samples)), _twins(samples)
-        problems = [*problems, *odd]
+        problems = sorted([*problems, *odd], key=lambda one: not one.sure)
         named = [*_add(problems, samples), *(one.index for one, _ in twins)]
         problems += _told(twins)  # no fault of either
         samples.sort(key=lambda one: (-one.worst, one.index))
         at = {one.index: place for place, one in enumerate(samples)}
-        pictures = {
-            place: {name: uri(data, "jpeg") for name, data in large(shards, one)}
-            for place, one in enumerate(samples[:LAYERS])
-        }
+        pictures = dict(_layers(shards, samples, skip))
         attrs = shards.tables[0].attrs
         verdict, sentence = _verdict(problems, len(odd), len(twins), len(samples))
         return Page(
             title=str(attrs["title"]), sample=bool(attrs["sample"]), verdict=verdict,
             sentence=sentence, facts=tuple(_facts(shards, samples)), problems=tuple(problems),
             places=tuple(None if index is None else at[index] for index in named),
-            samples=tuple(samples), layers=pictures, strips=tuple(_strips(samples)),
+            samples=tuple(samples), skip=skip, layers=pictures, strips=tuple(_strips(samples)),
             histograms=tuple(_histograms(samples)), twins=twins, pairs=_pairs(samples),
             flows=tuple(_flows(shards)), left=_left(folder, samples, look),
             looked=look is not None,
@@ -95,10 +103,13 @@ def numbers(made: Page) -> bytes:
                 "worst": one.worst, "problems": one.problems, "correlation": one.correlation,
                 "residual_px": one.residual_px,
                 "measured": [asdict(each) for each in one.measured],
-                "histogram": {color: each.tolist() for color, each in one.histogram.items()},
             }
             for one in made.samples
         ],
+        "histograms": {
+            camera: {color: each.tolist() for color, each in counts.items()}
+            for camera, counts in _counted(made.samples).items()
+        },
         "histogram_edges": EDGES.tolist(),
         "twins": [[one.key, other.key] for one, other in made.twins],
         "ledger": [
@@ -110,14 +121,31 @@ def numbers(made: Page) -> bytes:
     return json.dumps(out, indent=1, ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
 
+def _layers(
+    shards: Shards, samples: Sequence[Shown], skip: int
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Of the worst behind `skip`, until they are too heavy for a page."""
+    left = HEAVY
+    for place, one in enumerate(samples[skip : skip + LAYERS], skip):
+        pictures = dict(large(shards, one))
+        left -= sum(map(len, pictures.values()))
+        if left < 0 and place > skip:
+            return
+        yield place, {name: uri(data, "jpeg") for name, data in pictures.items()}
+
+
 def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> list[int | None]:
     """A problem that names a sample stands beside it, once a kind: it may be of both truths.
 
     Gives each problem's first sample, by its index.
     """
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(samples):
+        places.setdefault(one.key, []).append(place)
     first: list[int | None] = []
     for problem in problems:
-        of_it = [one for one in samples if _names(problem.detail, one.key)]
+        named = {place for key in _named(problem.detail) for place in places.get(key, ())}
+        of_it = [samples[place] for place in sorted(named)]
         first.append(of_it[0].index if of_it else None)
         for one in of_it:
             if not any(told.startswith(f"{problem.what}: ") for told in one.problems):
@@ -126,10 +154,11 @@ def _add(problems: Sequence[Problem], samples: Sequence[Shown]) -> list[int | No
     return first
 
 
-def _names(text: str, key: str) -> bool:
-    """Whether a text names a key, not one that begins like it."""
-    at = text.find(key)
-    return at >= 0 and text[at + len(key) : at + len(key) + 1] in {"", " ", ",", ":", ")"}
+def _named(text: str) -> set[str]:
+    """All that may be a key in a text: it begins with a word, and one of these marks ends it."""
+    begins = [0, *(mark.end() for mark in re.finditer(r"[ (]", text))]
+    ends = [len(text), *(mark.start() for mark in re.finditer(r"[ ,:)]", text))]
+    return {text[begin:end] for begin in begins for end in ends if begin < end}
 
 
 def _odd_lines(samples: Sequence[Shown]) -> Iterator[Problem]:
@@ -226,25 +255,26 @@ def _strips(samples: Sequence[Shown]) -> list[plots.Strip]:
     return sorted(found, key=lambda one: (-one.wrong, -one.most, one.kind))
 
 
-def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
-    cameras: dict[str, dict[str, Any]] = {}
-    for one in samples:
-        name = f"{one.row.make} {one.row.model}".strip() or "camera not stated"
+def _counted(samples: Sequence[Shown]) -> dict[str, dict[str, Any]]:
+    """Counts by camera and color; the camera of most inputs first."""
+    named = [f"{one.row.make} {one.row.model}".strip() or "camera not stated" for one in samples]
+    cameras: dict[str, dict[str, Any]] = {name: {} for name, _ in Counter(named).most_common()}
+    for name, one in zip(named, samples, strict=True):
         for color, counts in one.histogram.items():
-            known = cameras.setdefault(name, {})
-            known[color] = known.get(color, 0) + counts
-    return [(name, plots.histogram(counts, EDGES)) for name, counts in sorted(cameras.items())]
+            cameras[name][color] = cameras[name].get(color, 0) + counts.astype(np.int64)
+    return cameras
+
+
+def _histograms(samples: Sequence[Shown]) -> list[tuple[str, plots.Curves]]:
+    cameras = list(_counted(samples).items())[:CAMERAS]
+    return [(name, plots.histogram(counts, EDGES)) for name, counts in sorted(cameras)]
 
 
 def _twins(samples: Sequence[Shown]) -> tuple[tuple[Shown, Shown], ...]:
-    """Scenes of two splits that look the same."""
-    first = {f"{one.split}/{one.scene}": one for one in reversed(samples)}
-    groups = grouped([(name, one.bits) for name, one in first.items()], ALIKE)
-    return tuple(
-        (first[name], first[group.like])
-        for name, group in groups.items()
-        if group.like and first[name].split != first[group.like].split
-    )
+    """Scenes that look the same as one of another split."""
+    first = list({f"{one.split}/{one.scene}": one for one in reversed(samples)}.values())
+    found = earlier([(one.split, one.bits) for one in first], ALIKE)
+    return tuple((one, first[at]) for one, at in zip(first, found, strict=True) if at is not None)
 
 
 def _left(folder: Path, samples: Sequence[Shown], look: Look | None) -> tuple[Left, ...]:

@@ -13,13 +13,45 @@ SIZES = {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LEFT": LEFT, "RIGHT": RIGHT, "TOP": 
          "BOTTOM": BOTTOM, "QUIET": QUIET}  # fmt: skip
 
 
+MOST = 20_000_000  # bytes of a page
+GALLERY = 11_000_000  # of its gallery, about
+SAMPLES, CARD = 5000, 700  # in it at most; bytes of one beside its picture and words
+PROBLEMS, TWINS = 300, 24  # that are listed
+
+
 def html(made: Page) -> bytes:
-    """Everything that comes from files, names and EXIF is escaped."""
+    """Everything that comes from files, names and EXIF is escaped.
+
+    The gallery ends where the page would be too large.
+    """
+    room = GALLERY
+    page = _html(made, _fitting(made, room))
+    if len(page) > MOST:  # by long names, or much beside the gallery
+        page = _html(made, _fitting(made, room - (len(page) - MOST)))
+    return page
+
+
+def _html(made: Page, end: int) -> bytes:
+    """With the gallery up to a sample."""
     top = Top(made.title, made.verdict, made.sentence, made.facts, made.sample)
-    thumbnails = [uri(one.thumbnail, "webp") for one in made.samples]
-    places = {one.index: place for place, one in enumerate(made.samples)}
-    words = {"page": made, "thumbnails": thumbnails, "places": places, "meanings": MEANINGS}
+    words = {
+        "page": made, "end": end, "meanings": MEANINGS, "PROBLEMS": PROBLEMS, "TWINS": TWINS,
+        "thumbnail": lambda place: uri(made.samples[place].thumbnail, "webp"),
+        "places": {one.index: place for place, one in enumerate(made.samples)},
+    }  # fmt: skip
     return rendered("page.html.j2", top, _viewer(made), words | SIZES)
+
+
+def _fitting(made: Page, room: int) -> int:
+    """The last sample of the gallery, and one."""
+    end = min(len(made.samples), made.skip + SAMPLES)
+    for place in range(made.skip, end):
+        one = made.samples[place]
+        words = 3 * len(one.key) + 2 * sum(map(len, one.problems))
+        room -= CARD + words + len(one.thumbnail) * 4 // 3
+        if room < 0 and place >= made.skip + len(made.layers):
+            return place
+    return end
 
 
 def _share(one: Measured) -> float:

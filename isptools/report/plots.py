@@ -1,6 +1,6 @@
 """Plots as inline SVG: they print, scale and need nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,8 @@ WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 52, 8, 8, 34  # margins
 QUIET = 0.1  # of what is allowed: plots below it stay folded
 LINKED = 300  # dots of a plot that open their sample
+CELL = 2  # pixels of what stands for the others
+ARROWS = 400  # of a picture that are drawn
 F64 = NDArray[np.float64]
 
 
@@ -37,7 +39,7 @@ class Strip:
 
     kind: str
     dots: tuple[tuple[float, float, Dot], ...]  # across, down, pixels; of the worst
-    others: str  # SVG path of squares, one for each that is no dot
+    others: str  # SVG path of squares where one or more are that are no dot
     count: int
     limit: float  # down, pixels
     ticks: tuple[Tick, ...]
@@ -69,10 +71,16 @@ def strip(kind: str, dots: Sequence[Dot]) -> Strip:
     ticks = tuple(Tick(down(10.0**k), f"{10.0**k:g}") for k in range(-2, int(highest) + 1))
     worst = sorted(placed, key=lambda each: -each[2].value)[:LINKED]
     least = min((dot.value for _, _, dot in worst), default=0.0)
-    others = "".join(f"M{x:.0f} {y:.0f}h2" for x, y, dot in placed if dot.value < least)
+    others = cells((x, y) for x, y, dot in placed if dot.value < least)
     wrong = sum(dot.value > 1 for dot in dots)
     most = max((dot.value for dot in dots), default=0.0)
     return Strip(kind, tuple(worst), others, len(dots), down(1.0), ticks, wrong, most)
+
+
+def cells(points: Iterable[tuple[float, float]]) -> str:
+    """An SVG path of squares of CELL pixels, each drawn once however many points lie in it."""
+    found = {(round(x / CELL), round(y / CELL)) for x, y in points}
+    return "".join(f"M{x * CELL} {y * CELL}h{CELL}" for x, y in sorted(found))
 
 
 def root(x: Any) -> Any:
@@ -114,7 +122,9 @@ Arrow = tuple[float, float, float, float]  # x, y in pixels of the picture; its 
 class Scatter:
     """Pairs by correlation (across) and the shift that is left (down, pixels)."""
 
-    dots: tuple[tuple[float, float, Dot], ...]
+    dots: tuple[tuple[float, float, Dot], ...]  # of the worst
+    others: str  # as of a strip
+    count: int
     across: tuple[Tick, ...]
     down: tuple[Tick, ...]
     unknown: int  # whose shift could not be told: they stand on the axis
@@ -144,10 +154,12 @@ def scatter(dots: Sequence[Dot], left: Sequence[float | None]) -> Scatter:
         return round(HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM), 1)
 
     placed = [(x(dot.value), y(value or 0.0), dot) for dot, value in zip(dots, left, strict=True)]
-    worst = sorted(placed, key=lambda each: each[2].value)[:LINKED]
+    placed.sort(key=lambda each: each[2].value)
+    worst, others = placed[:LINKED], cells((x, y) for x, y, _ in placed[LINKED:])
     across = tuple(Tick(x(v), f"{v:.3g}") for v in np.linspace(low, 1, 5))
     down = tuple(Tick(y(v), f"{v:.3g}") for v in np.linspace(0, most, 5))
-    return Scatter(tuple(worst), across, down, sum(value is None for value in left))
+    unknown = sum(value is None for value in left)
+    return Scatter(tuple(worst), others, len(placed), across, down, unknown)
 
 
 def arrows(name: str, found: Sequence[Arrow]) -> Arrows:
@@ -156,7 +168,8 @@ def arrows(name: str, found: Sequence[Arrow]) -> Arrows:
     right, bottom = float(table[:, 0].max()) * 1.1, float(table[:, 1].max()) * 1.15
     usual = max(float(np.percentile(np.hypot(table[:, 2], table[:, 3]), 95)), 1e-3)
     times = 0.05 * max(right, bottom) / usual
-    ends = np.hstack([table[:, :2], table[:, :2] + table[:, 2:] * times]).round(1)
+    few = table[:: -(-len(table) // ARROWS)]
+    ends = np.hstack([few[:, :2], few[:, :2] + few[:, 2:] * times]).round(1)
     bar = nice(0.2 * right / times)
     lines = tuple((a, b, c, d) for a, b, c, d in ends.tolist())
     thick = round(max(right, bottom) / 400, 2)

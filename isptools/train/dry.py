@@ -4,7 +4,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,31 +32,62 @@ class Took:
     memory: int  # bytes at most: of the GPU, or of this process
 
 
-def planned(settings: Settings, job: Job, world: int = 1) -> Iterator[str]:
-    """A line a part, a stage, and one of the whole; nothing is kept of the steps that are done.
+@dataclass(frozen=True, slots=True)
+class Net:
+    """A network, or a part of it with what it takes of a cut and gives: channels, rows, columns."""
 
-    `world` is the number of processes that would train. ValueError in one line where a training
-    would end in it.
-    """
+    name: str
+    parameters: int
+    takes: tuple[int, int, int] | None = None
+    gives: tuple[int, int, int] | None = None
+
+    def __str__(self) -> str:
+        shapes = [" x ".join(map(str, shape)) for shape in (self.takes, self.gives) if shape]
+        said = f"{' to '.join(shapes)}, " if shapes else ""
+        return f"{self.name}: {said}{self.parameters:,} parameters"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of a stage, all its steps in one process."""
+
+    stage: str
+    steps: int
+    cuts: int  # a step
+    inputs: int
+    operations: int  # a step
+    seconds: float  # a step
+    memory: int  # bytes at most
+
+    @property
+    def whole(self) -> float:
+        """Seconds in all."""
+        return self.steps * self.seconds
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stage}: {self.steps:,} steps of {self.cuts} cuts "
+            f"({self.steps * self.cuts / self.inputs:.1f} epochs of {self.inputs} inputs), "
+            f"{self.operations / 1e9:.3g} GFLOP and {1e3 * self.seconds:.1f} ms a step "
+            f"({self.operations / self.seconds / 1e12:.3g} TFLOP/s), "
+            f"at most {self.memory / 2**20:,.0f} MB, {_hours(self.whole)}"
+        )
+
+
+def said(costs: Sequence[Cost]) -> str:
+    """How long all of it takes, in a line."""
+    total = _hours(sum(cost.whole for cost in costs))
+    return f"in all about {total} in one process like this, validation and saving left out"
+
+
+def nets(settings: Settings, job: Job) -> Iterator[Net]:
+    """The network, then each of its parts. ValueError in one line where it can't be."""
     camera, _ = networks.built(settings.network, job.code)
-    yield f"{settings.network['name']}: {parameters(camera):,} parameters"
-    yield from shapes(camera, settings.patch)
-    total = 0.0
-    for stage in settings.stages:
-        if job.only in {"", stage.train}:
-            inputs = _inputs(camera, settings, stage, job)
-            cuts = settings.batch * settings.accumulate * world
-            length = stage.length(inputs, cuts)
-            took = measured(settings, stage, job)
-            total += length * took.seconds
-            own = settings.batch * settings.accumulate
-            work = own * _operations(settings, stage, job)
-            yield _said(stage, (length, cuts, inputs), took, work)
-    yield f"in all about {_hours(total)} in one process like this, validation and saving left out"
+    yield Net(settings.network["name"], parameters(camera))
+    yield from _parts(camera, settings.patch)
 
 
-def shapes(camera: Camera, patch: int) -> Iterator[str]:
-    """What each part takes of a cut and gives, channels x height x width."""
+def _parts(camera: Camera, patch: int) -> Iterator[Net]:
     side = patch // camera.intake.side
     shape = (camera.intake.inputs, side, side)
     with torch.no_grad():
@@ -64,8 +95,24 @@ def shapes(camera: Camera, patch: int) -> Iterator[str]:
             if at:
                 packing = camera.packing(at)
                 shape = (3 * packing**2, patch // packing, patch // packing)
-            takes, gives = (" x ".join(map(str, one)) for one in (shape, (3, patch, patch)))
-            yield f"part {at}: {takes} to {gives}, {parameters(net):,} parameters"
+            yield Net(f"part {at}", parameters(net), shape, (3, patch, patch))
+
+
+def costs(settings: Settings, job: Job, world: int = 1) -> Iterator[Cost]:
+    """Of each stage; nothing is kept of the steps that are done.
+
+    `world` is the number of processes that would train. ValueError in one line where a training
+    would end in it.
+    """
+    camera, _ = networks.built(settings.network, job.code)
+    own = settings.batch * settings.accumulate
+    for stage in settings.stages:
+        if job.only in {"", stage.train}:
+            inputs, cuts = _inputs(camera, settings, stage, job), own * world
+            took = measured(settings, stage, job)
+            work = own * _operations(settings, stage, job)
+            length = stage.length(inputs, cuts)
+            yield Cost(stage.train, length, cuts, inputs, work, took.seconds, took.memory)
 
 
 def measured(settings: Settings, stage: Stage, job: Job) -> Took:
@@ -94,17 +141,6 @@ def measured(settings: Settings, stage: Stage, job: Job) -> Took:
     behind = times[len(times) // 2 :] if cuda else times
     seconds = (behind[-1] - behind[0]) / max(len(behind) - 1, 1)
     return Took(seconds, _memory(cuda))
-
-
-def _said(stage: Stage, counts: tuple[int, int, int], took: Took, operations: int) -> str:
-    length, cuts, inputs = counts
-    rate = operations / took.seconds / 1e12
-    return (
-        f"{stage.train}: {length:,} steps of {cuts} cuts ({length * cuts / inputs:.1f} epochs of "
-        f"{inputs} inputs), {operations / 1e9:.3g} GFLOP and {1e3 * took.seconds:.1f} ms a step "
-        f"({rate:.3g} TFLOP/s), at most {took.memory / 2**20:,.0f} MB, "
-        f"{_hours(length * took.seconds)}"
-    )
 
 
 def _inputs(camera: Camera, settings: Settings, stage: Stage, job: Job) -> int:

@@ -9,21 +9,34 @@ import pytest
 
 KERNELS = tuple(f"isptools.gpu.{name}" for name in ("light", "window", "ahd", "demosaic", "steps"))
 CONVOLVE = "isptools.train.convolve"
+MODULES = (*KERNELS, CONVOLVE)
 
 
 @pytest.fixture(scope="session")
 def interpreted() -> Iterator[None]:
     """Triton asks when a kernel is defined whether it is to be interpreted.
 
-    What was imported so goes again, for tests behind these that may have a GPU.
+    So all are imported anew, and again for tests behind these, that may have a GPU.
     """
     pytest.importorskip("torch")
     pytest.importorskip("triton", reason="Triton is not installed")
+    before = {name: module for name in MODULES if (module := sys.modules.get(name))}
+    _let(dict.fromkeys(MODULES))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TRITON_INTERPRET", "1")
         yield
-        for name in [name for name in sys.modules if name in (*KERNELS, CONVOLVE)]:
-            del sys.modules[name]
+    _let(dict.fromkeys(MODULES) | before)
+
+
+def _let(modules: dict[str, ModuleType | None]) -> None:
+    """Have these be imported, or not (None); a package gives its attribute before it imports."""
+    for name, module in modules.items():
+        package, _, leaf = name.rpartition(".")
+        if module:
+            sys.modules[name] = module
+            setattr(sys.modules[package], leaf, module)
+        elif sys.modules.pop(name, None):
+            delattr(sys.modules[package], leaf)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,9 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -16,7 +18,8 @@ from isptools.report import folder as of_folder
 from isptools.report import plots
 from isptools.report.meanings import MEANINGS
 from isptools.report.page import html
-from isptools.report.samples import BINS, SPAN, Shown, gathered
+from isptools.report.samples import BINS, LIGHT, SPAN, Shown, _thumbnail, gathered
+from isptools.shards.check import Problem, examined
 
 
 def quiet(_stage: str, _done: int, _total: int) -> None:
@@ -30,7 +33,7 @@ def report(folder: Path, out: Path) -> Result:
 @pytest.fixture(scope="module")
 def samples(honest: Path) -> list[Shown]:
     with shards.open(honest) as opened:
-        return gathered(opened, lambda _done, _total: None)
+        return gathered(opened, examined(honest).seen, lambda _done, _total: None)
 
 
 def test_one_file_says_all_and_needs_no_other(honest: Path, tmp_path: Path) -> None:
@@ -92,11 +95,76 @@ def test_the_histogram_counts_the_inputs_own_values(honest: Path, samples: list[
     assert np.abs(np.cumsum(one.histogram["R"]) - np.cumsum(wanted)).max() <= 2  # float32 edges
 
 
-def test_five_thousand_samples_fit_one_page(honest: Path, samples: list[Shown]) -> None:
-    made = of_folder.page(honest, quiet)
-    many = tuple(replace(samples[i % len(samples)], index=i) for i in range(5000))
-    strips = tuple(of_folder._strips(many))
-    assert len(html(replace(made, samples=many, strips=strips))) < 20e6
+@pytest.fixture(scope="module")
+def made(honest: Path) -> of_folder.Page:
+    return of_folder.page(honest, quiet)
+
+
+def larger(made: of_folder.Page, count: int, **words: Any) -> of_folder.Page:
+    """As many samples with their numbers, each with one more of these words."""
+    samples = made.samples
+    many = [replace(samples[i % len(samples)], index=i, **words) for i in range(count)]
+    return replace(made, samples=tuple(many), strips=tuple(of_folder._strips(many)))
+
+
+def gallery(page: bytes) -> list[int]:
+    """Places of the samples that a page shows."""
+    return [int(place) for place in re.findall(r'<li id="sample-(\d+)"', page.decode())]
+
+
+def test_five_thousand_samples_fit_one_page(made: of_folder.Page) -> None:
+    page = html(larger(made, 5000))
+    assert len(page) < 20e6
+    assert gallery(page) == list(range(5000))
+    assert "--skip" not in page.decode()
+
+
+def test_a_page_ends_and_says_how_to_see_the_rest(made: of_folder.Page) -> None:
+    """With pictures of noise, which pack worst, and names as long as a file system has them."""
+    noise = np.random.default_rng(0).integers(0, 256, (300, 96, 3)).astype(np.uint8)
+    many = larger(made, 7000, thumbnail=_thumbnail(noise))
+    page = html(many)
+    assert len(page) < 20e6
+    first = gallery(page)
+    assert first == list(range(len(first)))
+    assert 2000 < len(first) < 5000
+    assert f"samples 1 to {len(first)} of 7000" in page.decode()
+    assert f"--skip {len(first)} --out" in page.decode()
+    links = {int(place) for place in re.findall(r'href="#sample-(\d+)"', page.decode())}
+    assert links <= set(first)
+    rest = html(replace(many, skip=len(first), layers={}))
+    assert gallery(rest)[0] == len(first)
+    assert f"samples {len(first) + 1} to " in rest.decode()
+    long = replace(many, samples=tuple(replace(one, key="k" * 4000) for one in many.samples))
+    assert len(html(long)) < 20e6
+
+
+def test_thumbnails_are_light_where_that_can_be() -> None:
+    plain = np.full((960, 1280, 3), 90, np.uint8)
+    assert len(_thumbnail(plain)) < LIGHT
+    tall = _thumbnail(np.full((4000, 96, 3), 90, np.uint8))
+    height, width = cv2.imdecode(np.frombuffer(tall, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+    assert (height, width) == (125, 3)  # 144 rows of 3.456 columns
+
+
+def test_many_problems_are_counted_and_found_in_the_numbers(made: of_folder.Page) -> None:
+    told = tuple(Problem("a.h5", "level", f"{i}", True) for i in range(1000))
+    page = html(replace(made, problems=told, places=(None,) * 1000)).decode()
+    assert page.count("<b>level</b>") == 300
+    assert "… and 700 more" in page
+
+
+def test_a_key_is_found_in_what_is_said_of_it_and_no_other(made: of_folder.Page) -> None:
+    keys = ["a", "a b", "a/1", "x(y", "a@0,0,64,64"]
+    samples = [replace(made.samples[0], index=i, key=key, problems=[])
+               for i, key in enumerate(keys)]  # fmt: skip
+    said = ["a: off", "a b, enhancement: off", "scene a (a/1) stands in two", "x(y", "a/12: off",
+            "a@0,0,64,64, restoration: off", "of a"]  # fmt: skip
+    problems = [Problem("", f"kind{i}", text) for i, text in enumerate(said)]
+    assert of_folder._add(problems, samples) == [0, 0, 0, 3, None, 4, 0]
+    found = [sorted(told.partition(":")[0] for told in one.problems) for one in samples]
+    assert found == [["kind0", "kind1", "kind2", "kind6"], ["kind1"], ["kind2"], ["kind3"],
+                     ["kind5"]]  # fmt: skip
 
 
 def test_a_page_beside_its_shards_is_made_again(honest: Path, tmp_path: Path) -> None:
@@ -123,7 +191,15 @@ def test_of_many_dots_the_worst_open_and_all_are_drawn() -> None:
     dots = [plots.Dot(i, 0.01 + (i % 997) / 997, "") for i in range(2000)]
     strip = plots.strip("level", dots)
     assert min(dot.value for _, _, dot in strip.dots) > 0.8
-    assert strip.others.count("M") + len(strip.dots) >= strip.count - 3
+    drawn = {tuple(map(int, at)) for at in re.findall(r"M(\d+) (\d+)h2", strip.others)}
+    everywhere = plots.strip("level", [replace(dot, value=dot.value) for dot in dots])
+    linked = {dot.sample for _, _, dot in strip.dots}
+    across = np.linspace(plots.LEFT + 6, plots.WIDTH - plots.RIGHT - 6, 2000)
+    for dot in dots:
+        if dot.sample not in linked:
+            x = 2 * round(across[dot.sample] / 2)
+            assert any((x + near, y) in drawn for near in (-2, 0, 2) for y in range(0, 220, 2))
+    assert everywhere == strip
     assert strip.count == 2000
 
 

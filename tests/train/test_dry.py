@@ -1,5 +1,6 @@
 """`isptools train --dry-run`: what it says of a small network, worked out by hand."""
 
+import json
 import re
 
 import pytest
@@ -37,6 +38,26 @@ def test_it_says_what_a_training_takes_and_keeps_nothing(shards_folder, tmp_path
     minutes = float(re.search(r"about ([\d.]+) minutes", total)[1])
     assert minutes == pytest.approx((80 * seconds[0] + 6 * seconds[1]) / 60e3, abs=0.06)
     assert not (tmp_path / "run").exists()
+
+
+def test_as_json_it_is_the_same_facts(shards_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(dry, "measured", lambda *_: dry.Took(0.5, 2**20))
+    words = [
+        "train", "cameranet-tiny", shards_folder, "--out", tmp_path / "run", "--device", "cpu",
+        "--dry-run", "--set", "network.widths=[4,6]", "--set", "patch=32", "--json", "--set",
+        'stages=[{train="restore",epochs=20},{train="joint",steps=6}]',
+    ]  # fmt: skip
+    done = CliRunner().invoke(main, list(map(str, words)))
+    told = json.loads(done.stdout)
+    camera, _ = networks.built({"name": "cameranet", "widths": [4, 6]})
+    assert [net["parameters"] for net in told["nets"]] == [
+        parameters(camera), *map(parameters, camera.nets)
+    ]  # fmt: skip
+    assert told["nets"][1]["takes"] == [5, 16, 16]
+    assert [(stage["stage"], stage["steps"]) for stage in told["stages"]] == [
+        ("restore", 80), ("joint", 6)
+    ]  # fmt: skip
+    assert told["seconds"] == 43  # 86 steps
 
 
 def test_hours_are_said_as_people_do():

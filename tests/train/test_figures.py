@@ -84,9 +84,8 @@ def test_operations_of_a_frame_are_of_its_packed_planes():
 
 def test_a_stage_in_a_line():
     """800 steps of 4 cuts over 16 inputs are 200 epochs; 2e9 operations in a quarter second."""
-    (stage, *_) = settings().stages
-    said = dry._said(stage, (800, 4, 16), Took(0.25, 3 * 2**30), 2 * 10**9)
-    assert said == (
+    cost = dry.Cost("restore", 800, 4, 16, 2 * 10**9, 0.25, 3 * 2**30)
+    assert str(cost) == (
         "restore: 800 steps of 4 cuts (200.0 epochs of 16 inputs), 2 GFLOP and 250.0 ms a step "
         "(0.008 TFLOP/s), at most 3,072 MB, 3.3 minutes"
     )
@@ -100,13 +99,13 @@ def test_a_plan_is_the_sum_of_its_stages(monkeypatch, tmp_path):
     monkeypatch.setattr(dry, "_inputs", lambda *_: 10)
     monkeypatch.setattr(dry, "_operations", lambda *_: asked.append(1) or 10**9)
     job = Job(tmp_path, tmp_path, Place("cpu"))
-    lines = list(dry.planned(settings(), job, world=2))
-    assert lines[3].startswith("restore: 8 steps of 8 cuts (6.4 epochs of 10 inputs), 4 GFLOP")
-    assert lines[4].startswith("enhance: 4 steps of 8 cuts (3.2 epochs of 10 inputs), 4 GFLOP")
-    assert lines[5].startswith("in all about 6.0 minutes in one process")
-    only = list(dry.planned(settings(), Job(tmp_path, tmp_path, Place("cpu"), only="enhance")))
-    assert [line[:8] for line in only[3:]] == ["enhance:", "in all a"]
-    assert only[3].startswith("enhance: 8 steps of 4 cuts (3.2 epochs of 10 inputs)"), "one process"
+    costs = list(dry.costs(settings(), job, world=2))
+    first, second = map(str, costs)
+    assert first.startswith("restore: 8 steps of 8 cuts (6.4 epochs of 10 inputs), 4 GFLOP")
+    assert second.startswith("enhance: 4 steps of 8 cuts (3.2 epochs of 10 inputs), 4 GFLOP")
+    assert dry.said(costs).startswith("in all about 6.0 minutes in one process")
+    (only,) = dry.costs(settings(), Job(tmp_path, tmp_path, Place("cpu"), only="enhance"))
+    assert str(only).startswith("enhance: 8 steps of 4 cuts (3.2 epochs of 10 inputs)"), "one alone"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,9 +109,12 @@ def run_folder(shards_folder, tmp_path_factory):
         "--device", "cpu", "--set", "network.widths=[8,12]", "--set", "patch=48",
         "--set", "objective.eps=1e-2",
         "--set", 'stages=[{train="restore",steps=30,rate=3e-3},'
-        '{train="enhance",steps=30,rate=3e-3},{train="joint",steps=10,rate=1e-3}]',
+        '{train="enhance",steps=30,rate=3e-3},{train="joint",steps=10,rate=1e-3}]', "--json",
     )  # fmt: skip
     assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["stages"] == ["restore", "enhance", "joint"]
+    assert (told["out"], told["weights"]) == (str(out), str(out / "model.safetensors"))
     return out
 
 
@@ -212,8 +216,13 @@ def test_develop_takes_one_raw_or_many(run_folder, tmp_path):
     assert len(list((tmp_path / "many").glob("*.png"))) == 2
     (tmp_path / "bad.dng").write_bytes(b"no raw")
     words = ("develop", run_folder, tmp_path / "bad.dng", raws[0], tmp_path / "none.dng")
-    done = invoke(*words, "--out", tmp_path / "some")
+    done = invoke(*words, "--out", tmp_path / "some", "--json")
     assert done.exit_code == 3
+    told = {Path(one["raw"]).name: one for one in json.loads(done.stdout)["files"]}
+    assert list(told) == ["bad.dng", raws[0].name, "none.dng"]
+    assert "bad.dng" in told["bad.dng"]["wrong"]
+    picture = imageio.imread(told[raws[0].name]["out"])
+    assert picture.shape[:2] == (told[raws[0].name]["height"], told[raws[0].name]["width"])
     assert sum(line.startswith("Error: ") for line in done.stderr.splitlines()) == 2
     assert "bad.dng" in done.stderr
     assert "none.dng" in done.stderr
