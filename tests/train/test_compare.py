@@ -17,8 +17,18 @@ from click.testing import CliRunner  # noqa: E402 - behind the skip
 
 from isptools import measure, shards  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
-from isptools.compare import cost, crops, histograms, losses, page, plan  # noqa: E402 - behind the skip
-from isptools.compare import plots, rows, score, summary  # noqa: E402 - behind the skip
+from isptools.compare import (  # noqa: E402 - behind the skip
+    cost,
+    crops,
+    histograms,
+    losses,
+    page,
+    plan,
+    plots,
+    rows,
+    score,
+    summary,
+)
 from isptools.compare import run as running  # noqa: E402 - behind the skip
 from isptools.compare.table import Budget, Data, Jpeg, Row, Table  # noqa: E402 - behind the skip
 from isptools.train import networks  # noqa: E402 - behind the skip
