@@ -24,6 +24,18 @@ SHARED = Path(
 )
 
 
+# a process tests whole files: one that begins with these last has the others wait for it
+LONGEST = ("train/test_photographs.py", "test_docs.py", "train/test_whole_way.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.nodeid.partition("::")[0].removeprefix("tests/")
+        return LONGEST.index(file) if file in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     if not SHARED.is_dir():

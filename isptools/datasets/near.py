@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from isptools.compiled import kernel, part
 
 BITS = 64
-U64, I64 = NDArray[np.uint64], NDArray[np.int64]
+U64 = NDArray[np.uint64]
+I64 = NDArray[np.int64]
 
 
 def linked(hashes: U64, owners: I64, most: int) -> tuple[I64, I64]:

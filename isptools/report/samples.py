@@ -148,7 +148,9 @@ def _histogram(sample: Sample) -> dict[str, Counts]:
             step = slice(place // side, None, side * EVERY), slice(place % side, None, side * EVERY)
             planes.setdefault(color, []).append(light[step])
     return {
-        color: sum(np.histogram(np.clip(part, *SPAN), EDGES)[0].astype(np.uint32) for part in parts)
+        color: np.sum(
+            [np.histogram(np.clip(part, *SPAN), EDGES)[0] for part in parts], 0, np.uint32
+        )
         for color, parts in planes.items()
     }
 

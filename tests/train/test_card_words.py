@@ -383,6 +383,27 @@ def test_a_gpus_convolutions_take_channels_by_eights_and_last(monkeypatch):
     assert infer._laid(x) is x
 
 
+def test_weights_are_laid_out_anew_for_a_gpu_alone(monkeypatch):
+    asked = []
+    identity = camera.Camera(
+        [camera.Net(module=torch.nn.Conv2d(3, 3, 1), reach=0)], intake.RGB, enhanced=0
+    )
+    moved = identity.to
+
+    def to(*where, **layout):
+        asked.append(layout)
+        return identity if layout or str(where[0]) != "cpu" else moved(*where)
+
+    monkeypatch.setattr(identity, "to", to)
+    monkeypatch.setattr(infer, "_padded", lambda *_: (torch.rand(1, 3, 4, 4), 0, 0))
+    mosaic = SimpleNamespace(pixels=np.zeros((3, 4, 4)))
+    for kind, layouts in (("cpu", [{}]), ("cuda", [{}, {"memory_format": torch.channels_last}])):
+        asked.clear()
+        with torch.inference_mode():
+            infer._developed(identity, mosaic, 0, torch.device(kind))
+        assert asked == layouts
+
+
 @pytest.mark.parametrize(
     ("off", "stride", "outputs", "suits"),
     [("", 1, 8, True), ("", 2, 8, False), ("", 1, 12, False), ("is_cuda", 1, 8, False),

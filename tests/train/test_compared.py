@@ -97,6 +97,13 @@ def test_instance_norm_is_torchs():
     torch.testing.assert_close(layer(x, Means(())), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_a_gray_pixel_is_normalized_to_nothing():
+    """Its channels do not vary: the small number beside the variance keeps the root from 0."""
+    from isptools.train.networks.nafnet import LayerNorm  # noqa: PLC0415 - behind the skip
+
+    assert not LayerNorm(4)(torch.full((1, 4, 2, 2), 0.25)).any()
+
+
 def test_a_nafnet_block_by_its_equations():
     """LayerNorm, 1 x 1, depthwise 3 x 3, gate, attention, 1 x 1; LayerNorm, 1 x 1, gate, 1 x 1."""
     torch.manual_seed(2)

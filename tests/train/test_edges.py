@@ -73,3 +73,9 @@ def test_a_reflected_convolution_is_torchs(stride, dilation):
     ours.load_state_dict(theirs.state_dict())
     x = torch.randn(2, 3, 9, 11, dtype=torch.float64)
     assert torch.equal(ours(x), theirs(x))
+
+
+def test_windows_lie_inside_where_nothing_is_said():
+    x = torch.rand(1, 1, 5, 7)
+    for function in (edges.maxima, edges.gathered_maxima):
+        assert torch.equal(function(x, 2), F.max_pool2d(x, 2))

@@ -242,6 +242,10 @@ def test_batches_of_single_stages_are_shared_too():
 def test_steps_that_cannot_be_shared_are_refused():
     with pytest.raises(TrainError, match="steps are of 4 cuts"):
         claim.shared(quick(batch=2), 2, 3)
+    words = {"title": "t", "network": NET, "batch": 4,
+             "stages": [{"train": "restore", "steps": 1, "batch": 3}]}  # fmt: skip
+    with pytest.raises(TrainError, match="steps are of 4 and 3 cuts"):
+        claim.shared(Settings.of(words), 1, 2)
 
 
 def test_one_process_goes_on_with_a_run_of_two(shards_folder, tmp_path):
@@ -294,7 +298,7 @@ def test_free_cores_are_those_that_nobody_keeps_busy(tmp_path, monkeypatch):
 
     In hundredths of a second; who waits for a disk is idle, and guests are users, named again.
     """
-    first = "cpu  0 0 0 0\ncpu0 10 0 0 90 0 0 0 0 0 0\ncpu1 50 0 0 50 0 0 0 0 0 0\nintr 5\n"
+    first = "cpu  0 0 0 0\ncpu0 10 0 0 50 40 0 0 0 0 0\ncpu1 50 0 0 50 0 0 0 0 0 0\nintr 5\n"
     second = "cpu  0 0 0 0\ncpu0 10 0 0 150 40 0 0 0 0 0\ncpu1 {} 0 0 {} 0 0 0 0 900 900\nintr 5\n"
     stat = tmp_path / "stat"
     monkeypatch.setattr(threads, "STAT", stat)
@@ -349,6 +353,7 @@ def test_a_run_goes_on_with_the_threads_it_began_with(shards_folder, tmp_path, m
 
 def test_a_state_is_saved_as_it_was(tmp_path):
     x = torch.ones(3)
+    assert writing.copied([{"x": x}])[0]["x"].data_ptr() != x.data_ptr()
     with writing.Writer() as writer:
         writer.put(tmp_path / "a.safetensors", {"model": {"x": x}, "mean": [x]})
         x.add_(1)

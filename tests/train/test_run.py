@@ -342,7 +342,9 @@ def test_the_patch_that_fits_is_found():
             return self.weight * batch["raw"].float().sum()
 
     batch = {"raw": torch.zeros(1, 512, 512), "black": torch.zeros(1, 4)}
-    assert memory.fitting_patch(Greedy(), batch, 512) == 96
+    model = Greedy()
+    assert memory.fitting_patch(model, batch, 512) == 96
+    assert model.weight.grad is None, "what was tried leaves no gradient"
     assert memory.fitting_patch(Greedy(), batch, 512, least=98) == 0, "96 do not suit the network"
 
 

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 
 from torch import nn  # noqa: E402 - behind the skip
 
-from isptools.train import networks, rendered  # noqa: E402 - behind the skip
+from isptools.train import networks, rendered, start  # noqa: E402 - behind the skip
 from isptools.train.camera import parameters  # noqa: E402 - behind the skip
 
 OTHERWISE = {"deepisp", "deepisp-low", "srcnn", "nafnet", "l3", "compression-aware"}
@@ -128,6 +128,19 @@ def test_isp_net_may_begin_as_a_rendering():
     assert np.sqrt(np.mean((made_of - y)[flat] ** 2)) < 0.045
     camera.nets[0](torch.from_numpy(x)[None]).sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in camera.nets[0].parameters())
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_map_that_is_carried_is_another_and_nothing_else(bias):
+    layer = nn.Conv2d(3, 4, 3, padding=1, bias=bias)
+    nn.init.ones_(layer.weight)
+    if bias:
+        nn.init.ones_(layer.bias)
+    start.carry(layer, [2], [1])
+    x = torch.rand(1, 3, 5, 5)
+    out = layer(x)
+    assert torch.equal(out[:, 1], x[:, 2])
+    assert (out[:, 0, 2, 2] > x.sum((1, 2, 3)) / 5).all(), "others stay"
 
 
 def test_a_rendering_is_fitted_to_pixels_spread_over_the_picture():

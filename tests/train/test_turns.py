@@ -215,3 +215,12 @@ def test_content_says_where_its_weights_are_to_be_had():
         Settings.of(SMALL | {"objective": {"loss": "dped", "content": 0.1}})
     with pytest.raises(ValueError, match="one of color, texture, content and mse"):
         Settings.of(SMALL | {"objective": {"loss": "dped", **NONE}})
+
+
+def test_accuracy_is_of_what_was_told_apart_since_it_was_asked():
+    work = Enhancement(Enhanced(**(NONE | {"texture": 1.0})), 16)
+    work.right.copy_(torch.tensor([1, 1]))
+    assert work.noted() == {"accuracy": 1.0}
+    assert work.noted() == {"accuracy": 0.0}, "nothing since"
+    work.right.copy_(torch.tensor([3, 8]))
+    assert work.noted() == {"accuracy": 3 / 8}

@@ -126,7 +126,7 @@ def test_a_terminal_shows_a_bar_and_a_file_lines(shards_folder, tmp_path, monkey
         "--set", 'stages=[{train="restore",steps=4,rate=1e-3}]',
     )  # fmt: skip
     lines = invoke(*words).stderr
-    assert lines.count("restore: ") == 2
+    assert lines.count(", loss ") == 2  # a slow machine says between them that it lives
     assert "restore: 2/4, loss " in lines
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     (tmp_path / "restore.safetensors").unlink()
