@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from isptools.cli import codes, output
-from isptools.cli.target import Into, expect_place
+from isptools.cli.target import Into, Target, expect_place, save
 
 if TYPE_CHECKING:
     from isptools.compare.plan import Asked
@@ -19,6 +19,7 @@ PATH = click.Path(path_type=Path)
 @click.argument("table", required=False)
 @click.argument("folder", nargs=-1, metavar="[[NAME=]FOLDER]...")
 @click.option("--list", "listed", is_flag=True, help="The papers' tables that ship, one a line.")
+@click.option("--copy", type=Target(), metavar="FILE", help="Write TABLE there, to change it.")
 @click.option("--out", type=Into(), help="Folder; compare-TABLE if left out.")
 @click.option("--budget", type=click.Choice(["tiny", "hour", "paper"]), default="hour",
               show_default=True, help="How much of the papers' trainings.")  # fmt: skip
@@ -33,7 +34,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--code", type=PATH, help="Folder of the modules of your own networks.")
 @click.option("--json", "as_json", is_flag=True, help="Print what table.json holds; of --list all.")
 def command(
-    table: str | None, folder: tuple[str, ...], listed: bool, out: Path | None, budget: str,
+    table: str | None, folder: tuple[str, ...], listed: bool, copy: Path | None, out: Path | None,
+    budget: str,
     only: tuple[str, ...], seeds: str | None, steps: int | None, limit: int | None, device: str,
     jobs: int, camera: Path | None, code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -50,6 +52,9 @@ def command(
         return
     if table is None:
         raise click.UsageError("give a TABLE, or --list")
+    if copy is not None:
+        _copy(table, copy)
+        return
     from isptools.cli.extra import expect_train
 
     expect_train()
@@ -93,6 +98,19 @@ def _list(as_json: bool) -> None:
     width = max(map(len, titles))
     for name, title in titles.items():
         click.echo(f"{name:<{width}}  {title}")
+
+
+def _copy(name: str, target: Path) -> None:
+    """The table as a file of the user's own, never over one that is there."""
+    try:
+        text = _path(name).read_bytes()
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        raise click.ClickException(f"{name}: {error.strerror}") from None
+    if target.exists():
+        raise click.ClickException(f"{target}: is there already; give another name")
+    save(target, text)
 
 
 def _asked(

@@ -29,7 +29,8 @@ def command(names: tuple[str, ...], as_json: bool) -> None:
         return
     click.echo(f"{'name':<24}{'parameters':>12}{'GFLOP':>12}{'as the papers count':>22}")
     for row in rows:
-        click.echo(
-            f"{row['name']:<24}{row['parameters']:>12,}{row['gflops']:>12,.2f}"
-            f"{row['gflops_paper_way']:>22,.2f}"
+        plain, paper = (
+            "-" if row[name] is None else f"{row[name]:,.2f}"
+            for name in ("gflops", "gflops_paper_way")
         )
+        click.echo(f"{row['name']:<24}{row['parameters']:>12,}{plain:>12}{paper:>22}")

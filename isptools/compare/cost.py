@@ -1,5 +1,6 @@
 """What a network costs: parameters, operations, and seconds for a frame."""
 
+import math
 import time
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def of(row: Row, budget: Budget, device: str, code: Path | None) -> Scores:
     count, flops = parameters(counted), operations(counted, *FRAME)[1]
     camera, _ = networks.built(network | budget.network.get(network["name"], {}), code)
     seconds = _seconds(camera, budget.limit, device_of(device))
-    return Scores(COLUMNS, (row.name,), ((flops / 1e9, seconds, count / 1e6),))
+    gflops = flops / 1e9 or math.nan  # tables and products of one's own are none to the counter
+    return Scores(COLUMNS, (row.name,), ((gflops, seconds, count / 1e6),))
 
 
 def _seconds(camera: Camera, side: int, device: str) -> float:

@@ -64,6 +64,8 @@ def _told(asked: Asked) -> str:
         "limit": "{} inputs scored", "seeds": "seeds {}",
         "network": "networks made smaller: {}", "simulator": "simulators made smaller: {}",
     }  # fmt: skip
+    if asked.table.kind == "complexity":
+        said["limit"] = "frames of {0} x {0} pixels are timed, and their seconds scaled up"
     told = [said[k].format(v) for k, v in words.items() if v and not (k == "times" and v == 1)]
     return "; ".join(told) or "as the settings are"
 

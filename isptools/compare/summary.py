@@ -136,4 +136,4 @@ def order(section: Section, metric: str, place: int, name: str) -> tuple[int, in
 
 def text(values: Values) -> str:
     """Printed numbers as a paper has them, in the order of the metrics."""
-    return " / ".join("-" if math.isnan(value) else f"{value:g}" for value in values)
+    return " / ".join("-" if math.isnan(value) else f"{value:.10g}" for value in values)

@@ -17,7 +17,7 @@ def listing(names: Sequence[str] = (), code: Path | None = None) -> list[dict[st
     """Name, parameters and GFLOP at 4032 x 3024 of networks, of all that ship if none is named.
 
     GFLOP are the cost a pixel, taken where all levels divide evenly; the paper's way counts the
-    frame itself, odd levels and all.
+    frame itself, odd levels and all. None where a network does nothing that can be counted.
     """
     chosen = [(name, _published(name, code)) for name in names or networks.NAMES]
     if not names:
@@ -38,6 +38,7 @@ def _row(name: str, table: dict[str, Any], code: Path | None) -> dict[str, Any]:
     return {
         "name": name,
         "parameters": parameters(camera),
-        "gflops": round(plain / 1e9, 2),
-        "gflops_paper_way": round(paper / 1e9, 2),
+        # tables and products of one's own, as of `l3`, are none to torch's counter
+        "gflops": round(plain / 1e9, 2) or None,
+        "gflops_paper_way": round(paper / 1e9, 2) or None,
     }

@@ -17,7 +17,18 @@ from click.testing import CliRunner  # noqa: E402 - behind the skip
 
 from isptools import measure, shards  # noqa: E402 - behind the skip
 from isptools.cli import main  # noqa: E402 - behind the skip
-from isptools.compare import crops, histograms, losses, page, plan, plots, rows, score, summary  # noqa: E402 - behind the skip
+from isptools.compare import (  # noqa: E402 - behind the skip
+    cost,
+    crops,
+    histograms,
+    losses,
+    page,
+    plan,
+    plots,
+    rows,
+    score,
+    summary,
+)
 from isptools.compare import run as running  # noqa: E402 - behind the skip
 from isptools.compare.table import Budget, Data, Jpeg, Row, Table  # noqa: E402 - behind the skip
 from isptools.train import networks  # noqa: E402 - behind the skip
@@ -177,6 +188,16 @@ def test_what_ranks_scenes_is_measured_though_no_column_shows_it(shards_folder):
         pair = score.truth(source, 0) / 2, score.truth(source, 0)
     assert found.columns == ("psnr", "ssim")
     assert found.values[0] == pytest.approx((measure.psnr(*pair), measure.ssim(*pair)))
+
+
+def test_what_no_counter_sees_has_no_operations():
+    small = Budget(limit=32, network={"l3": {"levels": 3}})
+    ((gflops, seconds, millions),) = cost.of(Row("L3", network="l3"), small, "cpu", None).values
+    assert math.isnan(gflops)
+    assert seconds > 0
+    assert millions == pytest.approx(
+        4 * 20 * 2 * 26 * 3 / 1e6
+    )  # places, levels, classes, taps, RGB
 
 
 def test_histograms_by_hand():

@@ -109,7 +109,7 @@ def expect_rows(table, section, text):
     for row in section["rows"]:
         said, line = known[row["name"]], lines[row["name"]]
         if section["name"] in said.printed:
-            assert " / ".join(f"{x:g}" for x in said.printed[section["name"]]) in line
+            assert " / ".join(f"{x:.10g}" for x in said.printed[section["name"]]) in line
         if said.cannot:
             assert row["remark"].startswith(said.cannot)
             assert said.cannot in line

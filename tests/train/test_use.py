@@ -271,6 +271,11 @@ def test_models_lists_json():
         "name": "deepisp", "parameters": 629790, "gflops": 12857.27, "gflops_paper_way": 12869.4,
     }  # fmt: skip
     assert rows["cameranet"]["parameters"] == 26_527_640
+    assert rows["l3"]["gflops"] is rows["l3"]["gflops_paper_way"] is None, (
+        "looked up, not convolved"
+    )
+    (line,) = [one for one in invoke("models", "l3").output.splitlines() if one.startswith("l3")]
+    assert line.split()[2:] == ["-", "-"]
 
 
 def test_onnx_runtime_gives_the_same_picture(run_folder, tmp_path):
