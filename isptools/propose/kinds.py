@@ -154,10 +154,10 @@ def bursts(held: Held) -> Proposal:
 
 def _named(files: Sequence[Seen]) -> Iterator[tuple[str, Seen]]:
     """Scenes called by their file's stem, or by its path where a stem comes twice."""
-    stems = [one.stem for one in files]
+    stems = Counter(one.stem for one in files)
     for one in files:
         path = PurePosixPath(one.path)
-        alone = stems.count(one.stem) == 1
+        alone = stems[one.stem] == 1
         yield (path.stem if alone else path.as_posix().replace("/", "-")), one
 
 
