@@ -15,7 +15,7 @@ from isptools.propose.couples import hinted, pairs, same_camera
 from isptools.propose.look import Seen
 from isptools.propose.proposal import By, Held, Proposal, Shot
 from isptools.propose.siblings import by_siblings
-from isptools.propose.words import by_words, is_long
+from isptools.propose.words import Groups, by_words, is_long
 from isptools.sources import ContentError
 
 TWICE = 2.0  # a truth is exposed at least so many times as long as its inputs
@@ -132,7 +132,23 @@ def exposures(held: Held) -> Proposal:
             return Proposal("exposures", tuple(shots), why)
     told = by_siblings(held.raws)
     shots = [Shot(name, truth, tuple(rest)) for name, (truth, *rest) in told.groups]
+    if said.groups and not shots and not told.doubt:
+        return _as_long(said.groups)
     return Proposal("exposures", tuple(shots), told.how, bool(shots), told.doubt)
+
+
+def _as_long(groups: Groups) -> Proposal:
+    """What names alone say: it is left to the user."""
+    shots = [
+        Shot(name, next(one for one in group if is_long(one.path)), inputs)
+        for name, group in groups
+        if (inputs := tuple(one for one in group if not is_long(one.path)))
+    ]
+    why = (
+        f"names say short and long (scenes: {len(shots)}), but by EXIF none was exposed "
+        f"{TWICE:g} times as long as another"
+    )
+    return Proposal("exposures", tuple(shots), why, sure=False)
 
 
 def bursts(held: Held) -> Proposal:
@@ -154,10 +170,10 @@ def bursts(held: Held) -> Proposal:
 
 def _named(files: Sequence[Seen]) -> Iterator[tuple[str, Seen]]:
     """Scenes called by their file's stem, or by its path where a stem comes twice."""
-    stems = [one.stem for one in files]
+    stems = Counter(one.stem for one in files)
     for one in files:
         path = PurePosixPath(one.path)
-        alone = stems.count(one.stem) == 1
+        alone = stems[one.stem] == 1
         yield (path.stem if alone else path.as_posix().replace("/", "-")), one
 
 

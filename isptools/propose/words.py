@@ -73,7 +73,7 @@ def by_times(said: Sequence[Seen]) -> Groups:
     truths = [one for one in said if is_long(one.path)]
     groups = {truth.path: [truth] for truth in truths}
     for one in said:
-        if one not in truths:
+        if not is_long(one.path):
             truth = _nearest(one, truths)
             if truth is None:
                 return []

@@ -8,7 +8,7 @@ from isptools.report.facts import Top, uri
 from isptools.report.folder import Page
 from isptools.report.meanings import MEANINGS
 from isptools.report.plots import BOTTOM, HEIGHT, LEFT, QUIET, RIGHT, TOP, WIDTH
-from isptools.report.samples import Measured
+from isptools.report.samples import Measured, Shown
 from isptools.report.template import rendered
 from isptools.shards.check import Problem
 
@@ -27,10 +27,13 @@ def html(made: Page) -> bytes:
 
     The gallery ends where the page would be too large.
     """
-    room = GALLERY
-    page = _html(made, _fitting(made, room))
-    if len(page) > MOST:  # by long names, or much beside the gallery
-        page = _html(made, _fitting(made, room - (len(page) - MOST)))
+    end, before = _fitting(made, GALLERY), -1
+    page = _html(made, end)
+    while len(page) > MOST and end != before:  # by much beside the gallery
+        before = end
+        room = sum(map(_weight, made.samples[made.skip : end])) - (len(page) - MOST)
+        end = _fitting(made, room)
+        page = _html(made, end)
     return page
 
 
@@ -53,15 +56,18 @@ def _kinds(problems: Sequence[Problem]) -> list[str]:
 
 
 def _fitting(made: Page, room: int) -> int:
-    """The last sample of the gallery, and one."""
+    """The last sample of the gallery, and one: all that open are in it."""
     end = min(len(made.samples), made.skip + SAMPLES)
     for place in range(made.skip, end):
-        one = made.samples[place]
-        words = 3 * len(one.key) + 2 * sum(map(len, one.problems))
-        room -= CARD + words + len(one.thumbnail) * 4 // 3
+        room -= _weight(made.samples[place])
         if room < 0 and place >= made.skip + len(made.layers):
             return place
     return end
+
+
+def _weight(one: Shown) -> int:
+    """Bytes of a sample in the gallery, about."""
+    return CARD + 3 * len(one.key) + 2 * sum(map(len, one.problems)) + len(one.thumbnail) * 4 // 3
 
 
 def _share(one: Measured) -> float:

@@ -210,3 +210,18 @@ def test_six_couples_have_a_test_and_a_validation_couple() -> None:
     splits = in_tenths([[f"a{i}", f"b{i}"] for i in range(6)])
     counts = [sum(split == each for split in splits.values()) for each in ("train", "val", "test")]
     assert counts == [8, 2, 2]
+
+
+def test_names_of_exposures_that_last_as_long_are_an_offer_with_its_reason() -> None:
+    seen = [raw(f"{side}/0000{i}.dng") for side in ("short", "long") for i in (1, 2)]
+    found = {one.kind: one for one in proposals(NOWHERE, seen)}
+    assert chosen(list(found.values())).kind == "raws"
+    offer = found["exposures"]
+    assert not offer.sure
+    assert offer.why == (
+        "names say short and long (scenes: 2), but by EXIF none was exposed 2 times as long as "
+        "another"
+    )
+    assert [(s.truth.path, [one.path for one in s.inputs]) for s in offer.shots] == [
+        (f"long/0000{i}.dng", [f"short/0000{i}.dng"]) for i in (1, 2)
+    ]

@@ -15,6 +15,7 @@ from isptools import shards
 from isptools.cli import main
 from isptools.cli.report import _maker, _pair, _shards
 from isptools.report import folder as of_folder
+from isptools.report import page as of_page
 from isptools.report import plots
 from isptools.report.meanings import MEANINGS
 from isptools.report.page import html
@@ -119,24 +120,32 @@ def test_five_thousand_samples_fit_one_page(made: of_folder.Page) -> None:
     assert "--skip" not in page.decode()
 
 
-def test_a_page_ends_and_says_how_to_see_the_rest(made: of_folder.Page) -> None:
-    """With pictures of noise, which pack worst, and names as long as a file system has them."""
+def test_a_page_ends_and_says_how_to_see_the_rest(
+    made: of_folder.Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fiftieth of everything, with pictures of noise, which pack worst, and with long names."""
+    for name in ("SAMPLES", "GALLERY", "MOST"):
+        monkeypatch.setattr(of_page, name, getattr(of_page, name) // 50)
     noise = np.random.default_rng(0).integers(0, 256, (300, 96, 3)).astype(np.uint8)
-    many = larger(made, 7000, thumbnail=_thumbnail(noise))
+    few = replace(made, layers={}, left=(), problems=(), places=(), twins=())
+    many = replace(larger(few, 140, thumbnail=_thumbnail(noise)), strips=())
     page = html(many)
-    assert len(page) < 20e6
+    assert len(page) < of_page.MOST
     first = gallery(page)
     assert first == list(range(len(first)))
-    assert 2000 < len(first) < 5000
-    assert f"samples 1 to {len(first)} of 7000" in page.decode()
+    assert 40 < len(first) < 100
+    assert f"samples 1 to {len(first)} of 140" in page.decode()
     assert f"--skip {len(first)} --out" in page.decode()
-    links = {int(place) for place in re.findall(r'href="#sample-(\d+)"', page.decode())}
-    assert links <= set(first)
-    rest = html(replace(many, skip=len(first), layers={}))
+    dots = plots.strip("level", [plots.Dot(i, 0.5, "") for i in range(140)])
+    links = re.findall(r'href="#sample-(\d+)"', html(replace(many, strips=(dots,))).decode())
+    assert {int(place) for place in links} == set(first)
+    rest = html(replace(many, skip=len(first)))
     assert gallery(rest)[0] == len(first)
     assert f"samples {len(first) + 1} to " in rest.decode()
-    long = replace(many, samples=tuple(replace(one, key="k" * 4000) for one in many.samples))
-    assert len(html(long)) < 20e6
+    small = larger(few, 100)
+    assert gallery(html(replace(small, strips=()))) == list(range(100))
+    crowded = replace(small, strips=(), provenance=(("about", "x" * 250_000),))
+    assert len(html(crowded)) < of_page.MOST
 
 
 def test_thumbnails_are_light_where_that_can_be() -> None:
