@@ -282,6 +282,19 @@ def test_a_command_that_says_nothing_says_that_it_lives(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_what_goes_no_further_is_not_told_again(monkeypatch, capsys):
+    """A sign of life says it, and one line is enough."""
+    clock = Clock(monkeypatch)
+    lines = progress.Lines(output.Output())
+    for seconds, done in ((0, 0), (3, 0), (3, 1), (3, 1), (3, 2)):
+        clock.now += seconds
+        lines.show("shards", done, 9)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in told] == [
+        "checking: 0/9", "checking: 1/9", "checking: 2/9"
+    ]  # fmt: skip
+
+
 def test_on_a_terminal_the_sign_of_life_goes_away_again(monkeypatch, capsys):
     clock = Clock(monkeypatch)
     said = output.Output()

@@ -32,6 +32,7 @@ class Lines:
     def __init__(self, said: output.Output) -> None:
         self.said = said
         self.stage, self.began, self.first, self.told = "", 0.0, 0, 0.0
+        self.done = 0  # as it was told
 
     def show(self, stage: str, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
@@ -41,10 +42,11 @@ class Lines:
             fresh = stage in STAGES  # other work is named once it takes long
         text = line(stage, (done, total), done - self.first, now - self.began, note)
         self.said.stage = text.partition(",")[0] if total > 1 else text
-        if not (fresh or note or (total > 1 and done == total) or now - self.told >= output.BEAT):
+        due = done != self.done and now - self.told >= output.BEAT  # else a sign of life says it
+        if not (fresh or note or (total > 1 and done == total) or due):
             return
         if total > 1 or not done:
-            self.told = now
+            self.told, self.done = now, done
             self.said.remark(text)
 
     def __enter__(self) -> Self:

@@ -66,15 +66,22 @@ class Asked:
 
 
 def _maker(folder: Path) -> Callable[[Path, Asked], Page]:
-    """Whose page it is, by what lies there."""
+    """Whose page it is, by what lies there. ValueError where it is nothing of that."""
     from isptools.report import comparison, run
+
+    if not folder.is_dir():
+        said = "it is a file; give its folder" if folder.exists() else "no such folder"
+        raise ValueError(f"{folder}: {said}")
 
     if comparison.is_comparison(folder):
         return _comparison
     if run.is_run(folder):
         return _run
-    pair = (folder / "report.json").is_file() and not any(folder.glob("*.h5"))
-    return _pair if pair else _shards  # a page may lie beside its shards
+    if any(folder.glob("*.h5")):
+        return _shards  # a page may lie beside them
+    if (folder / "report.json").is_file():
+        return _pair
+    raise ValueError(f"{folder}: there are no shards (*.h5), and it is no run, comparison or pair")
 
 
 def _shards(folder: Path, asked: Asked) -> Page:

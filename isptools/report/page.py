@@ -1,5 +1,7 @@
 """The page of a folder of shards."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from isptools.report.facts import Top, uri
@@ -8,6 +10,7 @@ from isptools.report.meanings import MEANINGS
 from isptools.report.plots import BOTTOM, HEIGHT, LEFT, QUIET, RIGHT, TOP, WIDTH
 from isptools.report.samples import Measured
 from isptools.report.template import rendered
+from isptools.shards.check import Problem
 
 SIZES = {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LEFT": LEFT, "RIGHT": RIGHT, "TOP": TOP,
          "BOTTOM": BOTTOM, "QUIET": QUIET}  # fmt: skip
@@ -16,7 +19,7 @@ SIZES = {"WIDTH": WIDTH, "HEIGHT": HEIGHT, "LEFT": LEFT, "RIGHT": RIGHT, "TOP": 
 MOST = 20_000_000  # bytes of a page
 GALLERY = 11_000_000  # of its gallery, about
 SAMPLES, CARD = 5000, 700  # in it at most; bytes of one beside its picture and words
-PROBLEMS, TWINS = 300, 24  # that are listed
+FIRST, PROBLEMS, TWINS = 12, 300, 24  # that are listed, the first of problems unfolded
 
 
 def html(made: Page) -> bytes:
@@ -35,11 +38,18 @@ def _html(made: Page, end: int) -> bytes:
     """With the gallery up to a sample."""
     top = Top(made.title, made.verdict, made.sentence, made.facts, made.sample)
     words = {
-        "page": made, "end": end, "meanings": MEANINGS, "PROBLEMS": PROBLEMS, "TWINS": TWINS,
+        "page": made, "end": end, "meanings": MEANINGS, "FIRST": FIRST,
+        "PROBLEMS": PROBLEMS, "TWINS": TWINS, "kinds": _kinds(made.problems[FIRST:]),
         "thumbnail": lambda place: uri(made.samples[place].thumbnail, "webp"),
         "places": {one.index: place for place, one in enumerate(made.samples)},
     }  # fmt: skip
     return rendered("page.html.j2", top, _viewer(made), words | SIZES)
+
+
+def _kinds(problems: Sequence[Problem]) -> list[str]:
+    """How many there are of each kind, the most first."""
+    counted = Counter(problem.what for problem in problems)
+    return [f"{kind} {count}" for kind, count in counted.most_common()]
 
 
 def _fitting(made: Page, room: int) -> int:

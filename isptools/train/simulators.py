@@ -22,7 +22,8 @@ from isptools.train.networks.compression_aware import UNet
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0": (2, 2)}
 SIDE = 8  # of a block
-GAIN = 8.0  # by which CAS-Net begins to see differences of pixels
+GAIN = 16.0  # by which CAS-Net sees differences of pixels larger, and what it adds is smaller
+SPREAD = 0.5  # of where its features begin to bend
 AMPLITUDES = 0.01, 1.0  # of frequencies times their frequency that ACN begins to look for
 TERMS = 9  # of the rounding's series
 # ITU-T T.81, tables K.1 and K.2: steps of luminance and of chrominance at quality 50, row by row
@@ -45,23 +46,27 @@ RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 class CAS(nn.Module):
     """CAS-Net of Uhm et al. 2021: ISP-Net's U-Net without attention.
 
-    With `residual` it adds to the picture and begins as the picture; the paper does not say.
+    With `residual` it adds to the picture and begins as the picture; the paper does not say. What a
+    codec changes is a hundredth of white: its features begin as large as differences of pixels
+    times 16, bend at a spread of amplitudes, and a sixteenth of what they make is added, as a step
+    of Adam moves all weights alike.
     """
 
     def __init__(self, widths: Sequence[int], residual: bool = True) -> None:
         super().__init__()
         self.net = UNet(widths)
         self.residual = residual
-        start.glorot(self)
-        if residual:
-            start.nothing(self.net.head)
-            convolutions = (layer for layer in self.modules() if isinstance(layer, nn.Conv2d))
-            start.differences(next(convolutions), GAIN)
+        if not residual:
+            start.glorot(self)
+            return
+        start.bent(self, SLOPE, SPREAD)
+        start.nothing(self.net.head)
+        start.differences(next(x for x in self.modules() if isinstance(x, nn.Conv2d)), GAIN)
 
     def forward(self, x: Tensor) -> Tensor:
         """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
         out: Tensor = self.net(x)
-        return x + out if self.residual else out
+        return x + out / GAIN if self.residual else out
 
 
 class ACN(nn.Module):

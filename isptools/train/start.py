@@ -26,6 +26,19 @@ def gaussian(network: nn.Module, deviation: float) -> None:
             _no_bias(module)
 
 
+def bent(network: nn.Module, slope: float, spread: float) -> None:
+    """Normal of variance 2 / ((1 + slope^2) fan in) (He et al. 2015), biases within +-`spread`.
+
+    Features keep their size behind leaky ReLUs of this slope, and bend where biases lie: at many
+    places of their range, not all at 0.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, a=slope)
+            if module.bias is not None:
+                nn.init.uniform_(module.bias, -spread, spread)
+
+
 def nothing(convolution: nn.Conv2d) -> None:
     """It gives 0 for all that comes: what is added to a picture begins as the picture."""
     nn.init.zeros_(convolution.weight)
@@ -42,7 +55,6 @@ def differences(convolution: nn.Conv2d, gain: float) -> None:
         weights = convolution.weight
         weights -= weights.mean((2, 3), keepdim=True)
         weights *= gain
-    _no_bias(convolution)
 
 
 def carry(convolution: nn.Conv2d, source: Sequence[int], target: Sequence[int]) -> None:

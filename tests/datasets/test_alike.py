@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from isptools.datasets.alike import Grouped, grouped, joined
+from isptools.datasets.alike import Grouped, earlier, grouped, joined
 
 Prints = list[tuple[str, int | None]]
 
@@ -47,6 +47,18 @@ def test_groups_are_those_of_a_look_at_each_pair(most: int, count: int, scenes: 
     wanted, found = looked_at(prints, most), grouped(prints, most)
     assert found == wanted
     assert list(found) == list(wanted)  # their order is what splits are given by
+
+
+@pytest.mark.parametrize("owners", [1, 3, 300])
+def test_of_another_split_is_the_first_one_before(owners: int) -> None:
+    prints = clustered(owners, 300, owners)
+    wanted = [
+        next((i for i, (other, known) in enumerate(prints[:at]) if other != name and known
+              is not None and bits is not None and bin(bits ^ known).count("1") <= 6), None)
+        for at, (name, bits) in enumerate(prints)
+    ]  # fmt: skip
+    assert earlier(prints, 6) == wanted
+    assert any(at is not None for at in wanted) == (owners > 1)
 
 
 def test_hashes_that_share_no_run_but_one_are_found_wherever_it_is() -> None:

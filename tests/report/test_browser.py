@@ -185,6 +185,8 @@ def test_a_walk_through_the_page_finds_ten_of_ten(
         told[key] = one(browser, "#viewer-numbers").text
         webdriver.ActionChains(browser).send_keys(webdriver.Keys.ESCAPE).perform()
     found = {name for name, (word, key) in ten.WRONG.items() if f"{word}: " in told.get(key, "")}
+    for folded in browser.find_elements("css selector", "#problems summary"):
+        folded.click()
     (alike,) = [line for line in browser.find_elements("css selector", "#problems li")
                 if line.text.startswith("alike")]  # fmt: skip
     linked = alike.find_element("css selector", "a")

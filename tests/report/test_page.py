@@ -185,6 +185,10 @@ def test_a_folder_without_shards_is_one_line(tmp_path: Path) -> None:
     assert len(done.output.splitlines()) <= 2
     assert not (tmp_path / "page.html").exists()
     assert report(tmp_path, tmp_path / "page.pdf").exit_code == 1
+    (tmp_path / "a.png").write_bytes(b"")
+    for name, said in (("a.png", "it is a file; give its folder"), ("none", "no such folder")):
+        done = report(tmp_path / name, tmp_path / "page.html")
+        assert done.output == f"Error: {tmp_path / name}: {said}\n"
 
 
 def test_of_many_dots_the_worst_open_and_all_are_drawn() -> None:

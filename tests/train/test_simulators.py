@@ -135,8 +135,24 @@ def test_learners_begin_as_the_picture_at_any_size(shape):
 def test_cas_begins_to_see_differences_alone():
     torch.manual_seed(0)
     first = CAS((4, 6, 8)).net.down[0][0]
-    assert first(torch.full((1, 3, 9, 9), 0.8)).abs().max() < 1e-5
-    assert first(torch.rand(1, 3, 9, 9)).abs().max() > 0.5
+    dark, bright = (first(torch.full((1, 3, 9, 9), level)) for level in (0.1, 0.8))
+    torch.testing.assert_close(dark, bright, atol=1e-5, rtol=0)
+    assert (first(torch.rand(1, 3, 9, 9)) - dark).abs().max() > 0.5
+
+
+def test_what_cas_adds_is_a_sixteenth_of_what_its_head_makes():
+    module, x = CAS((4, 6)), torch.rand(1, 3, 6, 6)
+    torch.nn.init.constant_(module.net.head.bias, 0.32)
+    torch.testing.assert_close(module(x), x + 0.02)
+
+
+def test_cas_keeps_the_size_of_features_and_spreads_their_bends():
+    """He's variance behind LeakyReLU 0.2, 2 / (1.04 x 9 x 64); biases spread evenly up to 0.5."""
+    torch.manual_seed(0)
+    within = CAS((64, 8)).net.down[0][2]
+    assert within.weight.var().item() == pytest.approx(2 / (1.04 * 9 * 64), rel=0.02)
+    assert within.bias.abs().max() < 0.5
+    assert within.bias.std().item() == pytest.approx(1 / 12**0.5, rel=0.25)
 
 
 def test_acn_begins_to_see_a_blocks_frequencies():
