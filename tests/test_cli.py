@@ -27,8 +27,8 @@ OPTIONS = {
     "check": ["folder", "jobs", "as_json"],
     "convert": ["folder", "kind", "out", "patches", "split", "overwrite", "as_json"],
     "compare": [
-        "table", "folder", "listed", "out", "budget", "only", "seeds", "steps", "limit", "device",
-        "jobs", "camera", "code", "as_json",
+        "table", "folder", "listed", "copy", "out", "budget", "only", "seeds", "steps", "limit",
+        "device", "jobs", "camera", "code", "as_json",
     ],
     "develop": ["model", "raws", "out", "gain", "tile", "device", "code", "as_json"],
     "doctor": ["test", "as_json"],
