@@ -25,7 +25,9 @@ SHARED = Path(
 
 
 # a process tests whole files: one that begins with these last has the others wait for it
-LONGEST = ("train/test_photographs.py", "test_docs.py", "train/test_whole_way.py")
+LONGEST = (
+    "train/test_photographs.py", "train/test_card.py", "test_docs.py", "train/test_whole_way.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
