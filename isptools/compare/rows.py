@@ -10,6 +10,7 @@ from isptools import shipped
 from isptools.compare.table import Budget, Data, Row, Table
 from isptools.train import networks
 from isptools.train.camera import Camera, least
+from isptools.train.compression import SIMULATOR
 from isptools.train.settings import Settings, Stage, replaced_words, settings_words
 from isptools.train.task import span
 
@@ -79,14 +80,18 @@ def _suiting(camera: Camera, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
 
 
 def _budgeted(stages: tuple[Stage, ...], budget: Budget) -> list[Stage]:
-    """As many steps in all as the budget says, at least one a stage; rates as it says."""
+    """As many steps in all as the budget says, at least one a stage; rates as it says.
+
+    A simulator's are beside them: rows with one and without train the ISP for as long.
+    """
     faster = [
         replace(stage, rate=stage.rate * budget.times, decay=budget.decay or stage.decay)
         for stage in stages
     ]
     if not budget.steps:
         return faster
-    total = sum(stage.epochs or stage.steps for stage in stages)
+    counted = [stage for stage in stages if stage.train != SIMULATOR] or stages
+    total = sum(stage.epochs or stage.steps for stage in counted)
     shares = [(stage.epochs or stage.steps) / total for stage in stages]
     return [
         replace(stage, epochs=0, steps=max(round(budget.steps * share), 1))

@@ -18,7 +18,7 @@ BUDGETS = ("tiny", "hour", "paper")
 class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How far a table is from what its settings say. The default changes nothing."""
 
-    steps: Count = 0  # of all stages of a row together, shared as its settings share them
+    steps: Count = 0  # of all stages of a row but a simulator's, shared as its settings share them
     patch: Count = 0
     batch: Count = 0
     times: Above = 1.0  # rates are multiplied by it

@@ -75,6 +75,21 @@ def test_a_budget_shares_its_steps_as_the_stages_share_theirs():
     assert {stage.decay for stage in falling} == {"exponential"} != {settings.stages[0].decay}
 
 
+def test_a_simulator_takes_no_step_from_the_isp():
+    """30, 30 and 10 epochs of a paper: 40 steps train the ISP, with a codec taught first or not."""
+    stages = ("whole", "compressed")
+    both, without = (
+        [(s.train, s.steps) for s in chosen(row, Budget(steps=40)).stages]
+        for row in (Row("aware", preset="compression-aware-fivek"),
+                    Row("agnostic", preset="compression-aware-fivek", stages=stages,
+                        set={"objective": {"isp": 1.0, "compressed": 0.0}}))
+    )  # fmt: skip
+    assert both == [("simulator", 30), ("whole", 30), ("compressed", 10)]
+    assert without == both[1:]
+    alone = Row("acn", preset="compression-aware-fivek", stages=("simulator",))
+    assert [s.steps for s in chosen(alone, Budget(steps=40)).stages] == [40]
+
+
 def test_a_patch_grows_to_what_a_network_takes():
     deep = chosen(Row("a"), Budget(steps=3, patch=10))
     assert deep.patch % 2 == 0
