@@ -35,9 +35,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--json", "as_json", is_flag=True, help="Print what table.json holds; of --list all.")
 def command(
     table: str | None, folder: tuple[str, ...], listed: bool, copy: Path | None, out: Path | None,
-    budget: str,
-    only: tuple[str, ...], seeds: str | None, steps: int | None, limit: int | None, device: str,
-    jobs: int, camera: Path | None, code: Path | None, as_json: bool,
+    budget: str, only: tuple[str, ...], seeds: str | None, steps: int | None, limit: int | None,
+    device: str, jobs: int, camera: Path | None, code: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train and score the rows of TABLE, a TOML or a paper's table that ships.
 

@@ -67,10 +67,8 @@ def grouped(prints: Sequence[tuple[str, int | None]], most: int) -> dict[str, Gr
 
 def earlier(prints: Sequence[tuple[str, int | None]], most: int) -> list[int | None]:
     """Of each picture the place of the first one before it that is alike, and of another name."""
-    names, places = (
-        _numbered(prints),
-        [at for at, (_, bits) in enumerate(prints) if bits is not None],
-    )
+    names = _numbered(prints)
+    places = [at for at, (_, bits) in enumerate(prints) if bits is not None]
     owners = np.array([names[prints[at][0]] for at in places], np.int64)
     first, _ = linked(np.array([prints[at][1] for at in places], np.uint64), owners, most)
     found: list[int | None] = [None] * len(prints)

@@ -91,9 +91,7 @@ def outlined(table: dict[str, Any], code: Path | None = None) -> tuple[Camera, d
     try:
         with torch.device("meta"):
             camera, options = built(table, code)
-    except (
-        Exception
-    ):  # torch's and NumPy's errors for it differ; what is wrong otherwise comes again
+    except Exception:  # torch's and NumPy's for it differ; what else is wrong comes again
         with torch.random.fork_rng(devices=()):
             camera, options = built(table, code)
     return camera.to("meta"), options
