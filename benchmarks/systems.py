@@ -4,6 +4,8 @@ python benchmarks/systems.py aware SHARDS --out DIR         aware and agnostic a
 python benchmarks/systems.py losses SHARDS --out DIR        DPED's combinations of losses
 python benchmarks/systems.py confidence SHARDS --out DIR    do weights of pairs and shifts help?
 
+With --full networks are the papers' and cuts and batches nearly, for a GPU (--device cuda).
+
 SHARDS of the first: isptools build benchmarks/compressed.toml --source PHOTOGRAPHS; of the others:
 of dped, dped-originals or pairs. A run that is done in DIR is not trained again. Times are of the
 processor.
@@ -13,7 +15,7 @@ import argparse
 import csv
 import shutil
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +27,48 @@ from scipy.ndimage import gaussian_filter
 from isptools import measure, shards
 from isptools.train import checkpoint, evaluate, rates
 from isptools.train.codecs import QUALITIES, Codec
-from isptools.train.infer import How, Mosaic, develop
+from isptools.train.infer import How, Mosaic, develop, device_of
 from isptools.train.objectives import Acn, Cas, Compressed, Djs
 from isptools.train.place import Place
 from isptools.train.run import Job, train
 from isptools.train.settings import Settings
 
 KINDS = {"CAS-Net": Cas, "ACN": Acn, "DJS": Djs}
-ISP = {"name": "compression-aware", "widths": [16, 32, 64], "reduction": 4, "start": "rendered"}
 CUTS = 200  # batches from which L3's filters are solved for
-GENERATOR = {"name": "dped", "width": 16, "blocks": 2}
 FROM = {"picture": 5e-4, "glorot": 2e-3}  # how the generator begins, and its rate
 LEAST, MOST = 0.55, 0.95  # accuracies between which a discriminator neither guesses nor knows
 
 
-def trained(folder: Path, data: Path, words: dict[str, Any], start: Path | None = None) -> float:
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What is trained where: the small ones for a processor, the papers' own for a GPU."""
+
+    isp: dict[str, Any]
+    rates: tuple[float, float]  # of ISP-Net's start, and behind it
+    cuts: dict[str, Any]  # of the compression-aware ISP
+    generator: dict[str, Any]
+    pairs: dict[str, Any]  # cuts of DPED's
+
+
+SMALL = Size(
+    {"widths": [16, 32, 64], "reduction": 4, "start": "rendered"}, (1e-4, 2e-5),
+    {"patch": 64, "batch": 4}, {"width": 16, "blocks": 2}, {"patch": 64, "log_every": 25},
+)  # fmt: skip
+# compiling takes longer than these runs win by it
+FULL = Size(
+    {"start": "glorot"}, (5e-4, 5e-5), {"patch": 128, "batch": 16, "compile": False}, {},
+    {"patch": 100, "log_every": 25, "compile": False},
+)  # fmt: skip
+
+
+def trained(
+    args: argparse.Namespace, folder: Path, words: dict[str, Any], start: Path | None = None
+) -> float:
     """Train into a folder unless that is done; seconds of processor time, of this call."""
     begun = time.process_time()
     if not (folder / "model.safetensors").exists():
         settings = Settings.of({"title": folder.name, "log_every": 100, "save_every": 500, **words})
-        train(settings, Job(data, folder, Place("cpu"), start=start))
+        train(settings, Job(args.shards, folder, Place(args.device), start=start))
     return time.process_time() - begun
 
 
@@ -60,11 +84,12 @@ def through_codec(simulator: dict[str, Any], quality: int) -> dict[str, Any]:
     return {"loss": "compressed", "quality": quality, "simulator": simulator}
 
 
-# the network, what it begins with, and the rate behind that
-STARTS: dict[str, Callable[[int], tuple[dict[str, Any], dict[str, Any], float]]] = {
-    "isp-net": lambda steps: (ISP, stage("whole", steps, 1e-4), 2e-5),
-    "l3": lambda _: ({"name": "l3"}, stage("fit", CUTS, 1e-4), 1e-4),
-}
+def beginning(name: str, size: Size, steps: int) -> tuple[dict[str, Any], dict[str, Any], float]:
+    """The network, what it begins with, and the rate behind that."""
+    if name == "l3":
+        return {"name": "l3"}, stage("fit", CUTS, 1e-4), 1e-4
+    first, then = size.rates
+    return {"name": "compression-aware", **size.isp}, stage("whole", steps, first), then
 
 
 def taught(folder: Path, name: str, quality: int) -> Path:
@@ -82,23 +107,22 @@ def taught(folder: Path, name: str, quality: int) -> Path:
 
 def aware(args: argparse.Namespace) -> None:
     """Each seed: one agnostic start; from there the same steps with and without the codec."""
-    steps = args.steps or 800
-    network, first, rate = STARTS[args.network](steps)
+    steps, size = args.steps or 800, FULL if args.full else SMALL
+    network, first, rate = beginning(args.network, size, args.first or steps)
     found: list[rates.Point] = []
     print("gain at equal bits over the agnostic run, dB; PSNR in dB / bits a pixel at the quality")
-    for seed in range(args.seeds):
-        same = {"network": network, "patch": 64, "batch": 4, "seed": seed}
+    for seed in args.seeds:
+        same = {"network": network, "seed": seed, **size.cuts}
         runs = {"start": args.out / f"start-{seed}"}
-        trained(runs["start"], args.shards, same | {
-            "objective": AGNOSTIC, "stages": [first]})  # fmt: skip
+        trained(args, runs["start"], same | {"objective": AGNOSTIC, "stages": [first]})
         for name in ("agnostic", *args.through):
             runs[name] = args.out / f"{name}-{seed}"
             objective, before = AGNOSTIC, []
             if name != "agnostic":
                 objective, before = _through_simulator(args, name, runs[name])
             last = stage("compressed", steps, rate)
-            trained(runs[name], args.shards, same | {"objective": objective,
-                    "stages": [*before, last]}, runs["start"])  # fmt: skip
+            words = same | {"objective": objective, "stages": [*before, last]}
+            trained(args, runs[name], words, runs["start"])
         found += _compared(args, seed, runs)
     rates.write(args.out, "rate", found, {"seeds": args.seeds, **Codec().stated()})
 
@@ -119,7 +143,7 @@ def _through_simulator(
 def _compared(args: argparse.Namespace, seed: int, runs: dict[str, Path]) -> list[rates.Point]:
     networks = {name: checkpoint.model(folder)[0] for name, folder in runs.items()}
     with shards.open(args.shards, "test") as source:
-        pictures = rates.pictures(networks, source, How(0))
+        pictures = rates.pictures(networks, source, How(0, device_of(args.device)))
         found = list(rates.points(pictures, Codec(), qualities(args.quality)))
     curves = rates.means(found)
     for name in runs:
@@ -162,22 +186,26 @@ def losses(args: argparse.Namespace) -> None:
         chosen["content + texture"] = (*chosen["texture"], "content")
     for name in args.only or chosen:
         weights = WEIGHTS[args.form]
-        objective = {"loss": "dped", "form": args.form, "judge": weights["judge"],
+        objective = {"loss": "dped", "form": args.form, "judge": args.judge or weights["judge"],
                      **{term: weights[term] * (term in chosen[name]) for term in TERMS},
                      "vgg": str(args.vgg or "")}  # fmt: skip
         _paired(args, name, {"objective": objective})
 
 
+# what may count less, or be moved: settings beside the L1 of a picture
+WAYS: dict[str, dict[str, Any]] = {
+    "L1": {}, "truths' noise": {"confidence": {"noise": 35.0}},
+    "shift": {"confidence": {"shift": 0.3}}, "aligned by 1": {"aligned": 1},
+    "aligned by 2": {"aligned": 2},
+}  # fmt: skip
+
+
 def confidence(args: argparse.Namespace) -> None:
     """L1, with pairs that count differently and with truths that may move."""
-    ways: dict[str, dict[str, Any]] = {
-        "L1": {}, "truths' noise": {"confidence": {"noise": 35.0}},
-        "shift": {"confidence": {"shift": 0.3}}, "aligned by 1": {"aligned": 1},
-    }  # fmt: skip
-    for name, words in ways.items():
-        for seed in range(args.seeds):
-            objective = {"loss": "l1-log"}
-            _paired(args, f"{name}, {seed}", {"objective": objective, "seed": seed, **words})
+    for name in args.only or WAYS:
+        for seed in args.seeds:
+            words = {"objective": {"loss": "l1-log"}, "seed": seed, "log_every": 200}
+            _paired(args, f"{name}, {seed}", words | WAYS[name])
 
 
 def _paired(args: argparse.Namespace, name: str, words: dict[str, Any]) -> None:
@@ -186,11 +214,11 @@ def _paired(args: argparse.Namespace, name: str, words: dict[str, Any]) -> None:
     Detail: what a Gaussian of 2 pixels takes away, as a share of the truth's (its mean size), and
     how it correlates with the truth's.
     """
-    folder = args.out / name.replace(" ", "-").replace(",", "")
-    seconds = trained(folder, args.shards, {
-        "network": GENERATOR | {"start": args.start}, "patch": 64, "batch": args.batch,
-        "log_every": 25,
-        "stages": [stage("whole", args.steps or 1200, FROM[args.start])], **words,
+    folder, size = args.out / name.replace(" ", "-").replace(",", ""), FULL if args.full else SMALL
+    seconds = trained(args, folder, {
+        "network": {"name": "dped", "start": args.start, **size.generator}, "batch": args.batch,
+        "stages": [stage("whole", args.steps or 1200, args.rate or FROM[args.start])],
+        **size.pairs, **words,
     })  # fmt: skip
     camera, _ = checkpoint.model(folder)
     with evaluate.opened(args.shards, "test", camera) as source:
@@ -243,14 +271,23 @@ def main() -> None:
     parser.add_argument("shards", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--network", choices=STARTS, default="isp-net", help="aware: that learns")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--full", action="store_true", help="the papers' networks")
+    parser.add_argument("--first", type=int, default=0, help="aware: the start's, if not --steps")
+    parser.add_argument("--rate", type=float, default=0.0, help="losses: if not the start's own")
+    parser.add_argument("--judge", type=float, default=0.0,
+                        help="losses: the discriminator's rate, times the generator's")  # fmt: skip
+    parser.add_argument(
+        "--network", choices=("isp-net", "l3"), default="isp-net", help="aware: that learns"
+    )
     parser.add_argument("--quality", type=int, default=90, help="aware: of the JPEG")
     parser.add_argument("--through", nargs="*", choices=KINDS, default=["DJS"],
                         help="aware: through which simulators")  # fmt: skip
     parser.add_argument("--taught", type=Path, default=Path("compare-compression-aware-table-1"),
                         help="aware: the folder in which they were taught")  # fmt: skip
-    parser.add_argument("--only", nargs="*", choices=COMBINATIONS, help="losses: these alone")
+    parser.add_argument("--only", nargs="*", choices=[*COMBINATIONS, *WAYS],
+                        help="losses, confidence: these alone")  # fmt: skip
     parser.add_argument("--form", choices=WEIGHTS, default="paper", help="losses: whose")
     parser.add_argument("--batch", type=int, default=8, help="losses: cuts a step")
     parser.add_argument("--start", choices=FROM, default="picture", help="losses: the generator's")

@@ -51,7 +51,7 @@ def simulator(chosen: Compressed) -> nn.Module:
     """A fresh one, for the objective's JPEG."""
     match chosen.simulator:
         case Cas() as cas:
-            return CAS(cas.widths, cas.residual)
+            return CAS(cas.widths, cas.residual, cas.grid)
         case Acn() as acn:
             return ACN(acn.width, acn.blocks)
         case _:

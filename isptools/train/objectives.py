@@ -76,6 +76,7 @@ class Cas(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
 
     widths: Widths = WIDTHS
     residual: bool = True  # what it makes is added to the picture; the paper does not say
+    grid: bool = False  # it sees where a pixel stands in the codec's blocks; not the paper's
 
 
 class Acn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="acn"):

@@ -24,6 +24,9 @@ FACTORS: dict[str, tuple[int, int]] = {"4:4:4": (1, 1), "4:2:2": (1, 2), "4:2:0"
 SIDE = 8  # of a block
 GAIN = 16.0  # by which CAS-Net sees differences of pixels larger, and what it adds is smaller
 SPREAD = 0.5  # of where its features begin to bend
+COLORS = 3
+LENGTHS = 16, 8, 4, 2  # pixels: blocks of halved chroma, of luma, and within them
+PLANES = 4 * len(LENGTHS)  # that say where a pixel stands: two waves an axis
 AMPLITUDES = 0.01, 1.0  # of frequencies times their frequency that ACN begins to look for
 TERMS = 9  # of the rounding's series
 # ITU-T T.81, tables K.1 and K.2: steps of luminance and of chrominance at quality 50, row by row
@@ -49,24 +52,48 @@ class CAS(nn.Module):
     With `residual` it adds to the picture and begins as the picture; the paper does not say. What a
     codec changes is a hundredth of white: its features begin as large as differences of pixels
     times 16, bend at a spread of amplitudes, and a sixteenth of what they make is added, as a step
-    of Adam moves all weights alike.
+    of Adam moves all weights alike. With `grid` it sees beside the picture where a pixel stands in
+    the codec's blocks, which convolutions can't tell.
     """
 
-    def __init__(self, widths: Sequence[int], residual: bool = True) -> None:
+    def __init__(self, widths: Sequence[int], residual: bool = True, grid: bool = False) -> None:
         super().__init__()
-        self.net = UNet(widths)
-        self.residual = residual
+        inputs = COLORS + (PLANES if grid else 0)
+        self.net = UNet(widths, inputs=inputs)
+        self.residual, self.grid = residual, grid
         if not residual:
             start.glorot(self)
             return
         start.bent(self, SLOPE, SPREAD)
         start.nothing(self.net.head)
-        start.differences(next(x for x in self.modules() if isinstance(x, nn.Conv2d)), GAIN)
+        first = next(x for x in self.modules() if isinstance(x, nn.Conv2d))
+        # more inputs begin smaller: colors are seen as large with places beside them as without
+        start.differences(first, GAIN * math.sqrt(inputs / COLORS), COLORS)
 
     def forward(self, x: Tensor) -> Tensor:
         """sRGB (N, 3, H, W) in [0, 1] to the same picture as compressed."""
-        out: Tensor = self.net(x)
+        out: Tensor = self.net(torch.cat([x, places(x)], 1) if self.grid else x)
         return x + out / GAIN if self.residual else out
+
+
+def places(x: Tensor) -> Tensor:
+    """(N, PLANES, H, W) of a picture (N, 3, H, W): waves whose lengths are a grid's halves.
+
+    By each axis the cosine and the sine of 2 pi (k + 1/2) / length, k counted from the picture's
+    corner, where codecs begin their blocks.
+    """
+    rows, columns = (
+        torch.stack([
+            wave(2 * math.pi * (torch.arange(n, device=x.device, dtype=x.dtype) + 0.5) / length)
+            for length in LENGTHS for wave in (torch.cos, torch.sin)
+        ])
+        for n in x.shape[2:]
+    )  # fmt: skip
+    both = [
+        rows[:, :, None].expand(-1, -1, x.shape[3]),
+        columns[:, None].expand(-1, x.shape[2], -1),
+    ]
+    return torch.cat(both).expand(len(x), -1, -1, -1)
 
 
 class ACN(nn.Module):

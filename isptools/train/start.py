@@ -45,14 +45,14 @@ def nothing(convolution: nn.Conv2d) -> None:
     _no_bias(convolution)
 
 
-def differences(convolution: nn.Conv2d, gain: float) -> None:
-    """It sees how pixels differ, `gain` times larger, and not how bright they are.
+def differences(convolution: nn.Conv2d, gain: float, planes: int) -> None:
+    """Of its first input planes it sees how pixels differ, `gain` times larger, not how bright.
 
     For what learns changes of a hundredth of the brightness: a feature that brightness decides lies
     on one side of a ReLU whatever a small change does, and can't learn a threshold for it.
     """
     with torch.no_grad():
-        weights = convolution.weight
+        weights = convolution.weight[:, :planes]
         weights -= weights.mean((2, 3), keepdim=True)
         weights *= gain
 

@@ -16,6 +16,7 @@ from isptools.train.compression import COMPRESSED, SIMULATOR, Compression
 from isptools.train.intake import Batch
 from isptools.train.objectives import Compressed, Difference, Enhanced, Pair, Turn
 from isptools.train.settings import Settings, Stage
+from isptools.train.single import single
 
 
 class Task(nn.Module):
@@ -93,7 +94,9 @@ class Task(nn.Module):
         """What the stage's networks make of a batch, (N, 3, H, W), by the names the losses know."""
         camera, code = self.camera, getattr(self.settings.objective, "joint", "") == "code"
         if self.kind == SIMULATOR:
-            return {COMPRESSED: self.difference.learned(data.truth(batch, "enhancement"))}
+            given = data.truth(batch, "enhancement")
+            with single(given):  # what a codec changes is smaller than halves of a picture show
+                return {COMPRESSED: self.difference.learned(given)}
         if self.kind == "enhance":
             restored = data.truth(batch, "restoration")
             return {"enhancement": camera.run(restored, self.first, self.last)}

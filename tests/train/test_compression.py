@@ -70,6 +70,20 @@ def test_a_simulators_truth_is_the_real_file():
         assert first.strip(done).shape == (3, 32, 2 * 32)
 
 
+def test_a_simulator_learns_in_single_precision():
+    """What a codec changes is smaller than the steps of halves: an autocast leaves it alone."""
+    first = task(0)
+    with torch.no_grad():
+        for p in first.difference.learned.parameters():
+            p.normal_(0, 0.1)
+        given = first.completed(batch())
+        plain = first.pictures(given)["compressed"]
+        with torch.autocast("cpu", torch.bfloat16):
+            under = first.pictures(given)["compressed"]
+    assert under.dtype == torch.float32
+    assert torch.equal(under, plain)
+
+
 @pytest.mark.parametrize(
     ("at", "frozen", "moves"),
     [(0, True, (False, True)), (1, True, (True, False)), (2, True, (True, False)),

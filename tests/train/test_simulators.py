@@ -140,6 +140,36 @@ def test_cas_begins_to_see_differences_alone():
     assert (first(torch.rand(1, 3, 9, 9)) - dark).abs().max() > 0.5
 
 
+def test_places_by_their_equation():
+    """Lengths 16, 8, 4 and 2, cosine and sine of 2 pi (k + 1/2) / length; rows, then columns."""
+    seen = simulators.places(torch.rand(2, 3, 5, 19)).numpy()
+    assert seen.shape == (2, 16, 5, 19)
+    for at, length in enumerate((16, 8, 4, 2)):
+        for n, axis in enumerate(np.mgrid[:5, :19]):
+            angle = 2 * np.pi * (axis + 0.5) / length
+            np.testing.assert_allclose(seen[1, 8 * n + 2 * at], np.cos(angle), atol=1e-5)
+            np.testing.assert_allclose(seen[0, 8 * n + 2 * at + 1], np.sin(angle), atol=1e-5)
+
+
+def test_cas_that_sees_the_grid():
+    """Flat pictures look alike at any brightness, and by their place only; colors as without."""
+    torch.manual_seed(0)
+    module = CAS((64, 6, 8), grid=True)
+    first = module.net.down[0][0]
+    x = torch.rand(1, 3, 21, 37)
+    torch.testing.assert_close(module(x), x)
+    # He's variance of 3 inputs, 2 / (1.04 x 27), 16 times larger, less the mean of nine
+    wanted = 16 * (2 / (1.04 * 27) * 8 / 9) ** 0.5
+    assert first.weight[:, :3].std().item() == pytest.approx(wanted, rel=0.05)
+    dark, bright = (
+        first(torch.cat([flat, simulators.places(flat)], 1))[..., 1:-1, 1:-1]
+        for flat in (torch.full((1, 3, 21, 37), level) for level in (0.1, 0.8))
+    )
+    torch.testing.assert_close(dark, bright, atol=1e-5, rtol=0)
+    torch.testing.assert_close(dark[..., 16:], dark[..., :-16], atol=1e-4, rtol=0)
+    assert (dark[..., 8:] - dark[..., :-8]).abs().max() > 0.3, "half of a macroblock further"
+
+
 def test_what_cas_adds_is_a_sixteenth_of_what_its_head_makes():
     module, x = CAS((4, 6)), torch.rand(1, 3, 6, 6)
     torch.nn.init.constant_(module.net.head.bias, 0.32)

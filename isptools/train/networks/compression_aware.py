@@ -59,15 +59,15 @@ def reach(levels: int) -> int:
 
 
 class UNet(nn.Module):
-    """(N, 3, H, W) to (N, 3, H, W), any side from 2^levels + 1 on; not clipped.
+    """(N, `inputs`, H, W) to (N, 3, H, W), any side from 2^levels + 1 on; not clipped.
 
     `reduction` 0 leaves attention out: that is the paper's CAS-Net. `means` are of the blocks on
     the way up, in their order, where the picture is cut into tiles: see `bottoms`.
     """
 
-    def __init__(self, widths: Sequence[int], reduction: int = 0) -> None:
+    def __init__(self, widths: Sequence[int], reduction: int = 0, inputs: int = 3) -> None:
         super().__init__()
-        self.down = nn.ModuleList(block(i, o) for i, o in pairwise((3, *widths[:-1])))
+        self.down = nn.ModuleList(block(i, o) for i, o in pairwise((inputs, *widths[:-1])))
         self.last = block(widths[-2], widths[-1])
         upward = list(pairwise(reversed(widths)))
         self.up = nn.ModuleList(block(below + own, own) for below, own in upward)
