@@ -85,7 +85,7 @@ def _budgeted(stages: tuple[Stage, ...], budget: Budget) -> list[Stage]:
     A simulator's are beside them: rows with one and without train the ISP for as long.
     """
     faster = [
-        replace(stage, rate=stage.rate * budget.times, decay=budget.decay or stage.decay)
+        replace(stage, rate=stage.rate * _times(stage, budget), decay=budget.decay or stage.decay)
         for stage in stages
     ]
     if not budget.steps:
@@ -97,6 +97,11 @@ def _budgeted(stages: tuple[Stage, ...], budget: Budget) -> list[Stage]:
         replace(stage, epochs=0, steps=max(round(budget.steps * share), 1))
         for stage, share in zip(faster, shares, strict=True)
     ]
+
+
+def _times(stage: Stage, budget: Budget) -> float:
+    times = budget.times
+    return times.get(stage.train, 1.0) if isinstance(times, dict) else times
 
 
 def _words(stage: Stage, budget: Budget) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal, Self
 
 import msgspec
 
+from isptools.train.stages import Train
+
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Above = Annotated[float, msgspec.Meta(gt=0)]
 Values = tuple[float, ...]  # of the table's metrics, in their order; nan where none is printed
@@ -21,7 +23,7 @@ class Budget(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: Count = 0  # of all stages of a row but a simulator's, shared as its settings share them
     patch: Count = 0
     batch: Count = 0
-    times: Above = 1.0  # rates are multiplied by it
+    times: Above | dict[Train, Above] = 1.0  # rates are multiplied by it, or those of these stages
     decay: Literal["", "step", "exponential", "none"] = ""  # of every stage; "": as settings say
     limit: Count = 0  # inputs that are scored
     seeds: tuple[Count, ...] = ()

@@ -8,6 +8,7 @@ import msgspec
 from isptools.train import earlier
 from isptools.train.confidence import Confidence
 from isptools.train.objectives import Above, Compressed, Djs, L1Log, Objective, Share
+from isptools.train.stages import Train
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
@@ -17,8 +18,7 @@ AFTER = 0.75  # of a stage the papers' rate falls to a tenth
 class Stage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One part of a training: which networks, against which truth, for how long, how fast."""
 
-    # fit: solved for, not descended; the last two are those of the objective "compressed"
-    train: Literal["restore", "enhance", "joint", "whole", "fit", "simulator", "compressed"]
+    train: Train
     epochs: Count = 0  # over the inputs of the training split; or
     steps: Count = 0
     rate: Above = 1e-4

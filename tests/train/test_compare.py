@@ -71,6 +71,8 @@ def test_a_budget_shares_its_steps_as_the_stages_share_theirs():
     ]  # fmt: skip
     assert (settings.patch, settings.batch) == (90, 3)
     assert settings.network["widths"] == [6]
+    apart = chosen(Row("a"), Budget(steps=340, times={"enhance": 3.0, "joint": 2.0})).stages
+    assert [pytest.approx(s.rate) for s in apart] == [1e-4, 3e-4, 2e-5]
     falling = chosen(Row("a"), Budget(steps=3, decay="exponential")).stages
     assert {stage.decay for stage in falling} == {"exponential"} != {settings.stages[0].decay}
 
