@@ -48,7 +48,7 @@ OBJECTIVES = {
     "l2": {"share": 0.5, "joint": "paper"},
     "compressed": {
         "isp": 0.1, "compressed": 1.0, "frozen": True, "quality": 90, "subsampling": "4:2:0",
-        "simulator": {"kind": "cas", "widths": UNET["widths"], "residual": True},
+        "simulator": {"kind": "cas", "widths": UNET["widths"], "residual": True, "grid": False},
     },
     "dped": {"form": "paper", "color": 1.0, "texture": 1.0, "content": 0.0, "variation": 100.0,
              "mse": 0.0, "layer": "relu5_2", "vgg": "", "judge": 1.0},
